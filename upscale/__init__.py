@@ -1,0 +1,39 @@
+"""Make pictures larger by whole factors: nearest-neighbour unpooling and transposed convolution.
+
+The names below are imported when they are first used, so that `import upscale` costs nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from upscale.conv_transpose import conv_transpose2d
+    from upscale.enlarge import enlarge
+    from upscale.errors import ArgumentError, FileError, UpscaleError
+    from upscale.kernel import Kernel
+    from upscale.nearest import unpool_nearest
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "enlarge": "upscale.enlarge",
+    "unpool_nearest": "upscale.nearest",
+    "conv_transpose2d": "upscale.conv_transpose",
+    "Kernel": "upscale.kernel",
+    "UpscaleError": "upscale.errors",
+    "ArgumentError": "upscale.errors",
+    "FileError": "upscale.errors",
+}
+
+__all__ = ["ArgumentError", "FileError", "Kernel", "UpscaleError", "conv_transpose2d", "enlarge", "unpool_nearest"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'upscale' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

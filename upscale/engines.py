@@ -1,0 +1,91 @@
+"""Which loops run: Numba's, or NumPy's for work that is done before Numba would have started."""
+
+import sys
+from types import ModuleType
+from typing import NamedTuple
+
+ENGINES = ("auto", "numba", "numpy")
+
+# From `python benchmarks/engines.py`, whose latest results stand in docs/performance.md.
+#: Seconds that a command takes longer where Numba is started, its machine code being in the cache.
+NUMBA_SECONDS = 0.38
+#: The same in a process in which Numba runs already: to wake the threads.
+WARM_SECONDS = 0.0001
+#: Seconds that NumPy takes longer than Numba's loops: for an output byte of nn, an output sample of tconv and each of its taps.
+NN_BYTE = 4e-10
+TCONV_SAMPLE = 6e-9
+TCONV_TAP = 1.5e-9
+#: From so many input pixels on tconv always runs on Numba: the larger the picture, the less its start is noticed.
+TCONV_PIXELS = 2_000_000
+
+
+class Work(NamedTuple):
+    """How much there is to compute.
+
+    Attributes
+    ----------
+    method : str
+        "nn" or "tconv".
+    pixels : int
+        Of the input.
+    size : int
+        Output bytes for nn, output samples for tconv.
+    taps : float
+        Multiplications for an output sample, for tconv.
+    """
+
+    method: str
+    pixels: int
+    size: int
+    taps: float = 0
+
+    def numpy_seconds(self) -> float:
+        """Estimate how much longer NumPy takes than Numba's loops."""
+        return self.size * (NN_BYTE if self.method == "nn" else TCONV_SAMPLE + self.taps * TCONV_TAP)
+
+
+class Engine(NamedTuple):
+    """A choice and its reason.
+
+    Attributes
+    ----------
+    name : str
+        "numba" or "numpy".
+    why : str
+    """
+
+    name: str
+    why: str
+
+    def loops(self) -> ModuleType:
+        """Import the loops."""
+        if self.name == "numba":
+            from upscale import loops
+
+            return loops
+        from upscale import loops_numpy
+
+        return loops_numpy
+
+
+def choose(wanted: str, work: Work) -> Engine:
+    """Choose the engine: the one rule there is.
+
+    Parameters
+    ----------
+    wanted : str
+        One of `ENGINES`.
+    work : Work
+
+    Returns
+    -------
+    Engine
+    """
+    if wanted != "auto":
+        return Engine(wanted, "asked for")
+    numpy = work.numpy_seconds()
+    start = WARM_SECONDS if "upscale.loops" in sys.modules else NUMBA_SECONDS
+    if numpy <= start and work.method == "tconv" and work.pixels >= TCONV_PIXELS:
+        return Engine("numba", f"tconv of at least {TCONV_PIXELS / 1e6:g} megapixels")
+    verb = "would take" if numpy > start else "takes"
+    return Engine("numba" if numpy > start else "numpy", f"NumPy {verb} {numpy:.2g} s longer, Numba {start:.2g} s to start")

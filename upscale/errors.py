@@ -1,0 +1,13 @@
+"""The package's own exceptions."""
+
+
+class UpscaleError(Exception):
+    """Base of every error that the package raises on purpose; its text is one line that says what to do."""
+
+
+class ArgumentError(UpscaleError, ValueError):
+    """An argument or option has a value that cannot work, whatever the picture."""
+
+
+class FileError(UpscaleError):
+    """A file cannot be read, understood or written; the text names it."""

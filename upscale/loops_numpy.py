@@ -1,0 +1,134 @@
+"""The loops of `loops`, function for function, in plain NumPy: for work that is done before Numba would have started.
+
+The arguments and the results are the same; sums run in the same order, so that both engines round alike.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+if TYPE_CHECKING:
+    from upscale.gather import Columns, Rows
+
+NAME = "numpy"
+
+Array = NDArray[Any]
+
+
+def _finish(values: Array, rounded: bool, limits: Array) -> Array:
+    if rounded:
+        values += limits[2]
+        np.floor(values, out=values)
+        np.clip(values, limits[0], limits[1], out=values)
+    return values
+
+
+def _as_pixels(rows: Array, step: int) -> Array:
+    return rows.reshape(*rows.shape[:-1], -1, step)
+
+
+def nearest(source: Array, vertical: int, horizontal: int, step: int, out: Array) -> None:
+    """Duplicate every value of (H, W * step) over its block of out, (H * vertical, W * horizontal * step)."""
+    height = source.shape[0]
+    wide = _as_pixels(source, step).repeat(horizontal, axis=1)
+    out.reshape(height, vertical, -1)[:] = wide.reshape(height, 1, -1)
+
+
+def _lines(rows: Array, step: int, columns: "Columns", dtype: DTypeLike) -> Array:
+    """Give rows (..., W * step) room on both sides for what lies beyond the border: (..., positions, step)."""
+    pixels = _as_pixels(rows, step)
+    lines = np.zeros((*pixels.shape[:-2], len(columns.source), step), dtype)
+    left, right = columns.left, columns.left + pixels.shape[-2]
+    lines[..., left:right, :] = pixels
+    for at in (*range(left), *range(right, len(columns.source))):
+        if columns.source[at] >= 0:
+            lines[..., at, :] = pixels[..., columns.source[at], :]
+    return lines
+
+
+def _row_of_taps(rows: "Rows") -> Array:
+    """Find the input row of each tap, (n, T); -1, the row of zeros that is put behind the others, where there is none."""
+    return np.where(rows.line >= 0, rows.source[rows.line], -1)
+
+
+def separable(
+    source: Array, step: int, base: Array, rows: "Rows", columns: "Columns", rounded: bool, limits: Array, out: Array
+) -> None:
+    """Transposed convolution of each plane by one kernel of rank 1."""
+    stride, dtype = len(columns.start), limits.dtype
+    planes, _, flat = source.shape
+    source = np.concatenate([source, np.zeros((planes, 1, flat), source.dtype)], axis=1)
+    sums = np.zeros((planes, out.shape[1], flat), dtype)
+    for weights, row in zip(rows.weight.T, _row_of_taps(rows).T, strict=True):
+        sums += weights[:, None] * source[:, row]
+    lines = _lines(sums, step, columns, dtype)
+    target, start = _as_pixels(out, step), _as_pixels(base, step)
+    for p in range(min(stride, target.shape[2])):
+        lane = target[:, :, p::stride]
+        total = np.empty(lane.shape, dtype)
+        total[:] = start[:, : lane.shape[2]]
+        for s in range(columns.number[p]):
+            at = columns.start[p, s]
+            total += columns.weight[p, s] * lines[:, :, at : at + lane.shape[2]]
+        lane[:] = _finish(total, rounded, limits)
+    for e, column in enumerate(columns.edge):
+        pixel = np.empty((*target.shape[:2], step), dtype)
+        pixel[:] = start[0, 0]
+        for s, at in enumerate(columns.edge_at[e]):
+            if at >= 0:
+                pixel += columns.edge_weight[e, s] * lines[:, :, at]
+        target[:, :, column] = _finish(pixel, rounded, limits)
+
+
+def dense(
+    source: Array, step: int, weights: Array, groups: int, base: Array, rows: "Rows", columns: "Columns", gain: Array,
+    rounded: bool, limits: Array, out: Array,
+) -> None:  # fmt: skip
+    """Transposed convolution by any kernel, with channels mixed within groups."""
+    channels, out_channels = weights.shape[0] // groups, weights.shape[1]
+    stride, dtype = len(columns.start), limits.dtype
+    for plane in range(len(out)):
+        batch, m = divmod(plane, groups * out_channels)
+        first_weight = m // out_channels * channels
+        gains, start = gain[m % len(gain)][rows.kind], _as_pixels(base[m % len(base)], step)
+        target = _as_pixels(out[plane], step)
+        sums: list[Array] = [np.empty(target[:, p::stride].shape, dtype) for p in range(min(stride, target.shape[1]))]
+        for total in sums:
+            total[:] = start[: len(total[0])]
+        edges = np.empty((len(columns.edge), len(target), step), dtype)
+        edges[:] = start[0]
+        for channel in range(first_weight, first_weight + channels):
+            lines = _lines(source[batch * len(weights) + channel], step, columns, dtype)
+            lines = np.concatenate([lines, np.zeros_like(lines[:1])])
+            kernel = weights[channel, m % out_channels]
+            for tap, row in zip(rows.tap.T, _row_of_taps(rows).T, strict=True):
+                taps, chosen = kernel[tap], lines[row]
+                for p, total in enumerate(sums):
+                    for s in range(columns.number[p]):
+                        w = (taps[:, columns.tap[p, s]] / gains[:, columns.kind[p]]).astype(dtype)
+                        at = columns.start[p, s]
+                        total += w[:, None, None] * chosen[:, at : at + total.shape[1]]
+                for e in range(len(columns.edge)):
+                    for s, at in enumerate(columns.edge_at[e]):
+                        if at >= 0:
+                            w = (taps[:, columns.edge_tap[e, s]] / gains[:, columns.edge_kind[e]]).astype(dtype)
+                            edges[e] += w[:, None] * chosen[:, at]
+        for p, total in enumerate(sums):
+            target[:, p::stride] = _finish(total, rounded, limits)
+        for e, column in enumerate(columns.edge):
+            target[:, column] = _finish(edges[e], rounded, limits)
+
+
+def premultiply(source: Array, out: Array) -> None:
+    """Multiply the colours of (H, W, C) by its last channel, opacity, as floats."""
+    out[:] = source
+    out[..., :-1] *= out[..., -1:]
+
+
+def unpremultiply(source: Array, rounded: bool, limits: Array, out: Array) -> None:
+    """Divide the colours of (H, W, C) by its last channel, opacity, and round; fully transparent pixels become 0."""
+    alpha = source[..., -1:]
+    values = np.where(alpha > 0, source / np.where(alpha > 0, alpha, 1), limits[0])
+    values[..., -1:] = alpha
+    out[:] = _finish(values, rounded, limits)

@@ -1,0 +1,96 @@
+"""Nearest-neighbour unpooling: every value is duplicated over its block."""
+
+import math
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from upscale.arguments import factor_pair, output_array, picture_shape
+from upscale.engines import Work, choose
+from upscale.errors import ArgumentError
+
+Array = NDArray[Any]
+
+
+def _as_lanes(array: Array) -> tuple[Array, int]:
+    """View (H, W) or (H, W, C) of any dtype as unsigned integers (H, W * step), as wide as divide a pixel evenly."""
+    height, width = array.shape[:2]
+    pixel = array.nbytes // (height * width)
+    lane = math.gcd(pixel, 8)
+    lanes = array.reshape(height, -1).view(np.uint8).view(f"u{lane}")
+    return lanes, pixel // lane
+
+
+class Plan:
+    """Enlargement of one picture by duplication.
+
+    Parameters
+    ----------
+    source : ndarray, shape (H, W) or (H, W, C)
+        C-contiguous, of any dtype without Python objects.
+    factor : (int, int)
+        Vertical and horizontal.
+
+    Attributes
+    ----------
+    shape, dtype, work
+        As in `upscale.transposed.Plan`.
+    grain : int
+        Bands of rows begin at multiples of the vertical factor.
+    """
+
+    def __init__(self, source: Array, factor: tuple[int, int]) -> None:
+        self.shape = (source.shape[0] * factor[0], source.shape[1] * factor[1], *source.shape[2:])
+        self.dtype = source.dtype
+        self.grain = factor[0]
+        self.work = Work("nn", source.shape[0] * source.shape[1], source.nbytes * factor[0] * factor[1])
+        self._factor = factor
+        self._source = source if source.flags.aligned else source.copy()
+
+    def fill(self, loops: ModuleType, out: Array, first_row: int = 0) -> None:
+        """Compute rows `first_row` and following into `out`, (rows, W) or (rows, W, C), with one of the engines' loops."""
+        vertical, horizontal = self._factor
+        begin = first_row // vertical
+        source, step = _as_lanes(self._source[begin : begin + len(out) // vertical])
+        source.flags.writeable = False  # one type of input for the compiled loops, not two
+        loops.nearest(source, vertical, horizontal, step, _as_lanes(out)[0])
+
+
+def unpool_nearest(array: ArrayLike, factor: int | tuple[int, int], out: Array | None = None) -> Array:
+    """Duplicate every value of an array over its factor x factor block.
+
+    Parameters
+    ----------
+    array : array_like, shape (H, W) or (H, W, C)
+        Of any dtype without Python objects; values are copied bit for bit.
+    factor : int or (int, int)
+        How many times larger, at least 1; (vertical, horizontal).
+    out : ndarray, optional
+        Written to and returned: C-contiguous, of the result's shape and dtype.
+
+    Returns
+    -------
+    ndarray, shape (H * vertical, W * horizontal) or (H * vertical, W * horizontal, C)
+        Of the array's dtype.
+
+    Raises
+    ------
+    ArgumentError
+        Where a shape, dtype or value cannot work.
+
+    Examples
+    --------
+    >>> unpool_nearest([[1, 2]], 2)
+    array([[1, 1, 2, 2],
+           [1, 1, 2, 2]])
+    """
+    source = np.ascontiguousarray(array)
+    picture_shape(source)
+    if source.dtype.hasobject or not source.dtype.itemsize:
+        raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")
+    plan = Plan(source, factor_pair(factor))
+    result = output_array(out, plan.shape, plan.dtype, source)
+    plan.fill(choose("auto", plan.work).loops(), result)
+    return result
