@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from upscale.conv_transpose import conv_transpose2d
-    from upscale.enlarge import enlarge
+    from upscale.methods import enlarge
     from upscale.errors import ArgumentError, FileError, UpscaleError
     from upscale.kernel import Kernel
     from upscale.nearest import unpool_nearest
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "enlarge": "upscale.enlarge",
+    "enlarge": "upscale.methods",
     "unpool_nearest": "upscale.nearest",
     "conv_transpose2d": "upscale.conv_transpose",
     "Kernel": "upscale.kernel",

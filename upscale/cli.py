@@ -18,10 +18,10 @@ import click
 from upscale import __version__, formats, kernel_source
 from upscale.engines import ENGINES, Engine
 from upscale.errors import ArgumentError, FileError, UpscaleError
-from upscale.files import DASH, is_regular, read_standard_input, replacing, same_file, write_through
+from upscale.files import DASH, check_place, is_regular, read_standard_input, replacing, same_file, write_through
 
 if TYPE_CHECKING:
-    from upscale.enlarge import Request
+    from upscale.methods import Request
     from upscale.pictures import Header
 
 #: The options by what they are for, in the order of the help.
@@ -208,11 +208,17 @@ class _Job:
         began = time.perf_counter()
         with self._stage("start"):
             from upscale import pictures
-            from upscale.enlarge import Request, enlarge_picture
+            from upscale.methods import Request, enlarge_picture
 
             gc.enable()  # which the entry point turned off
         options = self._options
-        kernel = options["kernel"].load(options["factor"]) if options["kernel"] else None
+        streamed = self._output == DASH or not is_regular(self._output)
+        if not streamed:
+            check_place(self._output)
+        try:
+            kernel = options["kernel"].load(options["factor"]) if options["kernel"] else None
+        except ArgumentError as error:
+            raise click.UsageError(f"--kernel {options['kernel'].text}: {error}") from None
         request = Request(options["method"], options["factor"], kernel, options["padding"])
         with self._stage("read"):
             file = read_standard_input() if self._source == DASH else self._source
@@ -240,7 +246,7 @@ class _Job:
         except ArgumentError as error:
             raise FileError(f"{self._name}: {error}") from error
         with self._stage("write"):
-            if self._output == DASH or not is_regular(self._output):
+            if streamed:
                 write_through(self._output, pictures.encoded(picture, target))
             else:
                 with replacing(self._output) as out:
@@ -333,12 +339,16 @@ def _shift_note(request: "Request") -> list[str]:
     """Say where `same` padding differs from what PyTorch's users are used to."""
     if request.kernel is None or request.padding != "same":
         return []
-    pairs = zip(request.kernel.shape, request.factor, strict=True)
-    if not any(k > f and (k - f) % 2 for k, f in pairs):
+    from upscale.transposed import same_begin
+
+    surplus = [max(k - f, 0) for k, f in zip(request.kernel.shape, request.factor, strict=True)]
+    if not any(total % 2 for total in surplus):
         return []
+    begin = [same_begin(k, f) for k, f in zip(request.kernel.shape, request.factor, strict=True)]
+    mirrored = ",".join(f"{total - b},{b}" for total, b in zip(surplus, begin, strict=True))
     return [
-        "padding: same cuts the smaller half off the beginning, as TensorFlow's SAME; a layer with padding 1 and "
-        "output_padding 1 lies one pixel further up and left: --padding 1,0,1,0 cuts as it does"
+        "padding: same cuts the smaller half off the beginning, as TensorFlow's SAME does; PyTorch's usual layer cuts the "
+        f"larger half, one output pixel further: --padding {mirrored}"
     ]
 
 

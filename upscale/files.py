@@ -80,6 +80,21 @@ def write_through(path: str, data: memoryview) -> None:
         raise FileError(f"{name}: cannot be written: {why(error)}") from error
 
 
+def check_place(path: str) -> None:
+    """Check that a file can be made at `path`, before the work for it is done.
+
+    Raises
+    ------
+    FileError
+        Where its folder is missing or cannot be written to.
+    """
+    folder = os.path.dirname(os.path.realpath(path))
+    if not os.path.isdir(folder):
+        raise FileError(f"{path}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FileError(f"{path}: the folder {folder} cannot be written to")
+
+
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[BinaryIO]:
     """Open a new file that takes the place of `path` when the block ends well, and vanishes when it does not.
@@ -89,12 +104,10 @@ def replacing(path: str) -> Iterator[BinaryIO]:
     Raises
     ------
     FileError
-        Where the folder is missing or cannot be written, or the disk is full.
+        Where the folder cannot be written to, or the disk is full.
     """
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
-    if not os.path.isdir(folder):
-        raise FileError(f"{path}: there is no folder {folder}; make it first")
     # Beside its place, since only a move within one file system is a single step. Short, since names have a limit.
     part = os.path.join(folder, f".upscale-{os.getpid()}-{os.urandom(4).hex()}.part")
     try:

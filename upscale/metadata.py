@@ -42,7 +42,7 @@ def read(image: Image.Image, upright: Image.Image) -> dict[str, Any]:
     return info
 
 
-def save_options(target: str, info: Mapping[str, Any], source: str) -> dict[str, Any]:
+def save_options(target: str, info: Mapping[str, Any]) -> dict[str, Any]:
     """Choose the arguments of `Image.save` that keep metadata and lose no sample.
 
     Parameters
@@ -51,8 +51,6 @@ def save_options(target: str, info: Mapping[str, Any], source: str) -> dict[str,
         Pillow's name of the output format.
     info : dict
         As `read` gives it.
-    source : str
-        Pillow's name of the input format.
     """
     keep = {"PNG": ("icc_profile", "dpi", "exif"), "JPEG": ("icc_profile", "dpi", "exif", "comment", "xmp"),
             "WEBP": ("icc_profile", "exif", "xmp"), "TIFF": ("icc_profile", "dpi", "exif"), "GIF": ("comment",),
@@ -65,7 +63,8 @@ def save_options(target: str, info: Mapping[str, Any], source: str) -> dict[str,
     elif target == "WEBP":
         options |= {"lossless": True, "exact": True}
     elif target == "TIFF":
-        options["compression"] = info.get("compression", "raw" if source == "TIFF" else "tiff_adobe_deflate")
+        # Pillow writes nested EXIF directories only where it lays out the file itself, without libtiff.
+        options["compression"] = "raw" if "exif" in info else info.get("compression", "tiff_adobe_deflate")
     elif target == "GIF" and "transparency" in info:
         options["transparency"] = info["transparency"]
     return options

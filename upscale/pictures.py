@@ -363,9 +363,9 @@ def write(picture: Picture, target: Format, file: BinaryIO) -> None:
         np.lib.format.write_array(file, picture.samples, allow_pickle=False)
         return
     try:
-        picture.to_image().save(file, target.name, **metadata.save_options(target.name, picture.info, picture.format))
-    except (OSError, ValueError, SystemError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        picture.to_image().save(file, target.name, **metadata.save_options(target.name, picture.info))
+    except Exception as error:  # encoders let out as many kinds as decoders
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
             raise
         raise FileError(f"{target.name} cannot be written: {error}") from error
 

@@ -1,0 +1,37 @@
+"""What several tests need: the real command, and pictures."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from upscale import loops, loops_numpy
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "sample_images"
+UPSCALE = str(Path(sys.executable).with_name("upscale"))
+
+ENGINES = pytest.mark.parametrize("engine", [loops, loops_numpy], ids=["numba", "numpy"])
+
+
+def run(*arguments, cwd=None, stdin=None, env=None):
+    """Run the installed command; standard output stays bytes, for it may be a picture."""
+    return subprocess.run([UPSCALE, *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, env=env, timeout=120)
+
+
+def ok(*arguments, **options):
+    """Run the command, which must succeed."""
+    done = run(*arguments, **options)
+    assert done.returncode == 0, done.stderr.decode()
+    return done
+
+
+@pytest.fixture
+def rgb(tmp_path):
+    """Return the path of a small RGB picture, 7 wide and 5 high."""
+    path = tmp_path / "in.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)).save(path)
+    return path

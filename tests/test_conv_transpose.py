@@ -1,0 +1,104 @@
+"""The operator on arrays of many channels, against its definition and torch."""
+
+import naive
+import numpy as np
+import pytest
+
+import upscale
+from upscale import loops, loops_numpy
+
+RNG = np.random.default_rng(11)
+
+
+def case(rng):
+    """Draw arguments that fit each other."""
+    groups = int(rng.integers(1, 4))
+    channels, per_group = groups * int(rng.integers(1, 3)), int(rng.integers(1, 4))
+    kernel, stride, dilation = (rng.integers(1, high, 2) for high in (6, 5, 4))
+    size = rng.integers(1, 7, 2)
+    extra = [int(rng.integers(0, max(s, d))) for s, d in zip(stride, dilation, strict=True)]
+    whole = (size - 1) * stride + dilation * (kernel - 1) + 1 + extra
+    pads = [tuple(int(rng.integers(0, (n + 1) // 2)) for _ in range(2)) for n in whole]
+    x = rng.normal(size=(int(rng.integers(1, 3)), channels, *size))
+    w = rng.normal(size=(channels, per_group, *kernel))
+    bias = rng.normal(size=per_group * groups) if rng.random() < 0.5 else None
+    numbers = {"stride": stride, "padding": pads, "output_padding": extra, "dilation": dilation}
+    return (x, w, bias), {k: tuple(tuple(p) if k == "padding" else int(p) for p in v) for k, v in numbers.items()} | {"groups": groups}
+
+
+@pytest.mark.parametrize("engine", ["numba", "numpy"])
+@pytest.mark.parametrize("seed", range(60))
+def test_equals_its_definition(seed, engine, monkeypatch):
+    (x, w, bias), options = case(np.random.default_rng(seed))
+    monkeypatch.setattr("upscale.engines.Engine.loops", lambda self: loops if engine == "numba" else loops_numpy)
+    got = upscale.conv_transpose2d(x, w, bias, **options)
+    want = naive.conv_transpose2d(x, w, bias, **options)
+    assert got.shape == want.shape
+    assert np.allclose(got, want, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, np.int64, np.float16])
+def test_dtypes(dtype):
+    x = RNG.integers(0, 9, (2, 3, 4)).astype(dtype)
+    got = upscale.conv_transpose2d(x, np.ones((2, 1, 2, 2)))
+    assert got.dtype == (np.float64 if dtype == np.float64 else np.float32)
+    assert got.shape == (1, 4, 5)
+    assert np.array_equal(got, naive.conv_transpose2d(x[None], np.ones((2, 1, 2, 2)), None, (1, 1), ((0, 0),) * 2, (0, 0), 1, (1, 1))[0])
+
+
+def test_a_whole_number_means_both_axes():
+    x, w = RNG.normal(size=(1, 1, 5, 5)), RNG.normal(size=(1, 1, 4, 4))
+    one = upscale.conv_transpose2d(x, w, None, 3, 1, 1, 1, 2)
+    two = upscale.conv_transpose2d(x, w, None, (3, 3), ((1, 1), (1, 1)), (1, 1), 1, (2, 2))
+    assert np.array_equal(one, two)
+
+
+def test_out():
+    x, w = RNG.normal(size=(1, 2, 5, 5)), RNG.normal(size=(2, 3, 2, 2))
+    out = np.empty((1, 3, 6, 6))
+    assert upscale.conv_transpose2d(x, w, out=out) is out
+    assert np.array_equal(out, upscale.conv_transpose2d(x, w))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"input": np.zeros((5, 5))}, "(N, C, H, W)"),
+        ({"input": np.zeros((2, 5, 0))}, "empty"),
+        ({"input": np.zeros((2, 5, 5), complex)}, "complex128"),
+        ({"weight": np.zeros((2, 3, 3))}, "(C, M / groups, kH, kW)"),
+        ({"weight": np.zeros((3, 1, 3, 3))}, "3 input channels"),
+        ({"groups": 3}, "groups=3"),
+        ({"groups": 0}, "groups=0"),
+        ({"stride": 0}, "stride 0"),
+        ({"stride": (1, 2, 3)}, "(1, 2, 3)"),
+        ({"stride": 1.5}, "1.5"),
+        ({"dilation": 0}, "dilation 0"),
+        ({"output_padding": -1}, "output_padding -1"),
+        ({"padding": -1}, "-1"),
+        ({"padding": ((1, 2, 3), 0)}, "(1, 2, 3)"),
+        ({"padding": 4}, "padding 4 leaves"),
+        ({"bias": np.zeros(3)}, "bias must be (1,)"),
+        ({"out": np.zeros((1, 7, 7), np.float32)}, "float32"),
+    ],
+)
+def test_errors_say_what_clashes(change, text):
+    arguments = {"input": np.zeros((2, 5, 5)), "weight": np.zeros((2, 1, 3, 3))} | change
+    with pytest.raises(upscale.ArgumentError) as caught:
+        upscale.conv_transpose2d(**arguments)
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_equals_torch(seed):
+    torch = pytest.importorskip("torch", reason="needs the extra `peers`")
+    (x, w, bias), options = case(np.random.default_rng(seed))
+    options["padding"] = tuple((p[0], p[0]) for p in options["padding"])
+    whole = [(n - 1) * s + d * (k - 1) + 1 + e for n, k, s, d, e in zip(
+        x.shape[2:], w.shape[2:], options["stride"], options["dilation"], options["output_padding"], strict=True)]  # fmt: skip
+    if any(n - 2 * p[0] < 1 for n, p in zip(whole, options["padding"], strict=True)):
+        return
+    pads = [p[0] for p in options["padding"]]
+    tensors = (torch.from_numpy(a) if a is not None else None for a in (x, w, bias))
+    want = torch.nn.functional.conv_transpose2d(*tensors, **{**options, "padding": pads}).numpy()
+    assert np.allclose(upscale.conv_transpose2d(x, w, bias, **options), want, atol=1e-12)

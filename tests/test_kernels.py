@@ -1,0 +1,131 @@
+"""Kernels: the value, the presets, and what a user may call one."""
+
+import numpy as np
+import pytest
+
+import upscale
+from upscale.kernel import Kernel
+from upscale.kernel_files import read
+from upscale.kernel_source import identify
+from upscale.presets import PRESETS, length, sample
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("factor", range(1, 9))
+def test_presets_are_centred_and_complete(name, factor):
+    preset = PRESETS[name]
+    taps = sample(preset, factor)
+    assert len(taps) == length(preset, factor)
+    assert (len(taps) - factor) % 2 == 0
+    assert np.allclose(taps, taps[::-1])
+    # The next larger kernel of this parity would only add taps at or beyond the support.
+    assert (len(taps) - 1) / 2 / factor < preset.support <= (len(taps) + 1) / 2 / factor
+
+
+def test_presets_are_the_published_functions():
+    assert sample(PRESETS["bilinear"], 2) == [0.25, 0.75, 0.75, 0.25]
+    keys = [-3 / 128, -9 / 128, 29 / 128, 111 / 128]  # Keys' cubic at 1.75, 1.25, 0.75 and 0.25
+    assert sample(PRESETS["bicubic"], 2) == keys + keys[::-1]
+    lanczos = np.sinc(np.array([2.5, 1.5, 0.5])) * np.sinc(np.array([2.5, 1.5, 0.5]) / 3)
+    assert np.allclose([PRESETS["lanczos3"].value(x) for x in (2.5, 1.5, 0.5)], lanczos)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        np.outer([1, 2, 1], [1, 2, 1]),
+        np.outer([3, 7], [5, 11]),
+        np.outer([0.25, 0.75], [0.5, 1, 0]),
+        np.ones((1, 5)),
+        np.outer([0, 3, 0], [1, 0, -2]),
+    ],
+)
+def test_rank_one_is_found_and_exact(weights):
+    vertical, horizontal = Kernel(weights).axes
+    assert np.array_equal(np.outer(vertical, horizontal), weights)
+
+
+def test_rank_one_survives_32_bit_floats():
+    weights = np.outer(np.random.default_rng(0).normal(size=7), np.random.default_rng(1).normal(size=5))
+    assert Kernel(weights.astype(np.float32)).axes is not None
+    assert Kernel(weights + 1e-4 * np.eye(7, 5)).axes is None
+    assert Kernel(np.zeros((2, 2))).axes is None
+
+
+@pytest.mark.parametrize(
+    ("weights", "text"),
+    [
+        (np.zeros((2, 2, 2)), "2 dimensions"),
+        (np.zeros((0, 2)), "no elements"),
+        ([[1, np.nan]], "NaN"),
+        ([[1, np.inf]], "infinity"),
+        ([[1j]], "complex128"),
+        (np.array([[None]]), "object"),
+        ([[1e300]], "32-bit"),
+        (np.zeros((1025, 1)), "1024"),
+    ],
+)
+def test_what_is_no_kernel(weights, text):
+    with pytest.raises(upscale.ArgumentError, match=text):
+        Kernel(weights)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "rows"),
+    [
+        ("bicubic", "preset", ()),
+        ("./bicubic.npy", "file", ()),
+        ("K.NPY", "file", ()),
+        ("1,2,1; 2,4,2; 1,2,1", "typed", ((1, 2, 1), (2, 4, 2), (1, 2, 1))),
+        ("1 2;3 4;", "typed", ((1, 2), (3, 4))),
+        ("-.5,1e-3", "typed", ((-0.5, 0.001),)),
+        ("2", "typed", ((2,),)),
+    ],
+)
+def test_what_a_user_may_call_a_kernel(text, kind, rows):
+    source = identify(text)
+    assert (source.kind, source.rows) == (kind, rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("cubic", "bilinear"),
+        ("cubic", "*.npy"),
+        ("", "there is no kernel"),
+        ("1,2;3", "2, 1"),
+        ("1,x", "'x'"),
+        ("1,nan", "nan"),
+        (";", "no numbers"),
+        ("1,;;2", "1, 0, 1"),
+    ],
+)
+def test_what_is_not_called_a_kernel(text, part):
+    with pytest.raises(upscale.ArgumentError) as caught:
+        identify(text)
+    assert part in str(caught.value)
+
+
+def test_a_presets_name_wins_over_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "box").write_text("1")
+    assert identify("box").kind == "preset"
+    with pytest.raises(upscale.ArgumentError, match="suffix"):
+        identify("./box")
+
+
+def test_kernel_files(tmp_path):
+    path = tmp_path / "k.npy"
+    np.save(path, np.array([[1, 2], [3, 4]], np.int16))
+    assert read(str(path)).weights.tolist() == [[1, 2], [3, 4]]
+    for content, text in (
+        (b"", "not a kernel"),
+        (b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'", "not a kernel"),
+        (path.read_bytes()[:-1], "not a kernel"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(upscale.FileError, match=text) as caught:
+            read(str(path))
+        assert str(path) in str(caught.value)
+    with pytest.raises(upscale.FileError, match="no such"):
+        read(str(tmp_path / "none.npy"))

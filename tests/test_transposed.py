@@ -1,0 +1,174 @@
+"""Transposed convolution of pictures against its definition, in both engines."""
+
+import itertools
+
+import naive
+import numpy as np
+import pytest
+from conftest import ENGINES
+
+import upscale
+from upscale import loops, loops_numpy
+from upscale.gather import beyond
+from upscale.kernel import Kernel
+from upscale.transposed import Plan
+
+RNG = np.random.default_rng(5)
+PADDINGS = ("same", ((0, 0), (0, 0)), ((1, 0), (0, 2)))
+
+
+def both(picture, kernel, factor, padding, dtype, **options):
+    """Compute with both engines, which must agree exactly where sums run in the same order."""
+    plan = Plan(picture, kernel, factor, padding, dtype, **options)
+    results = []
+    for engine in (loops, loops_numpy):
+        out = np.empty(plan.shape, dtype)
+        plan.fill(engine, out)
+        results.append(out)
+    assert np.array_equal(*results)
+    return results[0]
+
+
+def expected(picture, weights, factor, padding, normalized):
+    """Say what the definition gives for (H, W) in float64, or None where nothing would be left."""
+    full = naive.transposed(picture, weights, factor)
+    if normalized:
+        ones = naive.transposed(np.ones(picture.shape), weights, factor)
+        full = np.divide(full, ones, out=np.zeros_like(full), where=ones != 0)
+    if padding == "same":
+        return naive.same(full, picture.shape, factor, weights.shape)
+    (top, bottom), (left, right) = padding
+    return full[top : full.shape[0] - bottom, left : full.shape[1] - right]
+
+
+@pytest.mark.parametrize("factor", [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (2, 3), (3, 1)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 4), (3, 2), (5, 7)])
+def test_every_small_kernel(size, factor):
+    picture = RNG.integers(0, 256, size).astype(np.uint8)
+    for tall, wide in itertools.product(range(1, 7), repeat=2):
+        random = RNG.normal(size=(tall, wide))
+        for weights, normalized in ((random, False), (np.abs(random) + 0.1, True), (np.outer(*np.abs(random[[0, -1]])), True)):
+            for padding in PADDINGS:
+                want = expected(picture, weights, factor, padding, normalized)
+                if want.size:
+                    got = both(picture, Kernel(weights, normalized=normalized), factor, padding, np.float32)
+                    assert got.shape == want.shape
+                    assert np.allclose(got, want, rtol=1e-5, atol=2e-4), (weights, padding)
+
+
+@ENGINES
+def test_the_worked_example(engine):
+    plan = Plan(np.array([[2, 0], [4, 1]]), Kernel([[4, 2, 1], [1, 0, 3], [0, 5, 2]]), (1, 1), ((0, 0), (0, 0)), np.float64)
+    out = np.empty(plan.shape)
+    plan.fill(engine, out)
+    assert out.tolist() == [[8, 4, 2, 0], [18, 12, 12, 1], [4, 11, 16, 3], [0, 20, 13, 2]]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
+def test_channels_and_dtypes(dtype):
+    picture = RNG.integers(0, 200, (6, 5, 3)).astype(dtype)
+    kernels = [Kernel.preset("bicubic", (2, 3))]
+    if dtype in (np.uint8, np.float64):  # each dtype is seconds of compiling
+        kernels.append(Kernel(np.abs(RNG.normal(size=(5, 4))), normalized=True))
+    for kernel in kernels:
+        got = both(picture, kernel, (2, 3), "same", dtype)
+        for c in range(3):
+            want = expected(picture[..., c], kernel.weights, (2, 3), "same", True)
+            if np.dtype(dtype).kind != "f":
+                info = np.iinfo(dtype)
+                want = np.clip(np.floor(want + 0.5), info.min, info.max)
+                assert np.abs(got[..., c] - want).max() <= 1
+                assert (got[..., c] != want).mean() <= 0.02  # a sum within a float's rounding of one half
+            else:
+                assert np.allclose(got[..., c], want, rtol=1e-5)
+
+
+def test_rounding_is_half_up_and_clips():
+    picture = np.array([[1, 3, 255]], np.uint8)
+    assert both(picture, Kernel([[0.5]]), (1, 1), "same", np.uint8).tolist() == [[1, 2, 128]]
+    assert both(picture, Kernel([[-2]]), (1, 1), "same", np.uint8).tolist() == [[0, 0, 0]]
+    assert both(picture, Kernel([[200]]), (1, 1), "same", np.uint8).tolist() == [[200, 255, 255]]
+
+
+def test_large_integers_do_not_wrap_around():
+    picture = np.array([[2**63 - 1, -(2**63)]])
+    got = both(picture, Kernel([[2]]), (1, 1), "same", np.int64)
+    assert got[0, 0] > 2**63 - 2**11
+    assert got[0, 1] == -(2**63)
+
+
+@ENGINES
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("kernel", [Kernel.preset("bicubic", (2, 2)), Kernel(np.abs(RNG.normal(size=(5, 5))), normalized=True)])
+def test_bands_make_up_the_whole(engine, kernel, alpha):
+    picture = RNG.integers(0, 256, (20, 9, 4)).astype(np.uint8)
+    plan = Plan(picture, kernel, (2, 2), "same", np.uint8, alpha=alpha)
+    whole, bands = np.empty(plan.shape, np.uint8), np.empty(plan.shape, np.uint8)
+    plan.fill(engine, whole)
+    for begin in range(0, 40, 7):
+        plan.fill(engine, bands[begin : begin + 7], begin)
+    assert np.array_equal(whole, bands)
+
+
+@pytest.mark.parametrize("weights", [np.ones((3, 3)), RNG.random((7, 2)) + 0.1, np.outer([1, 3, 3, 1], [1, 2, 1])])
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_normalized_keeps_a_flat_picture_flat(weights, padding):
+    picture = np.full((4, 5), 137, np.uint8)
+    got = both(picture, Kernel(weights, normalized=True), (2, 2), padding, np.float32)
+    reached = expected(picture, weights, (2, 2), padding, True) != 0
+    assert np.allclose(got[reached], 137)
+    assert (got[~reached] == 0).all()
+
+
+def test_dyadic_weights_are_exact_also_at_the_border():
+    picture = RNG.integers(0, 256, (6, 6)).astype(np.float32)
+    got = both(picture, Kernel.preset("bilinear", (2, 2)), (2, 2), "same", np.float32)
+    want = expected(picture, Kernel.preset("bilinear", (2, 2)).weights, (2, 2), "same", True)
+    assert np.array_equal(got, want.astype(np.float32))
+
+
+def test_what_cannot_be_normalized_is_refused():
+    with pytest.raises(upscale.ArgumentError, match="normalised"):
+        Plan(np.zeros((3, 3), np.uint8), Kernel([[1, -1]], normalized=True), (1, 1), "same", np.uint8)
+    with pytest.raises(upscale.ArgumentError, match="normalised"):
+        weights = np.array([[1.0, 1, 1], [1, 1, 1], [1, 1, -8]])
+        Plan(np.zeros((9, 9), np.uint8), Kernel(weights, normalized=True), (1, 1), "same", np.uint8)
+
+
+def test_colour_is_weighted_by_opacity():
+    picture = np.zeros((4, 4, 4), np.uint8)
+    picture[..., 1] = 255  # transparent green
+    picture[1:3, 1:3] = (255, 0, 0, 255)
+    got = both(picture, Kernel.preset("bicubic", (3, 3)), (3, 3), "same", np.uint8, alpha=True)
+    assert (got[got[..., 3] > 0][:, :3] == (255, 0, 0)).all()
+    opaque = both(np.ascontiguousarray(picture[..., 3]), Kernel.preset("bicubic", (3, 3)), (3, 3), "same", np.uint8)
+    assert np.array_equal(got[..., 3], opaque)
+
+
+@pytest.mark.parametrize("maximum", [255, 65535])
+def test_box_with_opacity_is_nearest(maximum):
+    dtype = np.uint8 if maximum == 255 else np.uint16
+    picture = RNG.integers(0, maximum, (8, 8, 4), endpoint=True).astype(dtype)
+    picture[0] = maximum
+    picture[..., 3] = np.maximum(picture[..., 3], 1)
+    got = both(picture, Kernel.preset("box", (3, 3)), (3, 3), "same", dtype, alpha=True)
+    assert np.array_equal(got, naive.nearest(picture, (3, 3)))
+
+
+def test_not_a_number_spreads_no_further_than_the_kernel():
+    picture = np.zeros((9, 9), np.float32)
+    picture[4, 4] = np.nan
+    for kernel in (Kernel.preset("bicubic", (2, 2)), Kernel(RNG.random((8, 8)))):
+        plan = Plan(picture, kernel, (2, 2), "same", np.float32)
+        for engine in (loops, loops_numpy):
+            out = np.empty(plan.shape, np.float32)
+            plan.fill(engine, out)
+            assert np.argwhere(np.isnan(out)).min() == 5
+            assert np.argwhere(np.isnan(out)).max() == 12
+
+
+@pytest.mark.parametrize(("edge", "mode"), [("replicate", "edge"), ("reflect", "reflect"), ("wrap", "wrap")])
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_what_lies_beyond_the_border(edge, mode, size):
+    want = np.pad(np.arange(size), 7, mode=mode)
+    assert beyond(np.arange(-7, size + 7), size, edge).tolist() == want.tolist()
