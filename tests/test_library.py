@@ -35,7 +35,8 @@ def test_images_keep_their_mode_by_nn(mode):
 
 
 @pytest.mark.parametrize(
-    ("mode", "becomes"), [("1", "L"), ("P", "RGB"), ("PA", "RGBA"), ("HSV", "RGB"), ("L", "L"), ("RGBA", "RGBA"), ("I;16", "I;16")]
+    ("mode", "becomes"),
+    [("1", "L"), ("P", "RGB"), ("PA", "RGBA"), ("HSV", "RGB"), ("L", "L"), ("RGBA", "RGBA"), ("I;16", "I;16")],
 )
 def test_images_by_tconv(mode, becomes):
     image = Image.fromarray(RNG.integers(0, 256, (4, 5), np.uint8)).convert(mode)

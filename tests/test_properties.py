@@ -44,7 +44,12 @@ def test_tconv_shifts_by_the_factor(picture, kernel, factor):
 
 
 @settings(deadline=None)
-@given(st.integers(0, 255), st.sampled_from(["box", "bilinear", "bicubic", "lanczos3"]), FACTORS, array_shapes(min_dims=2, max_dims=2))
+@given(
+    st.integers(0, 255),
+    st.sampled_from(["box", "bilinear", "bicubic", "lanczos3"]),
+    FACTORS,
+    array_shapes(min_dims=2, max_dims=2),
+)
 def test_presets_keep_a_flat_picture_flat(value, preset, factor, shape):
     assert (upscale.enlarge(np.full(shape, value, np.uint8), factor, "tconv", preset) == value).all()
 

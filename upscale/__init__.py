@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from upscale.conv_transpose import conv_transpose2d
-    from upscale.methods import enlarge
     from upscale.errors import ArgumentError, FileError, UpscaleError
     from upscale.kernel import Kernel
+    from upscale.methods import enlarge
     from upscale.nearest import unpool_nearest
 
 __version__ = "0.1.0"

@@ -33,11 +33,11 @@ _GROUPS = {
 
 _EXAMPLES = """\b
 Examples:
-  upscale sprite.png big.png --factor 8
-  upscale photo.jpg photo.png --method tconv --kernel bicubic --factor 2
-  upscale photo.jpg out.png -m tconv -k "1,2,1; 2,4,2; 1,2,1" --padding 0
-  upscale --factor 3x2 < in.png > out.png
-  for f in *.png; do upscale "$f" "big/$f" --factor 4; done
+  upscale sample_images/potion.png large.png --factor 8
+  upscale sample_images/lake.png large.jpg --method tconv --kernel bicubic
+  upscale sample_images/lake.png soft.png -m tconv -k "1,3,3,1; 3,9,9,3; 3,9,9,3; 1,3,3,1"
+  upscale --factor 3x2 < sample_images/lake.png > wide.png
+  for f in sample_images/*.png; do upscale "$f" "large_${f##*/}" --factor 4; done
 """
 
 

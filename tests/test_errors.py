@@ -1,0 +1,169 @@
+"""Bad input: one line that names the file or the option, the right exit status, and nothing left behind."""
+
+import os
+
+import numpy as np
+import pytest
+from conftest import SAMPLES, run
+from PIL import Image
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with good and bad files of every kind."""
+    Image.new("RGB", (5, 4)).save(tmp_path / "in.png")
+    Image.new("RGBA", (5, 4)).save(tmp_path / "alpha.png")
+    (tmp_path / "truncated.png").write_bytes((SAMPLES / "lake.png").read_bytes()[:9000])
+    (tmp_path / "text.png").write_text("hello")
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "short.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (9, 9), }\n")
+    np.save(tmp_path / "objects.npy", np.array([[{}]], object))
+    np.save(tmp_path / "four.npy", np.zeros((2, 2, 2, 2)))
+    np.save(tmp_path / "nan.npy", np.array([[1, np.nan]]))
+    np.save(tmp_path / "none.npy", np.zeros((0, 3)))
+    (tmp_path / "folder").mkdir()
+    return tmp_path
+
+
+def refused(folder, status, parts, *arguments, **options):
+    before = {p: p.stat().st_mtime_ns for p in folder.rglob("*")}
+    done = run(*arguments, cwd=folder, **options)
+    text = done.stderr.decode()
+    assert done.returncode == status, text
+    assert text.startswith("upscale: ")
+    assert text.count("\n") == 1, text
+    assert done.stdout == b""
+    for part in parts:
+        assert part in text
+    assert {p: p.stat().st_mtime_ns for p in folder.rglob("*")} == before
+
+
+TCONV = ("-m", "tconv", "-k")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("in.png", "out.png", "--sharpen"), "--sharpen"),
+        (("in.png", "out.png", "--method", "bicubic"), "--method"),
+        (("in.png", "out.png", "--factor", "0"), "--factor"),
+        (("in.png", "out.png", "--factor", "-2"), "--factor"),
+        (("in.png", "out.png", "--factor", "1.5"), "--factor"),
+        (("in.png", "out.png", "--factor", "2x"), "--factor"),
+        (("in.png", "out.png", "--factor", "2x2x2"), "--factor"),
+        (("in.png", "out.png", "--factor", "1_0"), "--factor"),
+        (("in.png", "out.png", "--engine", "gpu"), "--engine"),
+        (("in.png", "out.png", "--frame", "-1"), "--frame"),
+        (("in.png", "out.png", "--background", "whitish"), "--background"),
+        (("in.png", "out.png", "--background", "#12345"), "--background"),
+        (("in.png", "out.png", "--format", "xyz"), "--format"),
+        (("in.png", "out.png", "--format", "gif"), "--format"),
+        (("in.png", "out.png", "-q", "-v"), "--quiet"),
+        (("in.png", "in.png"), "in.png"),
+        (("in.png", "./folder/../in.png"), "in.png"),
+        (("in.png", "out.xyz"), ".xyz"),
+        (("in.png", "out"), "out"),
+        (("in.png", "folder"), "folder"),
+        (("in.png", "out.png", "--kernel", "box"), "--kernel"),
+        (("in.png", "out.png", "--padding", "0"), "--padding"),
+        (("in.png", "out.png", "--method", "tconv"), "--kernel"),
+        (("in.png", "out.png", "--method", "tconv"), "bilinear"),
+        (("in.png", "out.png", "--method", "tconv"), "*.npy"),
+        (("in.png", "out.png", *TCONV, "1,2;3"), "--kernel"),
+        (("in.png", "out.png", *TCONV, "1,a"), "'a'"),
+        (("in.png", "out.png", *TCONV, "1e300,1"), "--kernel"),
+        (("in.png", "out.png", *TCONV, "0," * 1024 + "0"), "1024"),
+        (("in.png", "out.png", *TCONV, "sharp"), "sharp"),
+        (("in.png", "out.png", *TCONV, "box", "--padding", "-1"), "--padding"),
+        (("in.png", "out.png", *TCONV, "box", "--padding", "1,2,3"), "--padding"),
+        (("in.png", "alpha.png", "out.png"), "3 paths"),
+        (("in.png",), "OUTPUT is missing: upscale in.png in_large.png"),
+    ],
+)
+def test_wrong_usage(folder, arguments, part):
+    refused(folder, 2, [part], *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("none.png", "out.png"), ["none.png", "no such file"]),
+        (("folder", "out.png"), ["folder", "is a folder"]),
+        (("text.png", "out.png"), ["text.png", "not a picture"]),
+        (("empty.png", "out.png"), ["empty.png", "not a picture"]),
+        (("truncated.png", "out.png"), ["truncated.png", "damaged"]),
+        (("short.npy", "out.npy"), ["short.npy", "damaged"]),
+        (("objects.npy", "out.npy"), ["objects.npy"]),
+        (("four.npy", "out.npy"), ["four.npy", "(2, 2, 2, 2)"]),
+        (("none.npy", "out.npy"), ["none.npy", "empty"]),
+        (("nan.npy", "out.png"), ["nan.npy", "float64"]),
+        (("in.png", "missing/out.png"), ["missing", "make it first"]),
+        (("in.png", "text.png/out.png"), ["text.png"]),
+        (("in.png", "out.png", "-f", "1000000"), ["in.png", "5000000x4000000", "GB"]),
+        (("in.png", "out.npy", "-f", "999999999999999999"), ["in.png", "4999999999999999995x3999999999999999996"]),
+        (("in.png", "out.png", "-f", "100000000", *TCONV, "bicubic"), ["in.png", "500000000x400000000"]),
+        (("in.png", "out.jpg", "-f", "20000x1"), ["in.png", "65500"]),
+        (("in.png", "out.gif", "-f", "1x20000"), ["in.png", "65535"]),
+        (("in.png", "out.webp", "-f", "4000"), ["in.png", "16383"]),
+        (("in.png", "out.png", *TCONV, "none.png.npy"), ["none.png.npy", "no such"]),
+        (("in.png", "out.png", *TCONV, "objects.npy"), ["objects.npy"]),
+        (("in.png", "out.png", *TCONV, "four.npy"), ["four.npy", "dimensions"]),
+        (("in.png", "out.png", *TCONV, "nan.npy"), ["nan.npy", "NaN"]),
+        (("in.png", "out.png", *TCONV, "none.npy"), ["none.npy", "no elements"]),
+        (("in.png", "out.png", *TCONV, "box", "--padding", "9"), ["in.png", "cuts off"]),
+        (("in.png", "out.png", "--frame", "1"), ["in.png", "--frame 1"]),
+        (("alpha.png", "out.jpg"), ["alpha.png", "--background"]),
+        (("alpha.png", "out.bmp"), ["alpha.png", "--background"]),
+    ],
+)
+def test_what_fails(folder, arguments, parts):
+    refused(folder, 1, parts, *arguments)
+
+
+def test_hard_and_symbolic_links_to_the_input(folder):
+    os.link(folder / "in.png", folder / "hard.png")
+    (folder / "soft.png").symlink_to("in.png")
+    for name in ("hard.png", "soft.png"):
+        refused(folder, 2, [name], "in.png", name)
+
+
+def test_nothing_on_standard_input(folder):
+    refused(folder, 1, ["standard input", "empty"], "-", "out.png", stdin=b"")
+    refused(folder, 1, ["standard input", "empty", "--help"], stdin=b"")
+    refused(folder, 1, ["standard input", "not a picture"], "-", "out.png", stdin=b"hello")
+
+
+def test_deep_colour_is_refused_and_not_cut(folder):
+    def chunk(kind, data):
+        import zlib
+
+        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+    import zlib
+
+    header = (2).to_bytes(4, "big") + (1).to_bytes(4, "big") + bytes([16, 2, 0, 0, 0])
+    body = zlib.compress(bytes(13))
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    (folder / "deep.png").write_bytes(png)
+    refused(folder, 1, ["deep.png", "8 bits"], "deep.png", "out.png")
+    (folder / "deep.ppm").write_bytes(b"P6 1 1 65535\n" + bytes(6))
+    refused(folder, 1, ["deep.ppm", "8 bits"], "deep.ppm", "out.png")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="becomes another user, which only root can")
+def test_an_unwritable_folder(folder):
+    import subprocess
+    import sys
+
+    # The command itself may not be readable to that user: only what asks about the folder is run as him.
+    code = f"import os; os.setuid(65534); import sys; sys.path[:0] = {sys.path!r}; from upscale.files import check_place; "
+    folder.chmod(0o755)
+    for parent in folder.parents:
+        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 1:
+            pytest.skip("the test folder lies where no other user gets")
+    done = subprocess.run(
+        [sys.executable, "-c", code + f"check_place({str(folder / 'out.png')!r})"], capture_output=True, text=True
+    )
+    if "PermissionError" in done.stderr or "ModuleNotFoundError" in done.stderr:
+        pytest.skip("the installation lies where no other user gets")
+    assert "cannot be written to" in done.stderr

@@ -1,0 +1,103 @@
+"""What is imported when, which engine is chosen, and what happens on the first run of a compiled loop."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+from conftest import SAMPLES, UPSCALE
+
+from upscale import engines
+from upscale.engines import Work, choose
+
+HEAVY = ("numpy", "numba", "PIL")
+
+
+def python(code, **options):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["--help"], 0),
+        (["--version"], 0),
+        (["a.png", "a.xyz"], 2),
+        (["a.png", "b.png", "-f", "0"], 2),
+        (["a.png", "b.png", "-m", "tconv", "-k", "1,2;3"], 2),
+        (["a.png"], 2),
+    ],
+)
+def test_words_need_no_heavy_import(arguments, status):
+    code = (
+        f"import sys; from upscale.cli import run; s = run({arguments!r}); print(s, [m for m in {HEAVY} if m in sys.modules])"
+    )
+    assert python(code).stdout.splitlines()[-1] == f"{status} []"
+
+
+def test_the_package_itself_imports_nothing_heavy():
+    code = (
+        f"import sys, upscale; print([m for m in {HEAVY} if m in sys.modules]); upscale.enlarge; print('numpy' in sys.modules)"
+    )
+    assert python(code).stdout == "[]\nTrue\n"
+
+
+def test_a_small_picture_does_without_numba(tmp_path):
+    code = (
+        f"import sys; from upscale.cli import run; run([{str(SAMPLES / 'potion.png')!r}, {str(tmp_path / 'out.png')!r}]); "
+        "print('numba' in sys.modules)"
+    )
+    assert python(code).stdout == "False\n"
+
+
+def test_the_rule(monkeypatch):
+    monkeypatch.delitem(sys.modules, "upscale.loops", raising=False)
+    assert choose("auto", Work("nn", 4096, 65536)).name == "numpy"
+    assert choose("auto", Work("nn", 10**9, 4 * 10**9)).name == "numba"
+    assert choose("auto", Work("tconv", 4096, 65536, 8)).name == "numpy"
+    assert choose("auto", Work("tconv", 10**6, 10**8, 8)).name == "numba"
+    assert choose("auto", Work("tconv", engines.TCONV_PIXELS, 8 * 10**6, 2)).name == "numba"
+    assert choose("numpy", Work("tconv", 10**9, 10**9, 8)) == ("numpy", "asked for")
+    monkeypatch.setitem(sys.modules, "upscale.loops", object())  # Numba runs already
+    assert choose("auto", Work("nn", 10**6, 4 * 10**6)).name == "numba"
+    assert choose("auto", Work("nn", 64, 256)).name == "numpy"
+
+
+COMPILE = """
+import sys
+import numba.core.caching
+{before}
+from upscale.cli import run
+sys.exit(run(["in.npy", "out.npy", "--engine", "numba", "-v"]))
+"""
+
+
+def test_an_unwritable_cache_folder_is_no_error(tmp_path):
+    import numpy as np
+
+    np.save(tmp_path / "in.npy", np.zeros((3, 3)))
+    done = python(COMPILE.format(before="numba.core.caching.CacheImpl._locator_classes = []"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no cache folder can be written" in done.stderr
+    assert np.load(tmp_path / "out.npy").shape == (6, 6)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_terminal_is_told_of_a_long_compilation_once(tmp_path, cached):
+    import numpy as np
+
+    np.save(tmp_path / "in.npy", np.zeros((3, 3)))
+    command = [UPSCALE, "in.npy", "out.npy", "--engine", "numba", "-m", "tconv", "-k", "4,2,1; 1,0,3; 0,5,2"]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    for _ in range(1 + cached):
+        leader, follower = pty.openpty()
+        subprocess.run(command, cwd=tmp_path, env=environment, stderr=follower, timeout=120, check=True)
+        os.close(follower)
+        try:
+            told = os.read(leader, 10000)
+        except OSError:  # nothing was written before the other side closed
+            told = b""
+        os.close(leader)
+    assert told.count(b"\n") == (0 if cached else 1), told
+    assert (b"compiling" in told) != cached
