@@ -247,10 +247,10 @@ class _Job:
             raise FileError(f"{self._name}: {error}") from error
         with self._stage("write"):
             if streamed:
-                write_through(self._output, pictures.encoded(picture, target))
+                write_through(self._output, pictures.encoded(picture, target, self._output))
             else:
                 with replacing(self._output) as out:
-                    pictures.write(picture, target, out)
+                    pictures.write(picture, target, out, self._output)
         if options["verbose"]:
             self._report(request, size, picture.samples.shape[:2], target, time.perf_counter() - began)
 

@@ -11,7 +11,9 @@ class Format(NamedTuple):
     Attributes
     ----------
     name : str
-        Pillow's name for it, or NPY.
+        What users call it.
+    pillow : str
+        What Pillow calls it, or NPY.
     modes : tuple of str
         Pillow's modes that it holds as they are.
     longest : int
@@ -19,19 +21,20 @@ class Format(NamedTuple):
     """
 
     name: str
+    pillow: str
     modes: tuple[str, ...]
     longest: int
 
 
-_PNG = Format("PNG", ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), 2**31 - 1)
-_TIFF = Format("TIFF", ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I;16", "I", "F"), 2**31 - 1)
-_JPEG = Format("JPEG", ("L", "RGB", "CMYK"), 65500)
-_GIF = Format("GIF", ("L", "P"), 65535)
-_WEBP = Format("WEBP", ("RGB", "RGBA"), 16383)
-_BMP = Format("BMP", ("1", "L", "P", "RGB"), 2**31 - 1)
-_TGA = Format("TGA", ("L", "LA", "P", "RGB", "RGBA"), 65535)
+_PNG = Format("PNG", "PNG", ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), 2**31 - 1)
+_TIFF = Format("TIFF", "TIFF", ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I;16", "I", "F"), 2**31 - 1)
+_JPEG = Format("JPEG", "JPEG", ("L", "RGB", "CMYK"), 65500)
+_GIF = Format("GIF", "GIF", ("L", "P"), 65535)
+_WEBP = Format("WebP", "WEBP", ("RGB", "RGBA"), 16383)
+_BMP = Format("BMP", "BMP", ("1", "L", "P", "RGB"), 2**31 - 1)
+_TGA = Format("TGA", "TGA", ("L", "LA", "P", "RGB", "RGBA"), 65535)
 _PPM = ("1", "L", "RGB", "I;16")
-NPY = Format("NPY", (), 2**62)
+NPY = Format("NPY", "NPY", (), 2**62)
 
 #: Suffixes of pictures that are written, and of arrays.
 FORMATS: dict[str, Format] = {
@@ -44,11 +47,11 @@ FORMATS: dict[str, Format] = {
     ".jpeg": _JPEG,
     ".bmp": _BMP,
     ".tga": _TGA,
-    ".pbm": Format("PPM", ("1",), 2**31 - 1),
-    ".pgm": Format("PPM", ("L", "I;16"), 2**31 - 1),
-    ".ppm": Format("PPM", ("RGB",), 2**31 - 1),
-    ".pnm": Format("PPM", _PPM, 2**31 - 1),
-    ".pfm": Format("PPM", ("F",), 2**31 - 1),
+    ".pbm": Format("PBM", "PPM", ("1",), 2**31 - 1),
+    ".pgm": Format("PGM", "PPM", ("L", "I;16"), 2**31 - 1),
+    ".ppm": Format("PPM", "PPM", ("RGB",), 2**31 - 1),
+    ".pnm": Format("PNM", "PPM", _PPM, 2**31 - 1),
+    ".pfm": Format("PFM", "PPM", ("F",), 2**31 - 1),
     ".npy": NPY,
 }
 
@@ -88,4 +91,4 @@ def of_name(name: str) -> Format | None:
     """Find the format that writes what was read as `name`, one of Pillow's names or NPY."""
     if name == "PPM":
         return FORMATS[".pnm"]
-    return next((f for f in FORMATS.values() if f.name == name), None)
+    return next((f for f in FORMATS.values() if f.pillow == name), None)

@@ -43,7 +43,7 @@ class Picture(NamedTuple):
 
     samples: Array
     mode: str = ""
-    format: str = NPY.name
+    format: str = NPY.pillow
     palette: tuple[str, bytes] | None = None
     info: Mapping[str, Any] = MappingProxyType({})
 
@@ -192,7 +192,7 @@ def _read_array(file: str | BinaryIO, check: Callable[[Header], None]) -> Pictur
     array = np.load(file, mmap_mode="r" if isinstance(file, str) else None, allow_pickle=False)
     if array.ndim not in (2, 3) or not array.size:
         raise ArgumentError(f"an array must be (H, W) or (H, W, C) and not empty, this one is {array.shape}")
-    check(Header(NPY.name, array.shape[:2], array.nbytes // (array.shape[0] * array.shape[1])))
+    check(Header(NPY.pillow, array.shape[:2], array.nbytes // (array.shape[0] * array.shape[1])))
     return Picture(np.array(array, order="C"))
 
 
@@ -299,7 +299,7 @@ def _as_picture(picture: Picture, target: Format) -> Picture:
         array, key = array[..., 0], (key[0], 0)
     if key not in modes:
         raise ArgumentError(f"{target.name} cannot hold an array {array.shape} of {array.dtype}; write .npy instead")
-    return Picture(np.ascontiguousarray(array, array.dtype.newbyteorder("=")), modes[key], NPY.name)
+    return Picture(np.ascontiguousarray(array, array.dtype.newbyteorder("=")), modes[key], NPY.pillow)
 
 
 def quantised(picture: Picture) -> tuple[Picture, str | None]:
@@ -351,8 +351,8 @@ def _indexed(image: Image.Image) -> Image.Image:
     return flat
 
 
-def write(picture: Picture, target: Format, file: BinaryIO) -> None:
-    """Encode a picture that fits the target's modes.
+def write(picture: Picture, target: Format, file: BinaryIO, name: str) -> None:
+    """Encode a picture that fits the target's modes into a file that errors call `name`.
 
     Raises
     ------
@@ -363,15 +363,15 @@ def write(picture: Picture, target: Format, file: BinaryIO) -> None:
         np.lib.format.write_array(file, picture.samples, allow_pickle=False)
         return
     try:
-        picture.to_image().save(file, target.name, **metadata.save_options(target.name, picture.info))
+        picture.to_image().save(file, target.pillow, **metadata.save_options(target.pillow, picture.info))
     except Exception as error:  # encoders let out as many kinds as decoders
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
             raise
-        raise FileError(f"{target.name} cannot be written: {error}") from error
+        raise FileError(f"{name}: cannot be written as {target.name}: {error}") from error
 
 
-def encoded(picture: Picture, target: Format) -> memoryview:
+def encoded(picture: Picture, target: Format, name: str) -> memoryview:
     """Encode a picture in memory, for places where one cannot go back to correct what was written."""
     buffer = io.BytesIO()
-    write(picture, target, buffer)
+    write(picture, target, buffer, name)
     return buffer.getbuffer()

@@ -1,0 +1,54 @@
+"""Make the pictures of README.md and docs/ from the sample pictures: `python docs/make_images.py`."""
+
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+import upscale
+
+ROOT = Path(__file__).parent.parent
+GAP, LINE, CAPTION = 12, 22, 44
+
+
+def sheet(rows: list[list[tuple[str, Image.Image]]]) -> Image.Image:
+    """Put captioned pictures side by side at 100 %, on white."""
+    width = max(sum(max(picture.width, CAPTION) + GAP for _, picture in row) + GAP for row in rows)
+    heights = [max(picture.height for _, picture in row) + LINE + GAP for row in rows]
+    out = Image.new("RGB", (width, sum(heights) + GAP), "white")
+    draw, font = ImageDraw.Draw(out), ImageFont.load_default(13)
+    y = GAP
+    for row, height in zip(rows, heights, strict=True):
+        x = GAP
+        for caption, picture in row:
+            draw.text((x, y), caption, fill="black", font=font)
+            shown = picture.convert("RGBA")
+            out.paste(shown, (x, y + LINE), shown)
+            x += max(picture.width, CAPTION) + GAP
+        y += height
+    return out
+
+
+def hero() -> Image.Image:
+    """Show before and after by both methods."""
+    potion = Image.open(ROOT / "sample_images/potion.png")
+    lake = Image.open(ROOT / "sample_images/lake.png").crop((176, 204, 240, 268))
+    return sheet(
+        [
+            [
+                ("before", potion),
+                ("--factor 7", upscale.enlarge(potion, 7)),
+                ("before", lake),
+                ("--factor 4", upscale.enlarge(lake, 4)),
+                ("--method tconv --kernel bicubic --factor 4", upscale.enlarge(lake, 4, "tconv", "bicubic")),
+            ]
+        ]
+    )
+
+
+def save(picture: Image.Image, name: str) -> None:
+    """Write a picture to docs/images."""
+    picture.save(ROOT / "docs/images" / name, optimize=True)
+
+
+if __name__ == "__main__":
+    save(hero(), "before_after.png")

@@ -1,0 +1,65 @@
+"""The README says the truth: its commands run, and print what it shows."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+from conftest import ROOT, UPSCALE
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """Return a folder as a new user has it, and the environment that he activated."""
+    shutil.copytree(ROOT / "sample_images", tmp_path / "sample_images")
+    return {"cwd": tmp_path, "env": {**os.environ, "PATH": os.path.dirname(UPSCALE) + os.pathsep + os.environ["PATH"]}}
+
+
+def shell(command, clone):
+    done = subprocess.run(["bash", "-ec", command], **clone, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, (command, done.stderr)
+    return done.stdout
+
+
+def test_the_first_two_blocks_set_up_and_test():
+    install, test = blocks("sh")[:2]
+    for block in (install, test):
+        assert block.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+        assert block.count("\n") == 1
+    assert "enlarged.png" in install
+    assert test.endswith(".venv/bin/pytest\n")
+
+
+def test_the_first_blocks_main_job(clone):
+    command = blocks("sh")[0].split("&&")[-1].replace(".venv/bin/", "")
+    shell(command, clone)
+    assert (clone["cwd"] / "enlarged.png").stat().st_size > 0
+
+
+def test_commands(clone):
+    for command in "".join(blocks("sh")[2:]).splitlines():
+        shell(command, clone)
+
+
+def test_shown_output_is_what_comes(clone):
+    for block in blocks("console"):
+        for piece in block.split("$ ")[1:]:
+            command, _, output = piece.partition("\n")
+            assert shell(command, clone) == output, command
+
+
+def test_python(clone):
+    for block in blocks("python"):
+        shell(f"python - <<'END'\n{block}\nEND", clone)
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
