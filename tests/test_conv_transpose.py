@@ -1,8 +1,11 @@
 """The operator on arrays of many channels, against its definition and torch."""
 
+import json
+
 import naive
 import numpy as np
 import pytest
+from conftest import ROOT
 
 import upscale
 from upscale import loops, loops_numpy
@@ -91,6 +94,40 @@ def test_errors_say_what_clashes(change, text):
     with pytest.raises(upscale.ArgumentError) as caught:
         upscale.conv_transpose2d(**arguments)
     assert text in str(caught.value)
+
+
+def test_equals_torchs_kept_results():
+    kept = np.load(ROOT / "tests" / "torch_cases.npz")
+    results = np.split(kept["results"], np.cumsum(kept["shapes"].prod(1))[:-1])
+    cases = json.loads(str(kept["cases"]))
+    assert len(cases) == len(results) == 300
+    for seed, (case, shape, result) in enumerate(zip(cases, kept["shapes"], results, strict=True)):
+        rng = np.random.default_rng(seed)  # as benchmarks/make_torch_cases.py draws them
+        channels = case["weight"][1] * case["options"]["groups"]
+        shapes = [case["input"], case["weight"], [channels] if case["bias"] else None]
+        x, w, bias = (None if s is None else rng.integers(-4, 5, s).astype(np.float32) for s in shapes)
+        got = upscale.conv_transpose2d(x, w, bias, **case["options"])
+        assert got.shape == tuple(shape)
+        assert np.array_equal(got.ravel(), result), (seed, case)
+
+
+@pytest.mark.parametrize("size", [(1, 64), (64, 1), (64, 64), (33, 17)])
+@pytest.mark.parametrize("stride", [1, 2, 7])
+def test_large_kernels(size, stride):
+    x, w = RNG.integers(-4, 5, (1, 1, 6, 5)), RNG.integers(-4, 5, (1, 1, *size))
+    want = np.zeros((5 * stride + size[0], 4 * stride + size[1]))
+    for y in range(6):
+        for z in range(5):
+            want[y * stride : y * stride + size[0], z * stride : z * stride + size[1]] += x[0, 0, y, z] * w[0, 0]
+    assert np.array_equal(upscale.conv_transpose2d(x, w, stride=stride)[0, 0], want)
+
+
+def test_many_groups():
+    x, w = RNG.integers(-4, 5, (2, 512, 3, 3)), RNG.integers(-4, 5, (512, 1, 3, 3))
+    got = upscale.conv_transpose2d(x, w, stride=2, groups=512)
+    for channel in (0, 17, 511):
+        want = upscale.conv_transpose2d(x[:, channel : channel + 1], w[channel : channel + 1], stride=2)
+        assert np.array_equal(got[:, channel : channel + 1], want)
 
 
 def test_equals_torch():

@@ -19,6 +19,7 @@ def folder(tmp_path):
     (tmp_path / "short.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (9, 9), }\n")
     np.save(tmp_path / "objects.npy", np.array([[{}]], object))
     np.save(tmp_path / "four.npy", np.zeros((2, 2, 2, 2)))
+    np.save(tmp_path / "five.npy", np.zeros((2, 2, 2, 2, 2)))
     np.save(tmp_path / "nan.npy", np.array([[1, np.nan]]))
     np.save(tmp_path / "none.npy", np.zeros((0, 3)))
     (tmp_path / "folder").mkdir()
@@ -76,6 +77,18 @@ TCONV = ("-m", "tconv", "-k")
         (("in.png", "out.png", *TCONV, "sharp"), "sharp"),
         (("in.png", "out.png", *TCONV, "box", "--padding", "-1"), "--padding"),
         (("in.png", "out.png", *TCONV, "box", "--padding", "1,2,3"), "--padding"),
+        (("in.png", "out.png", "--edge", "wrap"), "--edge"),
+        (("in.png", "out.png", "--linear"), "--linear"),
+        (("in.png", "out.png", "--normalize"), "--normalize"),
+        (("in.png", "out.png", *TCONV, "box", "--edge", "mirror"), "--edge"),
+        (("in.png", "out.png", *TCONV, "box", "--dilation", "0"), "--dilation"),
+        (("in.png", "out.png", *TCONV, "box", "--output-padding", "-1"), "--output-padding"),
+        (("in.png", "out.png", *TCONV, "box", "--groups", "0"), "--groups"),
+        (("in.png", "out.png", *TCONV, "1,2", "--groups", "2"), "groups=2"),
+        (("in.png", "out.png", *TCONV, "1,2", "--bias", "1,2"), "bias"),
+        (("in.png", "out.png", *TCONV, "1,2", "--bias", "x"), "--bias"),
+        (("in.png", "out.png", *TCONV, "gaussian:99"), "16"),
+        (("in.png", "out.png", "--layout", "nchw"), "--layout"),
         (("in.png", "alpha.png", "out.png"), "3 paths"),
         (("in.png",), "OUTPUT is missing: upscale in.png in_large.png"),
     ],
@@ -107,8 +120,12 @@ def test_wrong_usage(folder, arguments, part):
         (("in.png", "out.webp", "-f", "4000"), ["in.png", "16383"]),
         (("in.png", "out.png", *TCONV, "none.png.npy"), ["none.png.npy", "no such"]),
         (("in.png", "out.png", *TCONV, "objects.npy"), ["objects.npy"]),
-        (("in.png", "out.png", *TCONV, "four.npy"), ["four.npy", "dimensions"]),
+        (("in.png", "out.png", *TCONV, "four.npy"), ["in.png", "four.npy", "2 channels"]),
+        (("in.png", "out.png", *TCONV, "five.npy"), ["five.npy", "dimensions"]),
         (("in.png", "out.png", *TCONV, "nan.npy"), ["nan.npy", "NaN"]),
+        (("in.png", "out.png", *TCONV, "none.npy", "--bias", "none.npy"), ["none.npy"]),
+        (("in.png", "out.png", *TCONV, "1,-1", "--normalize", "-f", "1"), ["in.png", "cannot be normalised"]),
+        (("in.png", "out.npy", *TCONV, "box", "--background", "red", "--linear", "--frame", "7"), ["--frame 7"]),
         (("in.png", "out.png", *TCONV, "none.npy"), ["none.npy", "no elements"]),
         (("in.png", "out.png", *TCONV, "box", "--padding", "9"), ["in.png", "cuts off"]),
         (("in.png", "out.png", "--frame", "1"), ["in.png", "--frame 1"]),

@@ -7,27 +7,31 @@ import upscale
 from upscale.kernel import Kernel
 from upscale.kernel_files import read
 from upscale.kernel_source import identify
-from upscale.presets import PRESETS, length, sample
+from upscale.presets import PRESETS, named
 
 
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("factor", range(1, 9))
 def test_presets_are_centred_and_complete(name, factor):
     preset = PRESETS[name]
-    taps = sample(preset, factor)
-    assert len(taps) == length(preset, factor)
+    filter = named(name)
+    taps = filter.sample(factor)
+    assert len(taps) == filter.length(factor)
+    if name == "zero":
+        assert taps == [1]
+        return
     assert (len(taps) - factor) % 2 == 0
     assert np.allclose(taps, taps[::-1])
     # The next larger kernel of this parity would only add taps at or beyond the support.
-    assert (len(taps) - 1) / 2 / factor < preset.support <= (len(taps) + 1) / 2 / factor
+    assert (len(taps) - 1) / 2 / factor < preset.support(filter.parameter) <= (len(taps) + 1) / 2 / factor
 
 
 def test_presets_are_the_published_functions():
-    assert sample(PRESETS["bilinear"], 2) == [0.25, 0.75, 0.75, 0.25]
+    assert named("bilinear").sample(2) == [0.25, 0.75, 0.75, 0.25]
     keys = [-3 / 128, -9 / 128, 29 / 128, 111 / 128]  # Keys' cubic at 1.75, 1.25, 0.75 and 0.25
-    assert sample(PRESETS["bicubic"], 2) == keys + keys[::-1]
+    assert named("bicubic").sample(2) == keys + keys[::-1]
     lanczos = np.sinc(np.array([2.5, 1.5, 0.5])) * np.sinc(np.array([2.5, 1.5, 0.5]) / 3)
-    assert np.allclose([PRESETS["lanczos3"].value(x) for x in (2.5, 1.5, 0.5)], lanczos)
+    assert np.allclose([PRESETS["lanczos3"].value(x, 0) for x in (2.5, 1.5, 0.5)], lanczos)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +60,7 @@ def test_rank_one_survives_32_bit_floats():
     ("weights", "text"),
     [
         (np.zeros((2, 2, 2)), "2 dimensions"),
+        ([[1, 2], [3]], "rectangular"),
         (np.zeros((0, 2)), "no elements"),
         ([[1, np.nan]], "NaN"),
         ([[1, np.inf]], "infinity"),
@@ -74,6 +79,8 @@ def test_what_is_no_kernel(weights, text):
     ("text", "kind", "rows"),
     [
         ("bicubic", "preset", ()),
+        ("bicubic:-0.75", "preset", ()),
+        ("dir.npy/k.safetensors:up.weight", "file", ()),
         ("./bicubic.npy", "file", ()),
         ("K.NPY", "file", ()),
         ("1,2,1; 2,4,2; 1,2,1", "typed", ((1, 2, 1), (2, 4, 2), (1, 2, 1))),
@@ -92,6 +99,9 @@ def test_what_a_user_may_call_a_kernel(text, kind, rows):
     [
         ("cubic", "bilinear"),
         ("cubic", "*.npy"),
+        ("gaussian:0", "standard deviation"),
+        ("gaussian:x", "'x'"),
+        ("bilinear:2", "no parameter"),
         ("", "there is no kernel"),
         ("1,2;3", "2, 1"),
         ("1,x", "'x'"),

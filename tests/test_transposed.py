@@ -11,7 +11,8 @@ import upscale
 from upscale import loops, loops_numpy
 from upscale.gather import beyond
 from upscale.kernel import Kernel
-from upscale.transposed import Plan
+from upscale.presets import named
+from upscale.transposed import Operator, Plan
 
 RNG = np.random.default_rng(5)
 PADDINGS = ("same", ((0, 0), (0, 0)), ((1, 0), (0, 2)))
@@ -19,7 +20,7 @@ PADDINGS = ("same", ((0, 0), (0, 0)), ((1, 0), (0, 2)))
 
 def both(picture, kernel, factor, padding, dtype, **options):
     """Compute with both engines, which must agree exactly where sums run in the same order."""
-    plan = Plan(picture, kernel, factor, padding, dtype, **options)
+    plan = Plan(picture, Operator(kernel, factor, padding), dtype, **options)
     results = []
     for engine in (loops, loops_numpy):
         out = np.empty(plan.shape, dtype)
@@ -58,7 +59,9 @@ def test_every_small_kernel(size, factor):
 
 @ENGINES
 def test_the_worked_example(engine):
-    plan = Plan(np.array([[2, 0], [4, 1]]), Kernel([[4, 2, 1], [1, 0, 3], [0, 5, 2]]), (1, 1), ((0, 0), (0, 0)), np.float64)
+    plan = Plan(
+        np.array([[2, 0], [4, 1]]), Operator(Kernel([[4, 2, 1], [1, 0, 3], [0, 5, 2]]), (1, 1), ((0, 0), (0, 0))), np.float64
+    )
     out = np.empty(plan.shape)
     plan.fill(engine, out)
     assert out.tolist() == [[8, 4, 2, 0], [18, 12, 12, 1], [4, 11, 16, 3], [0, 20, 13, 2]]
@@ -67,7 +70,7 @@ def test_the_worked_example(engine):
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
 def test_channels_and_dtypes(dtype):
     picture = RNG.integers(0, 200, (6, 5, 3)).astype(dtype)
-    kernels = [Kernel.preset("bicubic", (2, 3))]
+    kernels = [Kernel.preset(named("bicubic"), (2, 3))]
     if dtype in (np.uint8, np.float64):  # each dtype is seconds of compiling
         kernels.append(Kernel(np.abs(RNG.normal(size=(5, 4))), normalized=True))
     for kernel in kernels:
@@ -99,10 +102,12 @@ def test_large_integers_do_not_wrap_around():
 
 @ENGINES
 @pytest.mark.parametrize("alpha", [False, True])
-@pytest.mark.parametrize("kernel", [Kernel.preset("bicubic", (2, 2)), Kernel(np.abs(RNG.normal(size=(5, 5))), normalized=True)])
+@pytest.mark.parametrize(
+    "kernel", [Kernel.preset(named("bicubic"), (2, 2)), Kernel(np.abs(RNG.normal(size=(5, 5))), normalized=True)]
+)
 def test_bands_make_up_the_whole(engine, kernel, alpha):
     picture = RNG.integers(0, 256, (20, 9, 4)).astype(np.uint8)
-    plan = Plan(picture, kernel, (2, 2), "same", np.uint8, alpha=alpha)
+    plan = Plan(picture, Operator(kernel, (2, 2)), np.uint8, alpha=alpha)
     whole, bands = np.empty(plan.shape, np.uint8), np.empty(plan.shape, np.uint8)
     plan.fill(engine, whole)
     for begin in range(0, 40, 7):
@@ -122,26 +127,26 @@ def test_normalized_keeps_a_flat_picture_flat(weights, padding):
 
 def test_dyadic_weights_are_exact_also_at_the_border():
     picture = RNG.integers(0, 256, (6, 6)).astype(np.float32)
-    got = both(picture, Kernel.preset("bilinear", (2, 2)), (2, 2), "same", np.float32)
-    want = expected(picture, Kernel.preset("bilinear", (2, 2)).weights, (2, 2), "same", True)
+    got = both(picture, Kernel.preset(named("bilinear"), (2, 2)), (2, 2), "same", np.float32)
+    want = expected(picture, Kernel.preset(named("bilinear"), (2, 2)).weights, (2, 2), "same", True)
     assert np.array_equal(got, want.astype(np.float32))
 
 
 def test_what_cannot_be_normalized_is_refused():
     with pytest.raises(upscale.ArgumentError, match="normalised"):
-        Plan(np.zeros((3, 3), np.uint8), Kernel([[1, -1]], normalized=True), (1, 1), "same", np.uint8)
+        Plan(np.zeros((3, 3), np.uint8), Operator(Kernel([[1, -1]], normalized=True), (1, 1)), np.uint8)
     with pytest.raises(upscale.ArgumentError, match="normalised"):
         weights = np.array([[1.0, 1, 1], [1, 1, 1], [1, 1, -8]])
-        Plan(np.zeros((9, 9), np.uint8), Kernel(weights, normalized=True), (1, 1), "same", np.uint8)
+        Plan(np.zeros((9, 9), np.uint8), Operator(Kernel(weights, normalized=True), (1, 1)), np.uint8)
 
 
 def test_colour_is_weighted_by_opacity():
     picture = np.zeros((4, 4, 4), np.uint8)
     picture[..., 1] = 255  # transparent green
     picture[1:3, 1:3] = (255, 0, 0, 255)
-    got = both(picture, Kernel.preset("bicubic", (3, 3)), (3, 3), "same", np.uint8, alpha=True)
+    got = both(picture, Kernel.preset(named("bicubic"), (3, 3)), (3, 3), "same", np.uint8, alpha=True)
     assert (got[got[..., 3] > 0][:, :3] == (255, 0, 0)).all()
-    opaque = both(np.ascontiguousarray(picture[..., 3]), Kernel.preset("bicubic", (3, 3)), (3, 3), "same", np.uint8)
+    opaque = both(np.ascontiguousarray(picture[..., 3]), Kernel.preset(named("bicubic"), (3, 3)), (3, 3), "same", np.uint8)
     assert np.array_equal(got[..., 3], opaque)
 
 
@@ -151,15 +156,15 @@ def test_box_with_opacity_is_nearest(maximum):
     picture = RNG.integers(0, maximum, (8, 8, 4), endpoint=True).astype(dtype)
     picture[0] = maximum
     picture[..., 3] = np.maximum(picture[..., 3], 1)
-    got = both(picture, Kernel.preset("box", (3, 3)), (3, 3), "same", dtype, alpha=True)
+    got = both(picture, Kernel.preset(named("box"), (3, 3)), (3, 3), "same", dtype, alpha=True)
     assert np.array_equal(got, naive.nearest(picture, (3, 3)))
 
 
 def test_not_a_number_spreads_no_further_than_the_kernel():
     picture = np.zeros((9, 9), np.float32)
     picture[4, 4] = np.nan
-    for kernel in (Kernel.preset("bicubic", (2, 2)), Kernel(RNG.random((8, 8)))):
-        plan = Plan(picture, kernel, (2, 2), "same", np.float32)
+    for kernel in (Kernel.preset(named("bicubic"), (2, 2)), Kernel(RNG.random((8, 8)))):
+        plan = Plan(picture, Operator(kernel, (2, 2)), np.float32)
         for engine in (loops, loops_numpy):
             out = np.empty(plan.shape, np.float32)
             plan.fill(engine, out)

@@ -69,3 +69,22 @@ def picture_shape(array: NDArray[Any]) -> None:
         raise ArgumentError(f"a picture's array is (H, W) or (H, W, C), not {array.shape}")
     if not array.size:
         raise ArgumentError(f"the array is empty: its shape is {array.shape}")
+
+
+def paddings(value: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Read padding as a number, (vertical, horizontal) or ((top, bottom), (left, right)).
+
+    Raises
+    ------
+    ArgumentError
+        Where it is none of them, or negative.
+    """
+    both = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
+    if len(both) != 2:
+        raise ArgumentError(
+            f"padding must be a number, (vertical, horizontal) or ((top, bottom), (left, right)), not {value!r}"
+        )
+    pads = pair(both[0], "padding"), pair(both[1], "padding")
+    if min(*pads[0], *pads[1]) < 0:
+        raise ArgumentError(f"padding must not be negative, not {value!r}")
+    return pads

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from upscale.arguments import output_array, pair
+from upscale.arguments import output_array, paddings, pair
 from upscale.engines import Work, choose
 from upscale.errors import ArgumentError
 from upscale.gather import Axis, tables
-from upscale.transposed import frozen, out_size, paddings
+from upscale.transposed import frozen, out_size
 
 
 def conv_transpose2d(

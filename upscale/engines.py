@@ -4,8 +4,6 @@ import sys
 from types import ModuleType
 from typing import NamedTuple
 
-ENGINES = ("auto", "numba", "numpy")
-
 # From `python benchmarks/engines.py`, whose latest results stand in docs/performance.md.
 #: Seconds that a command takes longer where Numba is started, its machine code being in the cache.
 NUMBA_SECONDS = 0.38
@@ -74,7 +72,7 @@ def choose(wanted: str, work: Work) -> Engine:
     Parameters
     ----------
     wanted : str
-        One of `ENGINES`.
+        One of `choices.ENGINES`.
     work : Work
 
     Returns

@@ -15,9 +15,6 @@ from upscale.errors import ArgumentError
 
 Array = NDArray[Any]
 
-#: What lies beyond the border, by name: a function of positions and size that gives positions inside, -1 for zeros.
-EDGES = ("zero", "replicate", "reflect", "wrap")
-
 #: Below this share of its sum of magnitudes, a sum of weights is rounding noise and cannot be divided by.
 _CANCELLED = 1e-6
 
@@ -62,7 +59,7 @@ class Axis:
     begin : int
         How much of the operator's whole output is cut off before the output.
     edge : str
-        One of `EDGES`.
+        One of `choices.EDGES`.
     """
 
     def __init__(

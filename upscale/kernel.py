@@ -1,31 +1,45 @@
 """The `Kernel` value: weights of a transposed convolution and what belongs to them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from upscale.arguments import factor_pair, paddings
 from upscale.errors import ArgumentError
-from upscale.presets import PRESETS, length, sample
+from upscale.presets import Filter
 
 #: Longest side of a kernel that a user hands in.
 LONGEST = 1024
 
+Sides = tuple[tuple[int, int], tuple[int, int]]
+
 
 class Kernel:
-    """Weights of a transposed convolution that applies to each channel alike.
+    """Weights of a transposed convolution, and everything that belongs to them.
 
     Parameters
     ----------
-    weights : array_like, shape (kH, kW)
-        Finite numbers, at least one, at most 1024 a side; kept as float64.
+    weights : array_like, shape (kH, kW) or (C, M / groups, kH, kW)
+        Finite numbers, kept as float64, at most 1024 a side. With 2 dimensions they apply to each channel alike; with 4
+        they make M channels of C.
     normalized : bool
         Divide the weights by the transposed convolution of all ones, so that a flat picture stays flat.
+    factor : int or (int, int), optional
+        The stride that the weights were made for; (vertical, horizontal).
+    padding : "same", int, (int, int) or ((top, bottom), (left, right)), optional
+        What they want cut off; None leaves it to the caller.
+    bias : array_like, shape (M,), or (1,) for weights of 2 dimensions, optional
+        Added to each output channel; 1 is full scale.
+    groups : int
+        For weights of 4 dimensions.
+    title : str
 
     Raises
     ------
     ArgumentError
-        Where the weights are not such an array.
+        Where values do not fit each other.
 
     Examples
     --------
@@ -33,44 +47,74 @@ class Kernel:
     (3, 3)
     """
 
-    def __init__(self, weights: ArrayLike, *, normalized: bool = False) -> None:
-        array = _numbers(weights)
-        if array.ndim != 2:
-            raise ArgumentError(f"a kernel has 2 dimensions (height, width), this one has {array.ndim}: {array.shape}")
-        if max(array.shape) > LONGEST:
-            raise ArgumentError(f"a kernel has at most {LONGEST} weights a side, this one is {_size(array)}")
-        self.shape: tuple[int, int] = array.shape
+    def __init__(
+        self, weights: ArrayLike, *, normalized: bool = False, factor: int | Sequence[int] | None = None,
+        padding: Any = None, bias: ArrayLike | None = None, groups: int = 1, title: str = "",
+    ) -> None:  # fmt: skip
+        array = numbers(weights, "the kernel")
+        if array.ndim not in (2, 4):
+            raise ArgumentError(
+                f"a kernel has 2 dimensions (kH, kW) or 4 (C, M / groups, kH, kW), this one has {array.ndim}: {array.shape}"
+            )
+        if max(array.shape[-2:]) > LONGEST:
+            raise ArgumentError(
+                f"a kernel has at most {LONGEST} weights a side, this one is {array.shape[-1]}x{array.shape[-2]}"
+            )
+        if groups < 1 or (array.ndim == 2 and groups > 1) or (array.ndim == 4 and array.shape[0] % groups):
+            raise ArgumentError(f"groups={groups} does not fit a kernel of shape {array.shape}")
+        self.shape: tuple[int, int] = array.shape[-2:]
         self.normalized = normalized
+        self.factor = None if factor is None else factor_pair(factor)
+        self.padding: str | Sides | None = padding if padding in (None, "same") else paddings(padding)
+        self.groups, self.title = groups, title
+        self.bias = None if bias is None else np.atleast_1d(numbers(bias, "the bias"))
+        wanted = 1 if array.ndim == 2 else array.shape[1] * groups
+        if self.bias is not None and self.bias.shape != (wanted,):
+            raise ArgumentError(f"the bias of a kernel of shape {array.shape} must be ({wanted},), not {self.bias.shape}")
         self._weights: NDArray[np.float64] | None = array
-        self._axes = _split(array)
-        self._preset: tuple[str, tuple[int, int]] | None = None
+        self._axes = _split(array) if array.ndim == 2 else None
+        self._preset: tuple[Filter, tuple[int, int]] | None = None
 
     @classmethod
-    def preset(cls, name: str, factor: tuple[int, int]) -> "Kernel":
+    def preset(cls, filter: Filter, factor: tuple[int, int]) -> "Kernel":
         """Sample a preset for a factor.
 
         Parameters
         ----------
-        name : str
-            A key of `upscale.presets.PRESETS`.
+        filter : Filter
+            From `upscale.presets.named`.
         factor : (int, int)
             Vertical and horizontal.
 
         Returns
         -------
         Kernel
-            Normalised and of rank 1.
+            Of rank 1; normalised, but for the bed of nails.
         """
         kernel = cls.__new__(cls)
-        kernel.shape = length(PRESETS[name], factor[0]), length(PRESETS[name], factor[1])
-        kernel.normalized = True
+        kernel.shape = filter.length(factor[0]), filter.length(factor[1])
+        kernel.normalized = filter.normalized
+        kernel.factor, kernel.padding, kernel.bias, kernel.groups, kernel.title = factor, None, None, 1, filter.name
         # Sampled when needed: at an absurd factor the output's size is refused first.
-        kernel._weights, kernel._axes, kernel._preset = None, None, (name, factor)
+        kernel._weights, kernel._axes, kernel._preset = None, None, (filter, factor)
         return kernel
+
+    def with_normalized(self, normalized: bool) -> "Kernel":
+        """Copy the kernel with its weights normalised, or not."""
+        kernel = self.__class__.__new__(self.__class__)
+        kernel.__dict__.update(self.__dict__, normalized=normalized)
+        return kernel
+
+    def repeated(self, times: int) -> "Kernel":
+        """Set a kernel of 4 dimensions beside itself, for so many pictures whose channels stand side by side."""
+        return Kernel(
+            np.tile(self.weights, (times, 1, 1, 1)), normalized=self.normalized, factor=self.factor, padding=self.padding,
+            bias=None if self.bias is None else np.tile(self.bias, times), groups=self.groups * times, title=self.title,
+        )  # fmt: skip
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """The weights, (kH, kW), before any normalising."""
+        """The weights, (kH, kW) or (C, M / groups, kH, kW), before any normalising."""
         if self._weights is None:
             assert self.axes is not None
             self._weights = np.outer(*self.axes)
@@ -80,27 +124,39 @@ class Kernel:
     def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """The vertical and the horizontal factor of a kernel of rank 1, else None."""
         if self._axes is None and self._preset is not None:
-            name, (vertical, horizontal) = self._preset
-            self._axes = np.array(sample(PRESETS[name], vertical)), np.array(sample(PRESETS[name], horizontal))
+            filter, (vertical, horizontal) = self._preset
+            self._axes = np.array(filter.sample(vertical)), np.array(filter.sample(horizontal))
         return self._axes
 
+    @property
+    def channels(self) -> tuple[int, int] | None:
+        """How many channels a kernel of 4 dimensions takes and makes; None for one that applies to each alike."""
+        if self._weights is None or self._weights.ndim == 2:
+            return None
+        return self._weights.shape[0], self._weights.shape[1] * self.groups
 
-def _size(array: NDArray[Any]) -> str:
-    height, width = array.shape
-    return f"{width}x{height}"
 
+def numbers(value: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Read finite real numbers, at least one, that 32-bit floats hold.
 
-def _numbers(weights: ArrayLike) -> NDArray[np.float64]:
-    array = np.asarray(weights)
+    Raises
+    ------
+    ArgumentError
+        Where there are others; the text begins with `name`.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ArgumentError(f"{name} is not a rectangular array: its rows have different lengths") from None
     if array.dtype.kind not in "biuf":
-        raise ArgumentError(f"a kernel is made of real numbers, not of {array.dtype}")
+        raise ArgumentError(f"{name} is made of real numbers, not of {array.dtype}")
     if not array.size:
-        raise ArgumentError(f"the kernel has no elements: its shape is {array.shape}")
+        raise ArgumentError(f"{name} has no elements: its shape is {array.shape}")
     array = array.astype(np.float64)
     if not np.isfinite(array).all():
-        raise ArgumentError("the kernel contains NaN or infinity")
+        raise ArgumentError(f"{name} contains NaN or infinity")
     if np.abs(array).max() > np.finfo(np.float32).max:
-        raise ArgumentError("the kernel has weights beyond what 32-bit floats hold")
+        raise ArgumentError(f"{name} has numbers beyond what 32-bit floats hold")
     return array
 
 

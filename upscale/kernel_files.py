@@ -1,39 +1,233 @@
-"""Kernels from files: one table from suffix to reader."""
+"""Kernels from files and into the project's own form: one table from suffix to reader.
 
+The project's own form is an .npz file without pickled objects, so that any NumPy reads it. Its arrays:
+
+===============  =================================================================================
+``format``       the text "upscale kernel"
+``version``      the number 1; a reader refuses greater ones
+``weights``      (kH, kW), or (C, M / groups, kH, kW)
+``factor``       (vertical, horizontal); may be missing, as all below
+``padding``      (top, bottom, left, right); missing means `same`
+``bias``         (M,), or (1,) for weights of 2 dimensions; 1 is full scale
+``groups``       a number
+``normalized``   0 or 1
+``title``        a text
+===============  =================================================================================
+"""
+
+import json
 import os.path
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError, FileError
 from upscale.files import why
-from upscale.kernel import Kernel
+from upscale.kernel import Kernel, numbers
+from upscale.kernel_source import typed
+
+_FORMAT, _VERSION = "upscale kernel", 1
+#: Bytes that a kernel file, unpacked, may have: 64 channels each way of 64 x 64 weights in float64 are half of it.
+_LARGEST = 1 << 28
+
+Array = NDArray[Any]
+#: Numbers of dimensions that an array may have.
+Dims = tuple[int, ...]
+_KERNEL, _BIAS = (2, 4), (1,)
 
 
-def _read_npy(path: str) -> Kernel:
+def _read_npy(path: str, name: str, dims: Dims) -> Array:
     # Mapped, so that a header that lies about its size cannot make us allocate it; object arrays are refused.
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not isinstance(array, np.ndarray):
-        raise ArgumentError("holds several arrays and not one")
-    return Kernel(array)
+    array: Array = np.lib.format.open_memmap(path, mode="r")
+    _check_size(array.nbytes)
+    return array
 
 
-_READERS: dict[str, Callable[[str], Kernel]] = {".npy": _read_npy}
+def _read_npz(path: str) -> Kernel:
+    with zipfile.ZipFile(path) as archive:  # unpacking stops at the size that is declared here
+        _check_size(sum(member.file_size for member in archive.infolist()))
+    with np.load(path, allow_pickle=False) as file:
+        if "format" not in file or str(file["format"]) != _FORMAT:
+            raise ArgumentError("is no kernel of this project: it says no format 'upscale kernel'; save the array as .npy")
+        if not 1 <= int(file["version"]) <= _VERSION:
+            raise ArgumentError(
+                f"has version {int(file['version'])} and this release reads up to {_VERSION}; install a newer one"
+            )
+        padding = [int(n) for n in file["padding"]] if "padding" in file else None
+        if padding is not None and len(padding) != 4:
+            raise ArgumentError(f"padding must be (top, bottom, left, right), not {padding}")
+        return Kernel(
+            file["weights"],
+            normalized=bool(file["normalized"]) if "normalized" in file else False,
+            factor=[int(n) for n in file["factor"]] if "factor" in file else None,
+            padding="same" if padding is None else (tuple(padding[:2]), tuple(padding[2:])),
+            bias=file.get("bias"),
+            groups=int(file["groups"]) if "groups" in file else 1,
+            title=str(file["title"]) if "title" in file else "",
+        )
 
 
-def read(path: str) -> Kernel:
+def _read_text(path: str, name: str, dims: Dims) -> Array:
+    _check_size(os.path.getsize(path))
+    with open(path, encoding="utf-8-sig") as file:
+        lines = [line.split("#")[0].replace(";", ",").strip().strip(",") for line in file]
+    rows = np.array(typed(";".join(line for line in lines if line)))
+    return rows[0] if dims == _BIAS and len(rows) == 1 else rows
+
+
+def _read_json(path: str, name: str, dims: Dims) -> Array:
+    _check_size(os.path.getsize(path))
+    with open(path, encoding="utf-8-sig") as file:
+        value = json.load(file)
+    if not isinstance(value, list):
+        raise ArgumentError(f"must be an array of rows, such as [[1, 2], [3, 4]], and not {type(value).__name__}")
+    return numbers(value, "the array")
+
+
+def _read_safetensors(path: str, name: str, dims: Dims) -> Array:
+    library = _optional("safetensors", "safetensors")
+    with library.safe_open(path, framework="np") as file:
+        shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+        array: Array = file.get_tensor(_picked(shapes, name, dims))
+        return array
+
+
+def _read_torch(path: str, name: str, dims: Dims) -> Array:
+    torch = _optional("torch", "torch")
+    held = torch.load(path, map_location="cpu", weights_only=True)
+    if isinstance(held, Mapping):
+        tensors = {str(k): v for k, v in held.items() if isinstance(v, torch.Tensor)}
+        held = tensors[_picked({k: tuple(v.shape) for k, v in tensors.items()}, name, dims)]
+    elif name:
+        raise ArgumentError(f"holds no tensor named {name!r}, but {type(held).__name__} alone")
+    if not isinstance(held, torch.Tensor):
+        raise ArgumentError(f"holds no tensor, but {type(held).__name__}")
+    array: Array = held.detach().to(torch.float64).numpy()
+    return array
+
+
+def _picked(shapes: Mapping[str, tuple[int, ...]], name: str, dims: Dims) -> str:
+    """Find the tensor that is meant: the one named, or the only one that can be a kernel."""
+    listed = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:50])
+    if name:
+        if name not in shapes:
+            raise ArgumentError(f"holds no tensor named {name!r}; it holds {listed or 'none'}")
+        return name
+    fitting = [key for key, shape in shapes.items() if len(shape) in dims]
+    if len(fitting) != 1:
+        raise ArgumentError(
+            f"holds {len(fitting)} tensors that it could be: name one with FILE:NAME; it holds {listed or 'none'}"
+        )
+    return fitting[0]
+
+
+def _optional(module: str, package: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError:
+        raise ArgumentError(f"needs the library {package}: pip install {package}") from None
+
+
+def _check_size(size: int) -> None:
+    if size > _LARGEST:
+        raise ArgumentError(f"unpacks to {size} bytes, and a kernel has at most {_LARGEST}")
+
+
+_READERS: dict[str, Callable[[str, str, Dims], Array]] = {
+    ".npy": _read_npy,
+    ".txt": _read_text,
+    ".csv": _read_text,
+    ".json": _read_json,
+    ".safetensors": _read_safetensors,
+    ".pt": _read_torch,
+    ".pth": _read_torch,
+}
+
+
+def read(path: str, name: str = "") -> Kernel:
     """Read a kernel.
+
+    Parameters
+    ----------
+    path : str
+    name : str
+        Of the tensor in a .safetensors, .pt or .pth file; may be left out where only one can be a kernel.
 
     Raises
     ------
     FileError
         Where the file cannot be read, or holds no kernel.
     """
+    with _explained(path, "a kernel"):
+        if _suffix(path) == ".npz":
+            return _read_npz(path)
+        return Kernel(_READERS[_suffix(path)](path, name, _KERNEL))
+
+
+def read_bias(path: str, name: str = "") -> Array:
+    """Read a bias, (M,), from any kernel file but .npz.
+
+    Raises
+    ------
+    FileError
+        Where the file cannot be read, or holds none.
+    """
+    with _explained(path, "a bias"):
+        if _suffix(path) == ".npz":
+            raise ArgumentError("an .npz kernel brings its bias along")
+        array = numbers(_READERS[_suffix(path)](path, name, _BIAS), "the bias")
+        if array.ndim != 1:
+            raise ArgumentError(f"a bias has 1 dimension, this one is {array.shape}")
+        return array
+
+
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+@contextmanager
+def _explained(path: str, what: str) -> Iterator[None]:
+    """Name the file in whatever goes wrong with it."""
     try:
-        return _READERS[os.path.splitext(path)[1].lower()](path)
+        with open(path, "rb"):  # whatever the library would say of a missing file, this says it better
+            pass
+        yield
     except FileNotFoundError:
         raise FileError(f"{path}: there is no such kernel file") from None
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {why(error)}") from error
-    except (ArgumentError, ValueError, EOFError) as error:
-        raise FileError(f"{path}: not a kernel: {error}") from error
+    except ArgumentError as error:
+        raise FileError(f"{path}: not {what}: {error}") from error
+    except Exception as error:  # the libraries let anything out on damaged files: BadZipFile, KeyError, RecursionError, ...
+        reason = " ".join(str(error).split())[:200]  # some explain themselves at length
+        raise FileError(f"{path}: not {what}, or damaged: {type(error).__name__}: {reason}") from error
+
+
+def write(path: str, kernel: Kernel) -> None:
+    """Write a kernel in the project's own form, .npz, whole or not at all.
+
+    Raises
+    ------
+    FileError
+        Where it cannot be written.
+    """
+    from upscale.files import check_place, replacing
+
+    arrays: dict[str, Any] = {
+        "format": _FORMAT, "version": _VERSION, "weights": kernel.weights, "groups": kernel.groups,
+        "normalized": kernel.normalized, "title": kernel.title,
+    }  # fmt: skip
+    if kernel.factor is not None:
+        arrays["factor"] = kernel.factor
+    if kernel.padding not in (None, "same"):
+        arrays["padding"] = np.ravel(kernel.padding)
+    if kernel.bias is not None:
+        arrays["bias"] = kernel.bias
+    check_place(path)
+    with replacing(path) as file:
+        np.savez_compressed(file, **arrays)

@@ -7,17 +7,18 @@ import math
 import os.path
 from typing import TYPE_CHECKING, NamedTuple
 
+from upscale import presets
 from upscale.errors import ArgumentError
-from upscale.presets import PRESETS
 
 if TYPE_CHECKING:
     from upscale.kernel import Kernel
 
-#: Suffixes of kernel files; `kernel_files` has a reader for each.
-SUFFIXES = (".npy",)
+#: Suffixes of kernel files, and whether one may hold several arrays, of which FILE:NAME picks one. `kernel_files` reads them.
+SUFFIXES = {".npy": False, ".npz": False, ".txt": False, ".csv": False, ".json": False, ".safetensors": True, ".pt": True,
+            ".pth": True}  # fmt: skip
 
 ACCEPTED = (
-    f"a preset ({', '.join(PRESETS)}), a file ({', '.join('*' + s for s in SUFFIXES)}), "
+    f"a preset ({', '.join(presets.PRESETS)}), a file ({', '.join('*' + s for s in SUFFIXES)}), "
     'or rows typed out such as "1,2,1; 2,4,2; 1,2,1"'
 )
 
@@ -31,30 +32,45 @@ class KernelSource(NamedTuple):
         "preset", "file" or "typed".
     text : str
         As it was given.
+    path, name : str
+        Of a file, and of the array in it; empty where that was not said.
     rows : tuple of tuple of float
         The numbers, where they were typed.
     """
 
     kind: str
     text: str
+    path: str = ""
+    name: str = ""
     rows: tuple[tuple[float, ...], ...] = ()
 
-    def load(self, factor: tuple[int, int]) -> "Kernel":
-        """Make the kernel for a factor, (vertical, horizontal).
+    def read(self) -> "Kernel | None":
+        """Read the kernel, or None for a preset, which is made for a factor.
 
         Raises
         ------
         FileError
             Where the file cannot be read as a kernel.
+        ArgumentError
+            Where the typed rows make none.
         """
-        from upscale import kernel_files
+        if self.kind == "preset":
+            return None
+        if self.kind == "file":
+            from upscale import kernel_files
+
+            return kernel_files.read(self.path, self.name)
         from upscale.kernel import Kernel
 
-        if self.kind == "preset":
-            return Kernel.preset(self.text, factor)
-        if self.kind == "file":
-            return kernel_files.read(self.text)
         return Kernel(self.rows)
+
+    def sampled(self, factor: tuple[int, int]) -> "Kernel":
+        """Make a preset's kernel for a factor, (vertical, horizontal)."""
+        from upscale.kernel import Kernel
+
+        filter = presets.named(self.text)
+        assert filter is not None
+        return Kernel.preset(filter, factor)
 
 
 def identify(text: str) -> KernelSource:
@@ -70,18 +86,30 @@ def identify(text: str) -> KernelSource:
     >>> identify("1,2; 3,4").rows
     ((1.0, 2.0), (3.0, 4.0))
     """
-    if text in PRESETS:
+    if presets.named(text) is not None:
         return KernelSource("preset", text)
-    if os.path.splitext(text)[1].lower() in SUFFIXES:
-        return KernelSource("file", text)
+    if (file := file_and_name(text)) is not None:
+        return KernelSource("file", text, *file)
     if os.path.isfile(text):
         raise ArgumentError(f"kernel file {text}: its suffix must be one of {', '.join(SUFFIXES)}")
-    if any(c in text for c in ",;") or _is_number(text):
-        return KernelSource("typed", text, _typed(text))
+    if any(c in text for c in ",;") or is_number(text):
+        return KernelSource("typed", text, rows=typed(text))
     raise ArgumentError(f"there is no kernel {text!r}; give {ACCEPTED}")
 
 
-def _is_number(text: str) -> bool:
+def file_and_name(text: str) -> tuple[str, str] | None:
+    """Split FILE or FILE:NAME; None where no suffix of a kernel file is found."""
+    if os.path.splitext(text)[1].lower() in SUFFIXES:
+        return text, ""
+    for suffix in (s for s, several in SUFFIXES.items() if several):
+        at = text.lower().rfind(suffix + ":")
+        if at > 0:
+            return text[: at + len(suffix)], text[at + len(suffix) + 1 :]
+    return None
+
+
+def is_number(text: str) -> bool:
+    """Say whether a text is one number."""
     try:
         float(text)
     except ValueError:
@@ -89,17 +117,28 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _typed(text: str) -> tuple[tuple[float, ...], ...]:
+def typed(text: str) -> tuple[tuple[float, ...], ...]:
+    """Read rows of numbers: semicolons between rows, commas or blanks between numbers.
+
+    Raises
+    ------
+    ArgumentError
+        Where they are ragged, not numbers or none.
+    """
     rows = [row.replace(",", " ").split() for row in text.strip().strip(";").split(";")]
     for row in rows:
         for number in row:
-            if not _is_number(number):
-                raise ArgumentError(f"kernel {text!r}: {number!r} is not a number")
+            if not is_number(number):
+                raise ArgumentError(f"kernel {_short(text)}: {_short(number)} is not a number")
             if not math.isfinite(float(number)):
-                raise ArgumentError(f"kernel {text!r}: {number} cannot be a weight")
+                raise ArgumentError(f"kernel {_short(text)}: {number} cannot be a weight")
     widths = [len(row) for row in rows]
     if len(set(widths)) > 1:
-        raise ArgumentError(f"kernel {text!r}: its rows have different lengths: {', '.join(map(str, widths))}")
+        raise ArgumentError(f"kernel {_short(text)}: its rows have different lengths: {', '.join(map(str, widths[:20]))}")
     if not widths[0]:
-        raise ArgumentError(f"kernel {text!r} has no numbers")
+        raise ArgumentError(f"kernel {_short(text)} has no numbers")
     return tuple(tuple(float(n) for n in row) for row in rows)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -32,10 +32,14 @@ def _compiled(function):
 
 @numba.njit(inline="always")
 def _finish(values, rounded, limits):
-    """Round half up and clip in place, for integers; floats stay as they are."""
+    """Round half up and clip in place, for integers, and count what was clipped; floats stay as they are."""
+    clipped = 0
     if rounded:
         for x in range(values.size):
-            values[x] = min(max(np.floor(values[x] + limits[2]), limits[0]), limits[1])
+            value = np.floor(values[x] + limits[2])
+            clipped += (value < limits[0]) | (value > limits[1])
+            values[x] = min(max(value, limits[0]), limits[1])
+    return clipped
 
 
 @numba.njit(inline="always")
@@ -94,6 +98,7 @@ def separable(source, step, base, rows, columns, rounded, limits, out):
     out_rows, out_width = out.shape[1], out.shape[2] // step
     stride = columns.start.shape[0]
     parts = (out_rows + _PART - 1) // _PART
+    clipped = 0
     for n in prange(planes * parts):
         plane, part = n // parts, n % parts
         line = np.zeros(columns.source.size * step, limits.dtype)
@@ -119,7 +124,7 @@ def separable(source, step, base, rows, columns, rounded, limits, out):
                     piece = line[begin : begin + many * step]
                     for x in range(many * step):
                         lane[x] += w * piece[x]
-                _finish(lane, rounded, limits)
+                clipped += _finish(lane, rounded, limits)
                 for j in range(many):
                     for c in range(step):
                         target[(j * stride + p) * step + c] = lane[j * step + c]
@@ -130,9 +135,10 @@ def separable(source, step, base, rows, columns, rounded, limits, out):
                     if columns.edge_at[e, t] >= 0:
                         for c in range(step):
                             pixel[c] += columns.edge_weight[e, t] * line[columns.edge_at[e, t] * step + c]
-                _finish(pixel, rounded, limits)
+                clipped += _finish(pixel, rounded, limits)
                 for c in range(step):
                     target[columns.edge[e] * step + c] = pixel[c]
+    return clipped
 
 
 @_compiled
@@ -149,6 +155,7 @@ def dense(source, step, weights, groups, base, rows, columns, gain, rounded, lim
     longest = (out_width + stride - 1) // stride * step
     left = columns.left * step
     parts = (out_rows + _PART - 1) // _PART
+    clipped = 0
     for n in prange(out_planes * parts):
         plane, part = n // parts, n % parts
         batch, m = plane // (groups * out_channels), plane % (groups * out_channels)
@@ -200,38 +207,44 @@ def dense(source, step, weights, groups, base, rows, columns, gain, rounded, lim
             for p in range(min(stride, out_width)):
                 many = (out_width - p + stride - 1) // stride
                 lane = sums[y - begin, p]
-                _finish(lane[: many * step], rounded, limits)
+                clipped += _finish(lane[: many * step], rounded, limits)
                 for j in range(many):
                     for c in range(step):
                         target[(j * stride + p) * step + c] = lane[j * step + c]
             for e in range(columns.edge.size):
-                _finish(edges[y - begin, e], rounded, limits)
+                clipped += _finish(edges[y - begin, e], rounded, limits)
                 for c in range(step):
                     target[columns.edge[e] * step + c] = edges[y - begin, e, c]
+    return clipped
 
 
 @_compiled
-def premultiply(source, out):
-    """Multiply the colours of (H, W, C) by its last channel, opacity, as floats."""
-    height, width, channels = source.shape
+def premultiply(pixels):
+    """Multiply the colours of (H, W, C) by its last channel, opacity, in place."""
+    height, width, channels = pixels.shape
     for y in prange(height):
         for x in range(width):
-            alpha = out[y, x, channels - 1] = source[y, x, channels - 1]
             for c in range(channels - 1):
-                out[y, x, c] = source[y, x, c] * alpha
+                pixels[y, x, c] *= pixels[y, x, channels - 1]
 
 
 @_compiled
-def unpremultiply(source, rounded, limits, out):
-    """Divide the colours of (H, W, C) by its last channel, opacity, and round; fully transparent pixels become 0."""
-    height, width, channels = source.shape
+def unpremultiply(pixels, bias):
+    """Divide the colours of (H, W, C) by its last channel, opacity, and add the bias; 0 where nothing is seen."""
+    height, width, channels = pixels.shape
     for y in prange(height):
-        pixel = np.empty(channels, limits.dtype)
         for x in range(width):
-            pixel[:] = source[y, x]
-            alpha = pixel[channels - 1]
+            alpha = pixels[y, x, channels - 1]
             for c in range(channels - 1):
-                pixel[c] = pixel[c] / alpha if alpha > 0 else limits[0]
-            _finish(pixel, rounded, limits)
-            for c in range(channels):
-                out[y, x, c] = pixel[c]
+                pixels[y, x, c] = pixels[y, x, c] / alpha + bias[c] if alpha > 0 else 0
+
+
+@_compiled
+def store(values, rounded, limits, out):
+    """Round and clip (H, W) into out; return how many were clipped."""
+    clipped = 0
+    for y in prange(values.shape[0]):
+        clipped += _finish(values[y], rounded, limits)
+        for x in range(values.shape[1]):
+            out[y, x] = values[y, x]
+    return clipped

@@ -16,12 +16,15 @@ NAME = "numpy"
 Array = NDArray[Any]
 
 
-def _finish(values: Array, rounded: bool, limits: Array) -> Array:
-    if rounded:
-        values += limits[2]
-        np.floor(values, out=values)
-        np.clip(values, limits[0], limits[1], out=values)
-    return values
+def _finish(values: Array, rounded: bool, limits: Array) -> int:
+    """Round half up and clip in place, for integers, and count what was clipped; floats stay as they are."""
+    if not rounded:
+        return 0
+    values += limits[2]
+    np.floor(values, out=values)
+    clipped = int(np.count_nonzero((values < limits[0]) | (values > limits[1])))
+    np.clip(values, limits[0], limits[1], out=values)
+    return clipped
 
 
 def _as_pixels(rows: Array, step: int) -> Array:
@@ -54,9 +57,9 @@ def _row_of_taps(rows: "Rows") -> Array:
 
 def separable(
     source: Array, step: int, base: Array, rows: "Rows", columns: "Columns", rounded: bool, limits: Array, out: Array
-) -> None:
+) -> int:
     """Transposed convolution of each plane by one kernel of rank 1."""
-    stride, dtype = len(columns.start), limits.dtype
+    stride, dtype, clipped = len(columns.start), limits.dtype, 0
     planes, _, flat = source.shape
     source = np.concatenate([source, np.zeros((planes, 1, flat), source.dtype)], axis=1)
     sums = np.zeros((planes, out.shape[1], flat), dtype)
@@ -71,23 +74,26 @@ def separable(
         for s in range(columns.number[p]):
             at = columns.start[p, s]
             total += columns.weight[p, s] * lines[:, :, at : at + lane.shape[2]]
-        lane[:] = _finish(total, rounded, limits)
+        clipped += _finish(total, rounded, limits)
+        lane[:] = total
     for e, column in enumerate(columns.edge):
         pixel = np.empty((*target.shape[:2], step), dtype)
         pixel[:] = start[0, 0]
         for s, at in enumerate(columns.edge_at[e]):
             if at >= 0:
                 pixel += columns.edge_weight[e, s] * lines[:, :, at]
-        target[:, :, column] = _finish(pixel, rounded, limits)
+        clipped += _finish(pixel, rounded, limits)
+        target[:, :, column] = pixel
+    return clipped
 
 
 def dense(
     source: Array, step: int, weights: Array, groups: int, base: Array, rows: "Rows", columns: "Columns", gain: Array,
     rounded: bool, limits: Array, out: Array,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Transposed convolution by any kernel, with channels mixed within groups."""
     channels, out_channels = weights.shape[0] // groups, weights.shape[1]
-    stride, dtype = len(columns.start), limits.dtype
+    stride, dtype, clipped = len(columns.start), limits.dtype, 0
     for plane in range(len(out)):
         batch, m = divmod(plane, groups * out_channels)
         first_weight = m // out_channels * channels
@@ -115,20 +121,28 @@ def dense(
                             w = (taps[:, columns.edge_tap[e, s]] / gains[:, columns.edge_kind[e]]).astype(dtype)
                             edges[e] += w[:, None] * chosen[:, at]
         for p, total in enumerate(sums):
-            target[:, p::stride] = _finish(total, rounded, limits)
+            clipped += _finish(total, rounded, limits)
+            target[:, p::stride] = total
         for e, column in enumerate(columns.edge):
-            target[:, column] = _finish(edges[e], rounded, limits)
+            clipped += _finish(edges[e], rounded, limits)
+            target[:, column] = edges[e]
+    return clipped
 
 
-def premultiply(source: Array, out: Array) -> None:
-    """Multiply the colours of (H, W, C) by its last channel, opacity, as floats."""
-    out[:] = source
-    out[..., :-1] *= out[..., -1:]
+def premultiply(pixels: Array) -> None:
+    """Multiply the colours of (H, W, C) by its last channel, opacity, in place."""
+    pixels[..., :-1] *= pixels[..., -1:]
 
 
-def unpremultiply(source: Array, rounded: bool, limits: Array, out: Array) -> None:
-    """Divide the colours of (H, W, C) by its last channel, opacity, and round; fully transparent pixels become 0."""
-    alpha = source[..., -1:]
-    values = np.where(alpha > 0, source / np.where(alpha > 0, alpha, 1), limits[0])
-    values[..., -1:] = alpha
-    out[:] = _finish(values, rounded, limits)
+def unpremultiply(pixels: Array, bias: Array) -> None:
+    """Divide the colours of (H, W, C) by its last channel, opacity, and add the bias; 0 where nothing is seen."""
+    alpha = pixels[..., -1:]
+    seen = alpha > 0
+    pixels[..., :-1] = np.where(seen, pixels[..., :-1] / np.where(seen, alpha, 1) + bias[:-1], 0)
+
+
+def store(values: Array, rounded: bool, limits: Array, out: Array) -> int:
+    """Round and clip (H, W) into out; return how many were clipped."""
+    clipped = _finish(values, rounded, limits)
+    out[:] = values
+    return clipped

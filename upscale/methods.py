@@ -4,20 +4,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from upscale import nearest, transposed
-from upscale.arguments import factor_pair, output_array, picture_shape
-from upscale.engines import ENGINES, Engine, choose
+from upscale.arguments import factor_pair, output_array, paddings, pair, picture_shape
+from upscale.choices import EDGES, ENGINES
+from upscale.engines import Engine, choose
 from upscale.errors import ArgumentError
-from upscale.kernel import Kernel
 from upscale.kernel_source import ACCEPTED, identify
-from upscale.transposed import Padding, paddings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from upscale.kernel import Kernel
+    from upscale.linear import Curve
     from upscale.pictures import Picture
+    from upscale.transposed import Operator
 
 Array = NDArray[Any]
 
@@ -27,20 +28,17 @@ class Request(NamedTuple):
 
     Attributes
     ----------
-    method : str
-        "nn" or "tconv".
     factor : (int, int)
         Vertical and horizontal.
-    kernel : Kernel or None
-        For tconv.
-    padding : Padding
-        For tconv.
+    operator : Operator or None
+        The transposed convolution, or None for nn.
+    linear : bool
+        Filter in linear light.
     """
 
-    method: str
     factor: tuple[int, int]
-    kernel: Kernel | None = None
-    padding: Padding = "same"
+    operator: "Operator | None" = None
+    linear: bool = False
 
     def size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Compute (height, width) of the result for that of a picture.
@@ -50,22 +48,32 @@ class Request(NamedTuple):
         ArgumentError
             Where the padding cuts everything off.
         """
-        if self.kernel is None:
+        if self.operator is None:
             return size[0] * self.factor[0], size[1] * self.factor[1]
-        return transposed.enlarged_size(size, self.kernel.shape, self.factor, self.padding)
+        return self.operator.size(size)
 
-    def plan(self, source: Array, dtype: DTypeLike, alpha: bool) -> "nearest.Plan | transposed.Plan":
-        """Plan the enlargement of an array; `dtype` of the result and `alpha` matter to tconv alone."""
-        if self.kernel is None:
-            return nearest.Plan(source, self.factor)
-        return transposed.Plan(source, self.kernel, self.factor, self.padding, dtype, alpha=alpha)
+
+class Enlarged(NamedTuple):
+    """A result, and what a user should know of it.
+
+    Attributes
+    ----------
+    picture : Picture
+    clipped : float
+        The share of samples that had to be clipped.
+    notes : list of str
+    """
+
+    picture: "Picture"
+    clipped: float
+    notes: list[str]
 
 
 def enlarge_picture(
     picture: "Picture", request: Request, engine: str = "auto", *, floats: bool = False,
     watch: Callable[[Engine], None] = lambda engine: None,
-) -> "Picture":  # fmt: skip
-    """Enlarge a picture whose mode the method can work on.
+) -> Enlarged:  # fmt: skip
+    """Enlarge a picture.
 
     Parameters
     ----------
@@ -76,17 +84,54 @@ def enlarge_picture(
         Leave tconv's results as they are, and do not round them to the picture's own integers.
     watch : callable
         Called with the engine before it begins.
+
+    Raises
+    ------
+    ArgumentError
+        Where the picture and the request do not fit each other.
     """
-    if request.kernel is not None:
+    if request.operator is not None:
         picture = picture.filterable()
     source = _computable(picture.samples, request)
     dtype = np.dtype(np.float32) if floats and source.dtype.kind != "f" else source.dtype
-    result = _run(request.plan(source, dtype, picture.mode in ("LA", "RGBA")), engine, None, watch)
-    return picture._replace(samples=result)
+    options: dict[str, Any] = {}
+    if request.operator is not None:
+        unit = np.iinfo(source.dtype).max if picture.mode and source.dtype in (np.uint8, np.uint16) else 1
+        options = {"alpha": picture.mode in ("LA", "RGBA"), "unit": unit}
+        if request.linear:
+            options["curve"] = _curve(picture, source)
+        if picture.leading and request.operator.kernel.channels is not None:  # the pictures of a batch stay apart
+            kernel = request.operator.kernel.repeated(picture.leading[0])
+            request = request._replace(operator=request.operator._replace(kernel=kernel))
+    plan = _plan(source, request, dtype, **options)
+    result = _run(plan, engine, None, watch)
+    return Enlarged(_with_samples(picture, result), plan.clipped / result.size, plan.notes)
+
+
+def _curve(picture: "Picture", source: Array) -> "Curve":
+    """Find the curve by which a picture is filtered in linear light."""
+    from upscale.linear import curve_of
+
+    if picture.mode not in ("", "L", "LA", "RGB", "RGBA", "I;16") or source.dtype not in (np.uint8, np.uint16):
+        kind = picture.mode or source.dtype
+        raise ArgumentError(f"linear light is known for RGB and grey of 8 and 16 bits, not for {kind}")
+    return curve_of(picture.info, float(np.iinfo(source.dtype).max))
+
+
+def _with_samples(picture: "Picture", result: Array) -> "Picture":
+    """Give a picture its enlarged samples, and the mode that their channels now make."""
+    before, after = (1 if a.ndim == 2 else a.shape[2] for a in (picture.samples, result))
+    if before == after or not picture.mode:
+        return picture._replace(samples=result)
+    # Opacity is made of opacity alone: what else a kernel makes is colour, grey or just channels.
+    modes = {2: "LA", 4: "RGBA"} if picture.mode in ("LA", "RGBA") else {1: "L", 3: "RGB"}
+    if result.dtype == np.uint16 and after == 1:
+        return picture._replace(samples=result, mode="I;16")
+    return picture._replace(samples=result, mode=modes.get(after, "channels") if result.dtype == np.uint8 else "channels")
 
 
 def _computable(source: Array, request: Request) -> Array:
-    if request.kernel is None:
+    if request.operator is None:
         if source.dtype.hasobject or not source.dtype.itemsize:
             raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")
         return source
@@ -95,12 +140,18 @@ def _computable(source: Array, request: Request) -> Array:
     return source.astype(np.float32 if source.dtype == np.float16 else source.dtype.newbyteorder("="), order="C", copy=False)
 
 
-def _run(
-    plan: "nearest.Plan | transposed.Plan",
-    engine: str,
-    out: Array | None,
-    watch: Callable[[Engine], None] = lambda engine: None,
-) -> Array:
+def _plan(source: Array, request: Request, dtype: DTypeLike, **options: Any) -> Any:
+    """Plan the enlargement of an array; a method's module is imported when it is asked for."""
+    if request.operator is None:
+        from upscale import nearest
+
+        return nearest.Plan(source, request.factor)
+    from upscale import transposed
+
+    return transposed.Plan(source, request.operator, dtype, **options)
+
+
+def _run(plan: Any, engine: str, out: Array | None, watch: Callable[[Engine], None] = lambda engine: None) -> Array:
     result = np.empty(plan.shape, plan.dtype) if out is None else out
     chosen = choose(engine, plan.work)
     watch(chosen)
@@ -110,11 +161,16 @@ def _run(
 
 def enlarge(
     picture: "Array | Image",
-    factor: int | tuple[int, int] = 2,
+    factor: int | tuple[int, int] | None = None,
     method: str = "nn",
-    kernel: "str | Kernel | Array | None" = None,
+    kernel: "str | Kernel | ArrayLike | None" = None,
     *,
-    padding: Any = "same",
+    padding: Any = None,
+    output_padding: int | tuple[int, int] = 0,
+    dilation: int | tuple[int, int] = 1,
+    edge: str = "zero",
+    normalize: bool | None = None,
+    linear: bool = False,
     out: Array | None = None,
     engine: str = "auto",
 ) -> "Array | Image":
@@ -123,14 +179,24 @@ def enlarge(
     Parameters
     ----------
     picture : PIL image, or array of shape (H, W) or (H, W, C)
-    factor : int or (int, int)
-        How many times larger, and tconv's stride; (vertical, horizontal).
+    factor : int or (int, int), optional
+        How many times larger, and tconv's stride; (vertical, horizontal). By default the kernel's own, or 2.
     method : {"nn", "tconv"}
         Nearest-neighbour unpooling, or transposed convolution.
-    kernel : str, Kernel or array of shape (kH, kW)
-        For tconv: a preset's name, a file, rows typed out as ``"1,2,1; 2,4,2; 1,2,1"``, or the weights.
-    padding : "same", int, (int, int) or ((top, bottom), (left, right))
-        For tconv: what is cut off the whole operator's output; "same" leaves exactly factor times the input.
+    kernel : str, Kernel or array of shape (kH, kW) or (C, M, kH, kW)
+        For tconv, as all that follow but the last two: a preset's name, a file, rows typed out as
+        ``"1,2,1; 2,4,2; 1,2,1"``, or the weights.
+    padding : "same", int, (int, int) or ((top, bottom), (left, right)), optional
+        What is cut off the operator's whole output; "same", the default, leaves exactly factor times the input.
+    output_padding, dilation : int or (int, int)
+        As PyTorch's.
+    edge : {"zero", "replicate", "reflect", "wrap"}
+        What lies beyond the border.
+    normalize : bool, optional
+        Divide the weights by what reaches each place, so that a flat picture stays flat. By default as the kernel says:
+        presets are, and a user's own kernel is not.
+    linear : bool
+        Filter 8- and 16-bit samples in linear light: by an image's own profile or gamma, else by sRGB's curve.
     out : ndarray, optional
         For arrays: written to and returned; C-contiguous, of the result's shape and dtype.
     engine : {"auto", "numba", "numpy"}
@@ -140,7 +206,8 @@ def enlarge(
     -------
     PIL image or ndarray
         Of the picture's kind and dtype; integers are rounded half up and clipped. By tconv, an image with a palette becomes
-        RGB or RGBA and one of 1 bit becomes grey; colour is weighted by opacity.
+        RGB or RGBA and one of 1 bit becomes grey; colour is weighted by opacity. A kernel's bias is in units of full
+        scale for images of 8 and 16 bits, and as it is for others and for arrays.
 
     Raises
     ------
@@ -158,7 +225,16 @@ def enlarge(
     """
     if engine not in ENGINES:
         raise ArgumentError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
-    request = _request(factor_pair(factor), method, kernel, padding)
+    if method == "nn":
+        given = kernel is not None or padding is not None or normalize is not None or linear
+        if given or (output_padding, dilation, edge) != (0, 1, "zero"):
+            raise ArgumentError("a kernel and what belongs to it goes with method 'tconv', not with 'nn'")
+        request = Request(factor_pair(2 if factor is None else factor))
+    elif method == "tconv":
+        chosen = _operator(factor, kernel, padding, output_padding, dilation, edge, normalize)
+        request = Request(chosen.factor, chosen, linear)
+    else:
+        raise ArgumentError(f"method must be 'nn' or 'tconv', not {method!r}")
     if not isinstance(picture, np.ndarray) and hasattr(picture, "getbands"):
         if out is not None:
             raise ArgumentError("out goes with an array, not with an image")
@@ -167,7 +243,12 @@ def enlarge(
     picture_shape(source)
     computable = _computable(source, request)
     # What the loops cannot store (half floats, foreign byte order) is computed in the type they work on, then cast.
-    plan = request.plan(computable, computable.dtype, False)
+    options: dict[str, Any] = {}
+    if linear:
+        from upscale.pictures import Picture
+
+        options["curve"] = _curve(Picture(computable), computable)
+    plan = _plan(computable, request, computable.dtype, **options)
     result = output_array(out, plan.shape, source.dtype, source)
     if plan.dtype == source.dtype:
         return _run(plan, engine, result)
@@ -175,27 +256,61 @@ def enlarge(
     return result
 
 
-def _request(factor: tuple[int, int], method: str, kernel: "str | Kernel | Array | None", padding: Any) -> Request:
-    if method == "nn":
-        if kernel is not None:
-            raise ArgumentError("a kernel goes with method 'tconv', not with 'nn'")
-        return Request("nn", factor)
-    if method != "tconv":
-        raise ArgumentError(f"method must be 'nn' or 'tconv', not {method!r}")
+def _operator(
+    factor: Any, kernel: Any, padding: Any, output_padding: Any, dilation: Any, edge: str, normalize: bool | None
+) -> "Operator":
+    from upscale.kernel import Kernel
+
     if kernel is None:
         raise ArgumentError(f"tconv needs a kernel: {ACCEPTED}")
+    given = None if factor is None else factor_pair(factor)
     if isinstance(kernel, str):
-        kernel = identify(kernel).load(factor)
+        source = identify(kernel)
+        kernel = source.read() or source.sampled(given or (2, 2))
     elif not isinstance(kernel, Kernel):
         kernel = Kernel(kernel)
-    return Request("tconv", factor, kernel, padding if padding == "same" else paddings(padding))
+    padding = padding if padding in (None, "same") else paddings(padding)
+    return operator(
+        kernel, given, padding, output_padding=pair(output_padding, "output_padding"), dilation=pair(dilation, "dilation"),
+        edge=edge, normalize=normalize,
+    )  # fmt: skip
+
+
+def operator(
+    kernel: "Kernel", factor: tuple[int, int] | None, padding: Any, *, output_padding: tuple[int, int],
+    dilation: tuple[int, int], edge: str, normalize: bool | None,
+) -> "Operator":  # fmt: skip
+    """Put a kernel and what is asked for together; what is None is as the kernel says.
+
+    Raises
+    ------
+    ArgumentError
+        Where they clash.
+    """
+    from upscale.transposed import Operator
+
+    if factor and kernel.factor and factor != kernel.factor:
+        (v, h), (kv, kh) = factor, kernel.factor
+        raise ArgumentError(f"the kernel is made for factor {kh}x{kv} (width x height), not for {h}x{v}")
+    if edge not in EDGES:
+        raise ArgumentError(f"edge must be one of {', '.join(EDGES)}, not {edge!r}")
+    if min(dilation) < 1 or min(output_padding) < 0:
+        raise ArgumentError(f"dilation {dilation} must be at least 1 and output_padding {output_padding} at least 0")
+    if normalize is not None:
+        kernel = kernel.with_normalized(normalize)
+    return Operator(
+        kernel, factor or kernel.factor or (2, 2), padding or kernel.padding or "same", output_padding, dilation, edge
+    )
 
 
 def _enlarge_image(image: "Image", request: Request, engine: str) -> "Image":
     from upscale.pictures import Picture
 
     image.load()
-    kept = {k: image.info[k] for k in ("transparency",) if k in image.info}
-    result = enlarge_picture(Picture.of_image(image, kept), request, engine).to_image()
+    kept: dict[str, Any] = {k: image.info[k] for k in ("transparency", "icc_profile", "gamma", "srgb") if k in image.info}
+    enlarged = enlarge_picture(Picture.of_image(image, kept), request, engine).picture
+    if enlarged.mode == "channels":
+        raise ArgumentError(f"no image holds what the kernel makes, {enlarged.samples.shape}; hand in an array")
+    result = enlarged.to_image()
     result.info = {k: v for k, v in image.info.items() if k != "transparency"} | result.info
     return result

@@ -24,7 +24,7 @@ def _as_lanes(array: Array) -> tuple[Array, int]:
 
 
 class Plan:
-    """Enlargement of one picture by duplication.
+    """Enlargement of one picture by duplication; clips nothing and has nothing to note.
 
     Parameters
     ----------
@@ -41,10 +41,13 @@ class Plan:
         Bands of rows begin at multiples of the vertical factor.
     """
 
+    clipped = 0
+
     def __init__(self, source: Array, factor: tuple[int, int]) -> None:
         self.shape = (source.shape[0] * factor[0], source.shape[1] * factor[1], *source.shape[2:])
         self.dtype = source.dtype
         self.grain = factor[0]
+        self.notes = list[str]()
         self.work = Work("nn", source.shape[0] * source.shape[1], source.nbytes * factor[0] * factor[1])
         self._factor = factor
         self._source = source if source.flags.aligned else source.copy()

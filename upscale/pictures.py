@@ -21,6 +21,7 @@ Array = NDArray[Any]
 
 #: Modes whose last channel is opacity.
 ALPHA = ("LA", "RGBA", "PA")
+CHANNELS = "channels"
 _NPY_MAGIC = b"\x93NUMPY"
 
 
@@ -32,13 +33,15 @@ class Picture(NamedTuple):
     samples : ndarray, shape (H, W) or (H, W, C)
         C-contiguous, in native byte order but for arrays that only nn enlarges.
     mode : str
-        Pillow's mode; empty for a bare array.
+        Pillow's mode; empty for a bare array; `CHANNELS` for what a kernel made that is neither grey nor colour.
     format : str
         Pillow's name of the file's format, or NPY.
     palette : (str, bytes) or None
         The colours' mode and values, of modes P and PA.
-    info : dict
+    info : mapping
         Metadata, as `metadata.read` gives them.
+    leading : tuple of int or None
+        Of an array laid out as (..., C, H, W), the axes before C, which are folded into the channels here.
     """
 
     samples: Array
@@ -46,6 +49,7 @@ class Picture(NamedTuple):
     format: str = NPY.pillow
     palette: tuple[str, bytes] | None = None
     info: Mapping[str, Any] = MappingProxyType({})
+    leading: tuple[int, ...] | None = None
 
     @property
     def has_alpha(self) -> bool:
@@ -124,6 +128,7 @@ def read(
     name: str,
     *,
     frame: int | None = None,
+    layout: str = "hwc",
     check: Callable[[Header], None],
     note: Callable[[str], None],
 ) -> Picture:
@@ -137,6 +142,8 @@ def read(
         What errors call it.
     frame : int, optional
         Which frame of an animation, or page, to take.
+    layout : str
+        Of an array: one of `choices.LAYOUTS`.
     check : callable
         Called with the `Header` before the picture is decoded; may raise.
     note : callable
@@ -154,7 +161,7 @@ def read(
             stream.seek(0)
             with _noted(note):
                 if magic == _NPY_MAGIC:
-                    return _read_array(file, check)
+                    return _read_array(file, layout, check)
                 return _read_image(stream, frame, check)
     except FileNotFoundError:
         raise FileError(f"{name}: there is no such file") from None
@@ -187,13 +194,19 @@ def _noted(note: Callable[[str], None]) -> Iterator[None]:
         note(" ".join(text.split()))
 
 
-def _read_array(file: str | BinaryIO, check: Callable[[Header], None]) -> Picture:
+def _read_array(file: str | BinaryIO, layout: str, check: Callable[[Header], None]) -> Picture:
     # A mapped file shows its true size before anything is allocated, whatever its header claims.
     array = np.load(file, mmap_mode="r" if isinstance(file, str) else None, allow_pickle=False)
-    if array.ndim not in (2, 3) or not array.size:
-        raise ArgumentError(f"an array must be (H, W) or (H, W, C) and not empty, this one is {array.shape}")
-    check(Header(NPY.pillow, array.shape[:2], array.nbytes // (array.shape[0] * array.shape[1])))
-    return Picture(np.array(array, order="C"))
+    wanted = "(H, W) or (H, W, C)" if layout == "hwc" else "(C, H, W) or (N, C, H, W)"
+    if array.ndim not in ((2, 3) if layout == "hwc" else (3, 4)) or not array.size:
+        hint = "" if layout == "chw" or array.ndim != 4 else "; --layout chw reads (N, C, H, W)"
+        raise ArgumentError(f"an array must be {wanted} and not empty, this one is {array.shape}{hint}")
+    height, width = array.shape[:2] if layout == "hwc" else array.shape[-2:]
+    check(Header(NPY.pillow, (height, width), array.nbytes // (height * width)))
+    if layout == "hwc":
+        return Picture(np.array(array, order="C"))
+    planes = array.reshape(-1, height, width)
+    return Picture(np.array(np.moveaxis(planes, 0, 2), order="C"), leading=array.shape[:-3])
 
 
 def _read_image(stream: BinaryIO, frame: int | None, check: Callable[[Header], None]) -> Picture:
@@ -257,6 +270,11 @@ def fitted(picture: Picture, target: Format, *, alpha_hint: str) -> Picture:
         if picture.mode in ("P", "PA"):
             return picture.filterable()
         return picture
+    if picture.mode == CHANNELS:
+        if target.name == "TIFF":
+            return picture
+        channels = picture.samples.shape[2] if picture.samples.ndim == 3 else 1
+        raise ArgumentError(f"the kernel makes {channels} channels of it, which {target.name} cannot hold; write .npy or .tiff")
     if not picture.mode:
         picture = _as_picture(picture, target)
     transparent = picture.has_alpha
@@ -360,14 +378,30 @@ def write(picture: Picture, target: Format, file: BinaryIO, name: str) -> None:
         Where the encoder refuses it.
     """
     if target is NPY:
-        np.lib.format.write_array(file, picture.samples, allow_pickle=False)
+        samples = picture.samples
+        if picture.leading is not None:
+            samples = np.moveaxis(samples, 2, 0).reshape(*picture.leading, -1, *samples.shape[:2])
+        np.lib.format.write_array(file, samples, allow_pickle=False)
         return
     try:
+        if picture.mode == CHANNELS:
+            file.write(_channels_tiff(picture.samples))
+            return
         picture.to_image().save(file, target.pillow, **metadata.save_options(target.pillow, picture.info))
     except Exception as error:  # encoders let out as many kinds as decoders
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
             raise
         raise FileError(f"{name}: cannot be written as {target.name}: {error}") from error
+
+
+def _channels_tiff(samples: Array) -> memoryview:
+    """Encode channels that have no Pillow mode."""
+    import tifffile
+
+    colour = "rgb" if samples.ndim == 3 and samples.shape[2] == 3 else "minisblack"
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, samples, photometric=colour, planarconfig="contig", compression="zlib", metadata=None)
+    return buffer.getbuffer()
 
 
 def encoded(picture: Picture, target: Format, name: str) -> memoryview:

@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+from upscale.errors import ArgumentError
+
 
 class Preset(NamedTuple):
     """An interpolation filter.
@@ -18,63 +20,158 @@ class Preset(NamedTuple):
     Attributes
     ----------
     value : callable
-        The filter's value at a distance of at least 0, in input pixels.
-    support : float
-        Its half width in input pixels: the value is 0 at and beyond it.
-    about : str
+        From a distance of at least 0, in input pixels, and the parameter (0 where there is none) to the filter's value.
+    support : callable
+        From the parameter to the half width in input pixels: the value is 0, or left out, at and beyond it.
+    good, bad : str
         What it is good and bad at.
+    parameter : str
+        What the parameter is; empty where there is none.
+    default : float
+        The parameter's.
+    span : (float, float)
+        The parameter's least and greatest value.
     """
 
-    value: Callable[[float], float]
-    support: float
-    about: str
+    value: Callable[[float, float], float]
+    support: Callable[[float], float]
+    good: str
+    bad: str
+    parameter: str = ""
+    default: float = 0.0
+    span: tuple[float, float] = (0.0, 0.0)
 
 
 def _sinc(x: float) -> float:
     return math.sin(math.pi * x) / (math.pi * x) if x else 1.0
 
 
-def _cubic(x: float, a: float = -0.5) -> float:
-    # Keys, "Cubic convolution interpolation for digital image processing", IEEE ASSP 29 (1981), equation 15 for a = -1/2.
+def _keys(x: float, a: float) -> float:
+    # Keys, "Cubic convolution interpolation for digital image processing", IEEE Trans. ASSP 29 (1981), with his -1/2 as a.
     if x < 1:
         return ((a + 2) * x - (a + 3)) * x * x + 1
     return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
 
 
+def _cubic(x: float, b: float, c: float) -> float:
+    # Mitchell and Netravali, "Reconstruction filters in computer graphics", SIGGRAPH 1988, equation 8.
+    if x < 1:
+        return ((12 - 9 * b - 6 * c) * x**3 + (-18 + 12 * b + 6 * c) * x * x + (6 - 2 * b)) / 6
+    return ((-b - 6 * c) * x**3 + (6 * b + 30 * c) * x * x + (-12 * b - 48 * c) * x + (8 * b + 24 * c)) / 6
+
+
+def _lanczos(lobes: int, good: str, bad: str) -> Preset:
+    # Duchon, "Lanczos filtering in one and two dimensions", J. Applied Meteorology 18 (1979).
+    return Preset(lambda x, _: _sinc(x) * _sinc(x / lobes), lambda _: lobes, good, bad)
+
+
+_BICUBIC = Preset(
+    _keys, lambda _: 2, "photographs in general, sharp and cheap", "slight halos at hard edges",
+    "a, the slope at distance 1; -0.75 is OpenCV's", -0.5, (-3, 0),
+)  # fmt: skip
+
+#: All presets by name.
 PRESETS: dict[str, Preset] = {
-    "box": Preset(lambda x: 1.0, 0.5, "the same picture as nn"),
-    "bilinear": Preset(lambda x: 1 - x, 1, "soft, no overshoot"),
-    "bicubic": Preset(_cubic, 2, "sharper, slight halos at hard edges (Keys, a = -0.5)"),
-    "lanczos3": Preset(lambda x: _sinc(x) * _sinc(x / 3), 3, "sharpest of these, halos at hard edges"),
-}
+    "box": Preset(lambda x, _: 1.0, lambda _: 0.5, "the same picture as nn, through tconv", "blocks"),
+    "bilinear": Preset(lambda x, _: 1 - x, lambda _: 1, "no halos, exact in few bits", "soft, with creases along the grid"),
+    "hamming": Preset(
+        # A sinc under the window of Hamming, "Digital Filters" (1977).
+        lambda x, _: _sinc(x) * (0.54 + 0.46 * math.cos(math.pi * x)), lambda _: 1,
+        "as cheap as bilinear, and sharper", "steps show on slanted edges",
+    ),
+    "bicubic": _BICUBIC,
+    "catmull-rom": _BICUBIC._replace(parameter="", default=-0.5),
+    "mitchell": Preset(
+        lambda x, _: _cubic(x, 1 / 3, 1 / 3), lambda _: 2, "even balance of blur, halos and steps", "softens what was sharp"
+    ),
+    "bspline": Preset(lambda x, _: _cubic(x, 1, 0), lambda _: 2, "smoothest, no halos, no creases", "blurs strongly"),
+    "lanczos2": _lanczos(2, "much like bicubic", "halos at hard edges"),
+    "lanczos3": _lanczos(3, "fine detail in photographs", "halos and ripples at hard edges"),
+    "lanczos4": _lanczos(4, "finest detail", "more ripples; slowest of the presets"),
+    "gaussian": Preset(
+        lambda x, sigma: math.exp(-x * x / (2 * sigma * sigma)), lambda sigma: max(0.5, 4 * sigma),
+        "blur of a chosen width, no halos", "blurs", "standard deviation in input pixels", 0.5, (0.05, 16),
+    ),
+    "zero": Preset(
+        lambda x, _: 1.0, lambda _: 0.0, "bed of nails: each value once, zeros between; to study the operator",
+        "dark: not normalised",
+    ),
+}  # fmt: skip
 
 
-def length(preset: Preset, factor: int) -> int:
-    """Count the taps of a preset's one-dimensional kernel for a factor."""
-    # The outermost distance (k - 1) / 2 / factor must stay inside the support.
-    size = math.ceil(2 * preset.support * factor + 1) - 1
-    return size - (size - factor) % 2
+class Filter(NamedTuple):
+    """A preset with its parameter.
 
-
-def sample(preset: Preset, factor: int) -> list[float]:
-    """Sample a preset into the taps of a one-dimensional kernel.
-
-    Parameters
+    Attributes
     ----------
-    preset : Preset
-        An entry of `PRESETS`.
-    factor : int
-        How many times larger, at least 1.
-
-    Returns
-    -------
-    list of float
-        k taps, k - factor even, not normalised.
-
-    Examples
-    --------
-    >>> sample(PRESETS["bilinear"], 2)
-    [0.25, 0.75, 0.75, 0.25]
+    name : str
+    parameter : float
     """
-    size = length(preset, factor)
-    return [preset.value(abs(2 * i - (size - 1)) / (2 * factor)) for i in range(size)]
+
+    name: str
+    parameter: float
+
+    @property
+    def normalized(self) -> bool:
+        """Whether the kernel is divided by what its weights add up to."""
+        return self.name != "zero"
+
+    def length(self, factor: int) -> int:
+        """Count the taps of the one-dimensional kernel for a factor."""
+        if self.name == "zero":
+            return 1
+        # The outermost distance (k - 1) / 2 / factor must stay inside the support.
+        size = math.ceil(2 * PRESETS[self.name].support(self.parameter) * factor + 1) - 1
+        return size - (size - factor) % 2
+
+    def sample(self, factor: int) -> list[float]:
+        """Sample the taps of the one-dimensional kernel for a factor, not normalised.
+
+        Examples
+        --------
+        >>> named("bilinear").sample(2)
+        [0.25, 0.75, 0.75, 0.25]
+        """
+        size = self.length(factor)
+        value = PRESETS[self.name].value
+        return [value(abs(2 * i - (size - 1)) / (2 * factor), self.parameter) for i in range(size)]
+
+
+def named(text: str) -> Filter | None:
+    """Find a preset by ``name`` or ``name:parameter``; None where there is no preset of that name.
+
+    Raises
+    ------
+    ArgumentError
+        Where the parameter is no number, out of range, or one that the preset does not have.
+    """
+    name, colon, number = text.partition(":")
+    preset = PRESETS.get(name)
+    if preset is None:
+        return None
+    if not colon:
+        return Filter(name, preset.default)
+    if not preset.parameter:
+        raise ArgumentError(f"preset {name} has no parameter, so {text!r} is none")
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    low, high = preset.span
+    if not low <= value <= high:
+        raise ArgumentError(
+            f"preset {name}: its parameter ({preset.parameter}) lies between {low:g} and {high:g}, not {number!r}"
+        )
+    return Filter(name, value)
+
+
+def table() -> str:
+    """List all presets with what each is good and bad at."""
+    lines = []
+    for name, preset in PRESETS.items():
+        written = f"{name}[:{preset.default:g}]" if preset.parameter else name
+        lines.append(f"{written:16}good: {preset.good}")
+        lines.append(f"{'':16}bad: {preset.bad}")
+        if preset.parameter:
+            lines.append(f"{'':16}parameter: {preset.parameter}")
+    return "\n".join(lines)

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from upscale.arguments import pair
 from upscale.engines import Work
 from upscale.errors import ArgumentError
 from upscale.gather import Axis, Rows, gain_table, tables, weighted_tables
 from upscale.kernel import Kernel
+
+if TYPE_CHECKING:
+    from upscale.linear import Curve
 
 Array = NDArray[Any]
 #: "same", or how much is cut off the operator's whole output: ((top, bottom), (left, right)).
@@ -26,113 +28,251 @@ def out_size(size: int, kernel: int, stride: int, padding: tuple[int, int], dila
     return (size - 1) * stride - sum(padding) + dilation * (kernel - 1) + extra + 1
 
 
-def same_begin(kernel: int, factor: int) -> int:
-    """Compute what `same` padding cuts off before the output along one axis: half of the surplus, rounded down."""
-    return max(kernel - factor, 0) // 2
+class Operator(NamedTuple):
+    """A transposed convolution, whatever the picture.
 
-
-def enlarged_size(size: Sequence[int], kernel: Sequence[int], factor: Sequence[int], padding: Padding) -> tuple[int, int]:
-    """Compute (height, width) of a picture's enlargement.
-
-    Raises
-    ------
-    ArgumentError
-        Where the padding cuts everything off.
+    Attributes
+    ----------
+    kernel : Kernel
+    factor : (int, int)
+        The stride; pairs are vertical, horizontal.
+    padding : Padding
+    output_padding, dilation : (int, int)
+    edge : str
+        What lies beyond the border: one of `choices.EDGES`.
     """
-    if isinstance(padding, str):
-        return size[0] * factor[0], size[1] * factor[1]
-    height, width = (out_size(size[i], kernel[i], factor[i], padding[i]) for i in (0, 1))
-    if height < 1 or width < 1:
-        raise ArgumentError(f"padding {padding} cuts off all of the output: {width}x{height} would be left")
-    return height, width
+
+    kernel: Kernel
+    factor: tuple[int, int]
+    padding: Padding = "same"
+    output_padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    edge: str = "zero"
+
+    def size(self, size: Sequence[int]) -> tuple[int, int]:
+        """Compute (height, width) of the enlargement of a picture.
+
+        Raises
+        ------
+        ArgumentError
+            Where the padding cuts everything off.
+        """
+        if isinstance(self.padding, str):
+            return size[0] * self.factor[0], size[1] * self.factor[1]
+        shape, padding = self.kernel.shape, self.padding
+        height, width = (
+            out_size(size[i], shape[i], self.factor[i], padding[i], self.dilation[i], self.output_padding[i]) for i in (0, 1)
+        )
+        if height < 1 or width < 1:
+            raise ArgumentError(f"padding {padding} cuts off all of the output: {width}x{height} would be left")
+        return height, width
+
+    def surplus(self, axis: int) -> int:
+        """Compute how much longer than factor times the input the whole output is; negative where it is shorter."""
+        return self.dilation[axis] * (self.kernel.shape[axis] - 1) + 1 + self.output_padding[axis] - self.factor[axis]
+
+    def begin(self, axis: int) -> int:
+        """Compute what is cut off before the output; for `same` padding half of the surplus, rounded down."""
+        return max(self.surplus(axis), 0) // 2 if isinstance(self.padding, str) else self.padding[axis][0]
+
+    def axes(self, size: Sequence[int]) -> tuple[Axis, Axis]:
+        """Lay out the gather of a picture along both axes."""
+        out = self.size(size)
+        vertical, horizontal = (
+            Axis(size[i], out[i], self.kernel.shape[i], self.factor[i], self.begin(i), self.dilation[i], self.edge)
+            for i in (0, 1)
+        )
+        return vertical, horizontal
 
 
 class Plan:
-    """Enlargement of one picture by a kernel that applies to each channel alike.
+    """Enlargement of one picture by transposed convolution.
 
     Parameters
     ----------
     source : ndarray, shape (H, W) or (H, W, C)
         C-contiguous; 8- to 64-bit integers, float32 or float64.
-    kernel : Kernel
-    factor : (int, int)
-        Vertical and horizontal stride.
-    padding : Padding
+    operator : Operator
     dtype : dtype
         Of the result; integers are rounded half up and clipped.
     alpha : bool
-        The last channel is opacity: the colours are weighted by it.
+        The last channel is opacity: the colours are weighted by it, and it is enlarged by the normalised kernel.
+    unit : float
+        What a bias of 1 means in the source's numbers.
+    curve : Curve, optional
+        Filter in linear light.
 
     Attributes
     ----------
     shape : tuple
-        Of the result, as many dimensions as the source.
+        Of the result: as many channels as the source, or as the kernel makes.
     dtype : dtype
     work : Work
         What computing it takes.
+    clipped : int
+        How many samples had to be clipped so far.
+    notes : list of str
+        What a user should know.
+
+    Raises
+    ------
+    ArgumentError
+        Where the kernel fits neither the channels nor the padding, or cannot be normalised.
     """
 
     def __init__(
-        self, source: Array, kernel: Kernel, factor: tuple[int, int], padding: Padding, dtype: DTypeLike, *,
-        alpha: bool = False,
+        self, source: Array, operator: Operator, dtype: DTypeLike, *, alpha: bool = False, unit: float = 1.0,
+        curve: "Curve | None" = None,
     ) -> None:  # fmt: skip
+        kernel = operator.kernel
         self.dtype = np.dtype(dtype)
-        self._source, self._kernel, self._alpha = source, kernel, alpha
-        self._step = 1 if source.ndim == 2 else source.shape[2]
-        self.shape = (*enlarged_size(source.shape[:2], kernel.shape, factor, padding), *source.shape[2:])
-        vertical, horizontal = (
-            Axis(
-                source.shape[i], self.shape[i], kernel.shape[i], factor[i],
-                same_begin(kernel.shape[i], factor[i]) if isinstance(padding, str) else padding[i][0],
-            )
-            for i in (0, 1)
-        )  # fmt: skip
-        computed = np.result_type(_computed(source.dtype), _computed(self.dtype))
-        self._rounded, self._limits = limits(self.dtype, computed)
-        self._base = np.zeros((1, self._step * -(-self.shape[1] // factor[1])), computed)
+        self.clipped, self.notes = 0, list[str]()
+        self._source, self._alpha, self._curve = source, alpha, curve
+        self._channels = 1 if source.ndim == 2 else source.shape[2]
+        self._kernel = kernel
+        made = self._check_channels()
+        size = operator.size(source.shape[:2])
+        self.shape = (*size, *source.shape[2:]) if kernel.channels is None else (*size, made)
+        if source.ndim == 2 and made == 1:
+            self.shape = size
+        self._computed = np.result_type(_computed(source.dtype), _computed(self.dtype))
+        self._rounded, self._limits = limits(self.dtype, self._computed)
+
+        axes = operator.axes(source.shape[:2])
+        self._step = self._channels if kernel.channels is None else 1
+        # With opacity or in linear light, the bias is added after what undoes them.
+        self._staged = self._alpha or curve is not None or kernel.channels is not None
+        self._bias = np.zeros(made, self._computed)
+        if kernel.bias is not None:
+            colours = made - self._alpha
+            self._bias[:colours] = np.broadcast_to(kernel.bias, colours) * (1.0 if curve is not None else unit)
+        self._work_tables(axes, operator.factor[1], size[1])
+        self._own_alpha = self._alpha and not (kernel.normalized and kernel.channels is None)
+        if self._own_alpha:
+            self._alpha_plan = self._plan_alpha(operator)
+
+    def _check_channels(self) -> int:
+        """Check that the kernel fits the picture's channels; return how many the result has."""
+        wanted = self._kernel.channels
+        if wanted is None:
+            return self._channels
+        if self._alpha and wanted[0] == self._channels:  # the user mixes opacity like any other channel
+            self._alpha = False
+        if wanted[0] != self._channels - self._alpha:
+            shape = self._kernel.weights.shape
+            raise ArgumentError(f"the kernel {shape} takes {wanted[0]} channels and the picture has {self._channels}")
+        return wanted[1] + self._alpha
+
+    def _work_tables(self, axes: tuple[Axis, Axis], stride: int, width: int) -> None:
+        kernel = self._kernel
+        longest = -(-width // stride)
+        bias = np.zeros_like(self._bias) if self._alpha else self._bias
         if kernel.axes is not None:
-            self._rows, self._columns = weighted_tables(vertical, horizontal, kernel.axes, kernel.normalized, computed)
-            taps = self._rows.line.shape[1] / factor[1] + self._columns.start.shape[1]
+            self._rows, self._columns = weighted_tables(*axes, kernel.axes, kernel.normalized, self._computed)
+            taps = self._rows.line.shape[1] / stride + self._columns.start.shape[1]
         else:
-            self._rows, self._columns = tables(vertical, horizontal, kernel.normalized)
-            self._weights = kernel.weights[None, None]
-            self._gain = gain_table(vertical, horizontal, self._weights, 1) if kernel.normalized else np.ones((1, 1, 1))
-            taps = self._rows.line.shape[1] * self._columns.start.shape[1]
-        self.work = Work("tconv", source.shape[0] * source.shape[1], int(np.prod(self.shape)), taps)
+            self._rows, self._columns = tables(*axes, kernel.normalized)
+            self._weights = kernel.weights if kernel.channels is not None else kernel.weights[None, None]
+            self._gain = np.ones((1, 1, 1))
+            if kernel.normalized:
+                self._gain = gain_table(*axes, self._weights, kernel.groups)
+            taps = self._rows.line.shape[1] * self._columns.start.shape[1] * self._weights.shape[0] / kernel.groups
+        if kernel.channels is None:
+            self._base = np.tile(bias, longest)[None]
+        else:
+            self._base = np.repeat(bias[: kernel.channels[1], None], longest, axis=1)
+        pixels = self._source.shape[0] * self._source.shape[1]
+        self.work = Work("tconv", pixels, int(np.prod(self.shape)), taps)
+
+    def _plan_alpha(self, operator: Operator) -> "Plan | tuple[Array, Array]":
+        """Plan the enlargement of opacity by the normalised kernel or, where there is none, give nn's rows and columns."""
+        kernel = operator.kernel
+        weights = kernel.weights if kernel.channels is None else kernel.weights.sum((0, 1))
+        alpha = np.ascontiguousarray(self._source[..., -1])
+        try:
+            return Plan(alpha, operator._replace(kernel=Kernel(weights, normalized=True)), self._computed)
+        except ArgumentError:
+            self.notes.append("the kernel cannot be normalised, so opacity is enlarged by nn")
+            rows, columns = (
+                np.clip(
+                    (np.arange(self.shape[i]) + operator.begin(i) - operator.surplus(i) // 2) // operator.factor[i],
+                    0, self._source.shape[i] - 1,
+                )
+                for i in (0, 1)
+            )  # fmt: skip
+            return rows, columns
 
     def fill(self, loops: ModuleType, out: Array, first_row: int = 0) -> None:
-        """Compute rows `first_row` and following into `out`, (rows, W) or (rows, W, C), with one of the engines' loops."""
-        rows = self._rows
+        """Compute rows `first_row` and following into `out`, rows of the result, with one of the engines' loops."""
         flat = out.reshape(len(out), -1)
-        if not self._alpha:
-            band = slice(first_row, first_row + len(out))
-            self._gather(loops, self._source, _cut(rows, band), self._rounded, flat)
+        if not self._staged:
+            rows = _cut(self._rows, slice(first_row, first_row + len(out)))
+            self.clipped += self._gather(loops, self._source, rows, self._rounded, flat)
             return
         height = max(1, _BAND // flat.shape[1])
         for begin in range(0, len(out), height):
-            part = flat[begin : begin + height]
-            piece = _cut(rows, slice(first_row + begin, first_row + begin + len(part)))
-            # Only the input rows that this band needs are converted.
-            used, line = np.unique(piece.line, return_inverse=True)
-            needed = rows.source[used[used >= 0]]
-            floats = np.empty((max(1, len(needed)), *self._source.shape[1:]), self._limits.dtype)
-            loops.premultiply(frozen(self._source[needed]), floats)
-            nothing = np.count_nonzero(used < 0)
-            piece = piece._replace(line=line.reshape(piece.line.shape) - nothing, source=np.arange(len(floats)))
-            sums = np.empty(part.shape, self._limits.dtype)
-            self._gather(loops, floats, piece, False, sums)
-            pixels = (len(part), -1, self._step)
-            loops.unpremultiply(sums.reshape(pixels), self._rounded, self._limits, part.reshape(pixels))
+            self._fill_staged(loops, flat[begin : begin + height], first_row + begin)
 
-    def _gather(self, loops: ModuleType, source: Array, rows: Rows, rounded: bool, out: Array) -> None:
+    def _fill_staged(self, loops: ModuleType, out: Array, first_row: int) -> None:
+        """Compute a band in stages: to weighted or linear floats, gather, and back."""
+        band = slice(first_row, first_row + len(out))
+        rows = _cut(self._rows, band)
+        # Only the input rows that this band needs are converted.
+        used, line = np.unique(rows.line, return_inverse=True)
+        needed = rows.source[used[used >= 0]] if used[-1] >= 0 else np.zeros(1, np.int64)
+        rows = rows._replace(line=line.reshape(rows.line.shape) - np.count_nonzero(used < 0), source=np.arange(len(needed)))
+        block = self._source[needed].reshape(len(needed), -1, self._channels)
+        colours = self._channels - self._alpha
+        floats = block.astype(self._computed)
+        if self._curve is not None:
+            floats[..., :colours] = self._curve.decode(block[..., :colours])
+        if self._alpha:
+            loops.premultiply(floats)
+        if self._kernel.channels is None:
+            sums = np.empty(out.shape, self._computed)
+            self._gather(loops, floats, rows, False, sums)
+        else:
+            sums = self._mix(loops, floats[..., :colours], rows, len(out))
+        sums = sums.reshape(len(out), -1, len(self._bias))
+        if self._own_alpha:
+            sums[..., -1] = self._alpha_rows(loops, band)
+        if self._alpha:
+            loops.unpremultiply(sums, self._bias)
+        if self._curve is not None:
+            made = sums.shape[2] - self._alpha
+            sums[..., :made] = self._curve.encode(sums[..., :made] if self._alpha else sums)
+        self.clipped += loops.store(sums.reshape(out.shape), self._rounded, self._limits, out)
+
+    def _alpha_rows(self, loops: ModuleType, band: slice) -> Array:
+        if isinstance(self._alpha_plan, Plan):
+            alpha = np.empty((band.stop - band.start, self.shape[1]), self._computed)
+            self._alpha_plan.fill(loops, alpha, band.start)
+            return alpha
+        rows, columns = self._alpha_plan
+        return self._source[..., -1][rows[band]][:, columns]
+
+    def _mix(self, loops: ModuleType, floats: Array, rows: Rows, height: int) -> Array:
+        """Gather with a kernel that mixes channels: on planes, and back to interleaved channels with room for opacity."""
+        planes = np.ascontiguousarray(np.moveaxis(floats, 2, 0))
+        out = np.empty((len(self._base), height, self.shape[1]), self._computed)
+        loops.dense(
+            frozen(planes), 1, self._weights, self._kernel.groups, self._base, rows, self._columns, self._gain, False,
+            self._limits, out,
+        )  # fmt: skip
+        sums = np.empty((height, self.shape[1], len(self._bias)), self._computed)
+        sums[..., : len(out)] = np.moveaxis(out, 0, 2)
+        return sums
+
+    def _gather(self, loops: ModuleType, source: Array, rows: Rows, rounded: bool, out: Array) -> int:
         planes = frozen(source.reshape(1, len(source), -1))
         if self._kernel.axes is not None:
-            loops.separable(planes, self._step, self._base, rows, self._columns, rounded, self._limits, out[None])
+            count = loops.separable(planes, self._step, self._base, rows, self._columns, rounded, self._limits, out[None])
         else:
-            loops.dense(
+            count = loops.dense(
                 planes, self._step, self._weights, 1, self._base, rows, self._columns, self._gain, rounded, self._limits,
                 out[None],
             )  # fmt: skip
+        return int(count)
 
 
 def _cut(rows: Rows, band: slice) -> Rows:
@@ -160,22 +300,3 @@ def frozen(array: Array) -> Array:
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def paddings(value: Any) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Read padding as a number, (vertical, horizontal) or ((top, bottom), (left, right)).
-
-    Raises
-    ------
-    ArgumentError
-        Where it is none of them, or negative.
-    """
-    both = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
-    if len(both) != 2:
-        raise ArgumentError(
-            f"padding must be a number, (vertical, horizontal) or ((top, bottom), (left, right)), not {value!r}"
-        )
-    pads = pair(both[0], "padding"), pair(both[1], "padding")
-    if min(*pads[0], *pads[1]) < 0:
-        raise ArgumentError(f"padding must not be negative, not {value!r}")
-    return pads

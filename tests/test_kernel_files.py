@@ -1,0 +1,223 @@
+"""Kernels from files of every kind, good, bad and hostile."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import upscale
+from upscale import kernel_files
+from upscale.kernel import Kernel
+from upscale.kernel_source import SUFFIXES, identify
+
+WEIGHTS = [[1.0, 2, 1], [2, 4, 2]]
+
+
+def test_every_suffix_has_a_reader():
+    assert {*kernel_files._READERS, ".npz"} == set(SUFFIXES)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("k.txt", "1 2 1\n2 4 2\n"),
+        ("k.txt", "# a comment\n1, 2, 1 # another\n\n2,4,2"),
+        ("k.csv", "\ufeff1,2,1\r\n2,4,2\r\n"),
+        ("k.csv", "1;2;1\n2;4;2;\n"),
+        ("k.json", "[[1, 2, 1], [2, 4, 2]]"),
+    ],
+)
+def test_texts(tmp_path, name, text):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert kernel_files.read(str(tmp_path / name)).weights.tolist() == WEIGHTS
+
+
+def test_json_of_four_dimensions(tmp_path):
+    (tmp_path / "k.json").write_text(json.dumps(np.ones((2, 1, 3, 3)).tolist()))
+    assert kernel_files.read(str(tmp_path / "k.json")).weights.shape == (2, 1, 3, 3)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        Kernel(WEIGHTS),
+        Kernel(WEIGHTS, normalized=True, factor=(2, 3), padding=((1, 0), (2, 1)), bias=[0.5], title="Grüße"),
+        Kernel(np.random.default_rng(0).normal(size=(4, 2, 3, 3)), factor=2, padding="same", bias=[1, 2, 3, 4], groups=2),
+    ],
+)
+def test_the_projects_own_form_keeps_everything(tmp_path, kernel):
+    path = str(tmp_path / "k.npz")
+    kernel_files.write(path, kernel)
+    got = kernel_files.read(path)
+    assert np.array_equal(got.weights, kernel.weights)
+    assert (got.normalized, got.factor, got.groups, got.title) == (
+        kernel.normalized,
+        kernel.factor,
+        kernel.groups,
+        kernel.title,
+    )
+    assert got.padding == (kernel.padding or "same")
+    assert np.array_equal(got.bias, kernel.bias) if kernel.bias is not None else got.bias is None
+
+
+def test_a_kernel_brings_its_factor(tmp_path):
+    path = str(tmp_path / "k.npz")
+    kernel_files.write(path, Kernel(np.ones((3, 3)), factor=3))
+    assert upscale.enlarge(np.zeros((2, 2)), None, "tconv", path).shape == (6, 6)
+    with pytest.raises(upscale.ArgumentError, match="made for factor 3x3"):
+        upscale.enlarge(np.zeros((2, 2)), 2, "tconv", path)
+
+
+def refused(path, part):
+    with pytest.raises(upscale.FileError) as caught:
+        kernel_files.read(str(path))
+    text = str(caught.value)
+    assert str(path) in text
+    assert part in text
+    assert len(text) < 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "part"),
+    [
+        ("k.txt", b"", "no numbers"),
+        ("k.txt", b"1 2\n3\n", "different lengths: 2, 1"),
+        ("k.txt", b"1 x\n", "'x' is not a number"),
+        ("k.txt", b"1 nan\n", "nan"),
+        ("k.csv", b"\xff\xfe1", "damaged"),
+        ("k.json", b'{"weights": [[1]]}', "dict"),
+        ("k.json", b"3", "int"),
+        ("k.json", b"[[1], [2, 3]]", "different lengths"),
+        ("k.json", b"[[1, NaN]]", "NaN"),
+        ("k.json", b"[[1, null]]", "object"),
+        ("k.json", b'[["1"]]', "<U1"),
+        ("k.json", b"[]", "no elements"),
+        ("k.json", b"[[1,", "damaged"),
+        ("k.json", b"[" * 100_000, "damaged"),
+        ("k.json", b"[[1" + b"0" * 400 + b"]]", "not a kernel"),
+        ("k.npz", b"PK\x03\x04", "damaged"),
+        ("k.npy", b"\x80\x04\x95", "damaged"),
+        ("k.safetensors", b"\xff" * 8, "damaged"),
+        ("k.safetensors", b"\x10\0\0\0\0\0\0\0{}", "damaged"),
+    ],
+)
+def test_bad_files(tmp_path, name, content, part):
+    if name.endswith("safetensors"):
+        pytest.importorskip("safetensors")
+    (tmp_path / name).write_bytes(content)
+    refused(tmp_path / name, part)
+
+
+def test_bad_npz(tmp_path):
+    path = tmp_path / "k.npz"
+    np.savez(path, weights=np.ones((2, 2)))
+    refused(path, "'upscale kernel'")
+    np.savez(path, format="upscale kernel", version=2, weights=np.ones((2, 2)))
+    refused(path, "install a newer one")
+    np.savez(path, format="upscale kernel", version=1)
+    refused(path, "KeyError")
+    np.savez(path, format="upscale kernel", version=1, weights=np.array([[{}]], object), allow_pickle=True)
+    refused(path, "pickle")
+    np.savez(path, format="upscale kernel", version=1, weights=np.ones((2, 2)), factor=[0, 2])
+    refused(path, "factor")
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path):
+    path = tmp_path / "k.npz"
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (1 << 15, 1 << 15)})
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("weights.npy", "w", force_zip64=True) as member,
+    ):
+        member.write(header.getvalue())
+        for _ in range(1 << 10):
+            member.write(bytes(1 << 20))
+    assert path.stat().st_size < 2 << 20
+    refused(path, "unpacks to")
+
+
+SEEDS = [b"", b"PK\x03\x04", b"\x93NUMPY\x01\x00", b"[[1,2],[3,4]]", b"1 2\n3 4\n", b"\x08\0\0\0\0\0\0\0{}      "]
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.sampled_from([s for s in SUFFIXES if s not in (".pt", ".pth", ".safetensors")]),
+    st.binary(max_size=200),
+    st.sampled_from(SEEDS),
+)
+@example(".npz", b"", SEEDS[1])
+@example(".json", b"]", SEEDS[3])
+def test_any_bytes_are_a_kernel_or_one_line(tmp_path_factory, suffix, content, seed):
+    path = tmp_path_factory.getbasetemp() / f"fuzz{suffix}"
+    path.write_bytes(seed + content)
+    try:
+        assert isinstance(kernel_files.read(str(path)), Kernel)
+    except upscale.FileError as error:
+        assert str(path) in str(error)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.integers(0, 10_000), st.integers(0, 255), st.booleans())
+def test_garbled_kernels_are_a_kernel_or_one_line(tmp_path_factory, at, byte, cut):
+    path = tmp_path_factory.getbasetemp() / "garbled.npz"
+    kernel_files.write(str(path), Kernel(WEIGHTS, factor=2, bias=[1], title="title"))
+    data = bytearray(path.read_bytes())
+    at %= len(data)
+    data[at] = byte
+    path.write_bytes(data[:at] if cut else data)
+    try:
+        assert isinstance(kernel_files.read(str(path)), Kernel)
+    except upscale.FileError as error:
+        assert str(path) in str(error)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40))
+def test_any_text_is_a_kernel_or_one_line(text):
+    try:
+        identify(text)
+    except upscale.ArgumentError as error:
+        assert error.args[0]
+
+
+def test_safetensors(tmp_path):
+    numpy = pytest.importorskip("safetensors.numpy", reason="needs the extra `safetensors`")
+    path = tmp_path / "k.safetensors"
+    numpy.save_file({"up.weight": np.ones((3, 3, 4, 4), np.float32), "up.bias": np.ones(3, np.float32)}, path)
+    assert kernel_files.read(str(path)).weights.shape == (3, 3, 4, 4)
+    assert kernel_files.read_bias(str(path)).tolist() == [1, 1, 1]
+    numpy.save_file({"a": np.ones((2, 2), np.float32), "b": np.ones((3, 3), np.float16)}, path)
+    assert kernel_files.read(*identify(f"{path}:b")[2:4]).shape == (3, 3)
+    refused(path, "a (2, 2), b (3, 3)")
+    with pytest.raises(upscale.FileError, match="no tensor named 'c'"):
+        kernel_files.read(str(path), "c")
+    path.write_bytes(path.read_bytes()[:-3])
+    refused(path, "damaged")
+
+
+def test_torch(tmp_path):
+    torch = pytest.importorskip("torch", reason="needs the extra `torch`")
+    layer = torch.nn.ConvTranspose2d(3, 3, 4, 2, 1)
+    path = tmp_path / "k.pt"
+    torch.save({"up." + k: v for k, v in layer.state_dict().items()}, path)
+    got = kernel_files.read(str(path))
+    assert np.array_equal(got.weights, layer.weight.detach().numpy())
+    assert np.array_equal(kernel_files.read_bias(str(path), "up.bias"), layer.bias.detach().numpy())
+    picture = np.random.default_rng(0).random((6, 5, 3), np.float32)
+    kernel = Kernel(got.weights, bias=kernel_files.read_bias(str(path)))
+    want = layer(torch.from_numpy(picture.transpose(2, 0, 1)[None])).detach().numpy()[0].transpose(1, 2, 0)
+    assert np.allclose(upscale.enlarge(picture, 2, "tconv", kernel, padding=1), want, atol=1e-6)
+    torch.save(layer, path)
+    refused(path, "not a kernel")
+
+
+@pytest.mark.parametrize(("module", "suffix"), [("safetensors", ".safetensors"), ("torch", ".pt")])
+def test_a_missing_library_is_named_with_its_install(tmp_path, monkeypatch, module, suffix):
+    monkeypatch.setitem(__import__("sys").modules, module, None)
+    (tmp_path / f"k{suffix}").write_bytes(b"x")
+    refused(tmp_path / f"k{suffix}", f"pip install {module}")

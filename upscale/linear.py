@@ -1,0 +1,117 @@
+"""Linear light: from stored samples to amounts of light and back, by the curve that a picture's file declares."""
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+#: Steps at which a profile's curve is inverted; between them it is interpolated.
+_STEPS = 1 << 16
+
+
+class Curve:
+    """The transfer curve of each colour channel.
+
+    Parameters
+    ----------
+    light : list of ndarray
+        For each channel, the light of evenly spaced samples from 0 to 1; ascending.
+    maximum : float
+        The largest sample.
+    """
+
+    def __init__(self, light: list[Array], maximum: float) -> None:
+        self._light, self._maximum = light, maximum
+        self._samples = np.linspace(0, maximum, len(light[0]))
+        if maximum > 1:
+            whole = np.arange(int(maximum) + 1)
+            self._decoded = [np.interp(whole, self._samples, channel).astype(np.float32) for channel in light]
+
+    def decode(self, samples: Array) -> Array:
+        """Turn samples (..., colours) into light, 0 to 1 for samples in range."""
+        out = np.empty(samples.shape, np.float32 if self._maximum > 1 else samples.dtype)
+        for c in range(samples.shape[-1]):
+            if self._maximum > 1:
+                out[..., c] = self._decoded[c % len(self._light)][samples[..., c]]
+            else:
+                out[..., c] = np.interp(samples[..., c], self._samples, self._light[c % len(self._light)])
+        return out
+
+    def encode(self, light: Array) -> Array:
+        """Turn light (..., colours) into samples; light beyond 0 and 1 stays beyond, so that clipping can be counted."""
+        out = np.empty_like(light)
+        for c in range(light.shape[-1]):
+            one = light[..., c]
+            out[..., c] = np.interp(one, self._light[c % len(self._light)], self._samples)
+            beyond = (one < 0) | (one > 1)
+            out[..., c][beyond] = one[beyond] * self._maximum
+        return out
+
+
+def curve_of(info: Mapping[str, Any], maximum: float) -> Curve:
+    """Find the curve of a picture: its profile's, else its gamma's, else that of sRGB.
+
+    Parameters
+    ----------
+    info : mapping
+        Metadata with Pillow's keys `icc_profile`, `srgb` and `gamma`.
+    maximum : float
+        The largest sample; 1 for floats.
+    """
+    samples = np.linspace(0, 1, _STEPS)
+    profile = info.get("icc_profile")
+    light = profile_curves(profile, samples) if profile else None
+    if light is None and "srgb" not in info and info.get("gamma", 0) > 0 and not profile:
+        light = [samples ** (1 / info["gamma"])]
+    return Curve(light or [srgb(samples)], maximum)
+
+
+def srgb(samples: Array) -> Array:
+    """Turn samples of 0 to 1 into light by IEC 61966-2-1."""
+    return np.where(samples <= 0.04045, samples / 12.92, ((samples + 0.055) / 1.055) ** 2.4)
+
+
+def profile_curves(profile: bytes, samples: Array) -> list[Array] | None:
+    """Read the tone curves of an ICC profile of RGB or grey (ICC.1:2022, 10.6 and 10.18), at samples from 0 to 1.
+
+    None where the profile has none, as those made of look-up tables, or is damaged.
+    """
+    try:
+        (count,) = struct.unpack_from(">I", profile, 128)
+        tags = {}
+        for i in range(min(count, 200)):
+            name, offset, size = struct.unpack_from(">4sII", profile, 132 + 12 * i)
+            tags[name] = profile[offset : offset + size]
+        names = [b"kTRC"] if b"kTRC" in tags else [b"rTRC", b"gTRC", b"bTRC"]
+        curves = [_tone_curve(tags[name], samples) for name in names]
+    except (struct.error, KeyError, ValueError):
+        return None
+    # What does not ascend from dark to light cannot be inverted.
+    return curves if all((np.diff(c) >= 0).all() and c[-1] > 0 for c in curves) else None
+
+
+def _tone_curve(tag: bytes, x: Array) -> Any:
+    if tag[:4] == b"curv":
+        (count,) = struct.unpack_from(">I", tag, 8)
+        if count == 0:
+            return x
+        table = np.frombuffer(tag, ">u2", count, 12)
+        if count == 1:
+            return np.asarray(x ** (table[0] / 256))
+        return np.interp(x, np.linspace(0, 1, count), table / 65535)
+    if tag[:4] != b"para":
+        raise ValueError("no tone curve")
+    (kind,) = struct.unpack_from(">H", tag, 8)
+    g, a, b, c, d, e, f = np.concatenate([np.frombuffer(tag, ">i4", (1, 3, 4, 5, 7)[min(kind, 4)], 12) / 65536, np.zeros(6)])[
+        :7
+    ]
+    if kind == 0:
+        return np.asarray(x**g)
+    power = np.maximum(a * x + b, 0) ** g
+    if kind in (1, 2):
+        return np.where(x >= -b / a, power + c, c)
+    return np.where(x >= d, power + e, c * x + f)
