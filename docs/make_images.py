@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import upscale
+from upscale.presets import PRESETS
 
 ROOT = Path(__file__).parent.parent
 GAP, LINE, CAPTION = 12, 22, 44
@@ -45,6 +47,25 @@ def hero() -> Image.Image:
     )
 
 
+def gallery() -> Image.Image:
+    """Show every preset on the same crop."""
+    crop = Image.open(ROOT / "sample_images/lake.png").crop((196, 212, 244, 252))
+    shown = [("before", crop)]
+    shown += [(name, upscale.enlarge(crop, 4, "tconv", name)) for name in PRESETS if name != "catmull-rom"]
+    return sheet([shown[i : i + 4] for i in range(0, len(shown), 4)])
+
+
+def checkerboard() -> Image.Image:
+    """Show what an uneven overlap does, and what normalising does about it."""
+    crop = Image.open(ROOT / "sample_images/lake.png").crop((300, 60, 360, 110)).point(lambda v: v // 3)
+    options = {"method": "tconv", "kernel": np.ones((3, 3))}
+    shown = [
+        ('--kernel "1,1,1; 1,1,1; 1,1,1"', upscale.enlarge(crop, 2, **options)),
+        ("the same with --normalize", upscale.enlarge(crop, 2, normalize=True, **options)),
+    ]
+    return sheet([[(caption, upscale.enlarge(picture, 2)) for caption, picture in shown]])
+
+
 def save(picture: Image.Image, name: str) -> None:
     """Write a picture to docs/images."""
     picture.save(ROOT / "docs/images" / name, optimize=True)
@@ -52,3 +73,5 @@ def save(picture: Image.Image, name: str) -> None:
 
 if __name__ == "__main__":
     save(hero(), "before_after.png")
+    save(gallery(), "presets.png")
+    save(checkerboard(), "checkerboard.png")

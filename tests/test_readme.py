@@ -11,8 +11,8 @@ from conftest import ROOT, UPSCALE
 README = (ROOT / "README.md").read_text()
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def blocks(language, text=README):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -48,8 +48,11 @@ def test_commands(clone):
         shell(command, clone)
 
 
-def test_shown_output_is_what_comes(clone):
-    for block in blocks("console"):
+@pytest.mark.parametrize("page", ["README.md", "docs/kernels.md"])
+def test_shown_output_is_what_comes(clone, page):
+    shown = blocks("console", (ROOT / page).read_text())
+    assert shown
+    for block in shown:
         for piece in block.split("$ ")[1:]:
             command, _, output = piece.partition("\n")
             assert shell(command, clone) == output, command
