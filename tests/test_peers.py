@@ -25,6 +25,7 @@ def test_presets_equal_pillows_resize(preset, factor, size):
     assert np.allclose(upscale.enlarge(picture, factor, "tconv", preset), want, atol=2e-6)
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("factor", [2, 3])
 def test_nearest_equals_opencvs(factor, channels):
@@ -34,6 +35,7 @@ def test_nearest_equals_opencvs(factor, channels):
     assert np.array_equal(upscale.unpool_nearest(picture, factor), want.reshape(30 * factor, 40 * factor, channels))
 
 
+@pytest.mark.peers
 def test_bilinear_equals_opencvs():
     cv2 = pytest.importorskip("cv2", reason="needs the extra `peers`")
     picture = np.random.default_rng(0).random((30, 40, 3)).astype(np.float32)

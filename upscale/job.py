@@ -266,8 +266,8 @@ def _clipping(share: float, request: "Request") -> str:
     sums = weights.sum((-2, -1)).reshape(-1) / (vertical * horizontal)
     gain = float(sums[abs(sums - 1).argmax()])
     if kernel.normalized:
-        help = "a kernel with smaller negative weights overshoots less" if kernel.bias is None else "lower the bias"
-        return f"{share:.1%} of the samples were clipped, though the kernel is normalised (gain 1): {help}"
+        help = "--kernel mitchell overshoots less" if kernel.bias is None else "a smaller --bias clips less"
+        return f"{share:.1%} of the samples were clipped, though the kernel's gain is 1: {help}"
     return f"{share:.1%} of the samples were clipped: the kernel's gain is {gain:.3g}; --normalize makes it 1"
 
 

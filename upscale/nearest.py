@@ -37,8 +37,6 @@ class Plan:
     ----------
     shape, dtype, work
         As in `upscale.transposed.Plan`.
-    grain : int
-        Bands of rows begin at multiples of the vertical factor.
     """
 
     clipped = 0
@@ -46,14 +44,13 @@ class Plan:
     def __init__(self, source: Array, factor: tuple[int, int]) -> None:
         self.shape = (source.shape[0] * factor[0], source.shape[1] * factor[1], *source.shape[2:])
         self.dtype = source.dtype
-        self.grain = factor[0]
         self.notes = list[str]()
         self.work = Work("nn", source.shape[0] * source.shape[1], source.nbytes * factor[0] * factor[1])
         self._factor = factor
         self._source = source if source.flags.aligned else source.copy()
 
     def fill(self, loops: ModuleType, out: Array, first_row: int = 0) -> None:
-        """Compute rows `first_row` and following into `out`, (rows, W) or (rows, W, C), with one of the engines' loops."""
+        """Compute rows `first_row` and following into `out`, with one of the engines' loops; both are whole blocks."""
         vertical, horizontal = self._factor
         begin = first_row // vertical
         source, step = _as_lanes(self._source[begin : begin + len(out) // vertical])

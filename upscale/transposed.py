@@ -240,7 +240,7 @@ class Plan:
             loops.unpremultiply(sums, self._bias)
         if self._curve is not None:
             made = sums.shape[2] - self._alpha
-            sums[..., :made] = self._curve.encode(sums[..., :made] if self._alpha else sums)
+            sums[..., :made] = self._curve.encode(sums[..., :made])
         self.clipped += loops.store(sums.reshape(out.shape), self._rounded, self._limits, out)
 
     def _alpha_rows(self, loops: ModuleType, band: slice) -> Array:
