@@ -19,6 +19,8 @@ def folder(tmp_path):
     (tmp_path / "short.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (9, 9), }\n")
     np.save(tmp_path / "objects.npy", np.array([[{}]], object))
     np.save(tmp_path / "four.npy", np.zeros((2, 2, 2, 2)))
+    np.save(tmp_path / "good.npy", np.ones((2, 2)))
+    np.save(tmp_path / "batch.npy", np.ones((3, 1, 2, 2), np.uint8))
     np.save(tmp_path / "five.npy", np.zeros((2, 2, 2, 2, 2)))
     np.save(tmp_path / "nan.npy", np.array([[1, np.nan]]))
     np.save(tmp_path / "none.npy", np.zeros((0, 3)))
@@ -89,6 +91,14 @@ TCONV = ("-m", "tconv", "-k")
         (("in.png", "out.png", *TCONV, "1,2", "--bias", "x"), "--bias"),
         (("in.png", "out.png", *TCONV, "gaussian:99"), "16"),
         (("in.png", "out.png", "--layout", "nchw"), "--layout"),
+        (("in.png", "out.png", *TCONV, "9,-9", "-f", "1", "--normalize"), "--no-normalize"),
+        (("in.png", "out.png", *TCONV, "0", "--normalize"), "cannot be normalised"),
+        (("in.png", "out.png", *TCONV, "1,2", "--dilation", "1000000000"), "dilation"),
+        (("in.png", "out.png", *TCONV, "1,2", "--output-padding", "1000000000"), "output_padding"),
+        (("in.png", "out.png", *TCONV, "1,2", "--bias", "nan"), "bias 'nan'"),
+        (("in.png", "out.png", "--background", "#12 34 56"), "--background"),
+        (("in.png", "good.npy", *TCONV, "good.npy"), "same file as --kernel"),
+        (("in.png", "good.npy", *TCONV, "box", "--bias", "good.npy"), "same file as --bias"),
         (("in.png", "alpha.png", "out.png"), "3 paths"),
         (("in.png",), "OUTPUT is missing: upscale in.png in_large.png"),
     ],
@@ -124,7 +134,7 @@ def test_wrong_usage(folder, arguments, part):
         (("in.png", "out.png", *TCONV, "five.npy"), ["five.npy", "dimensions"]),
         (("in.png", "out.png", *TCONV, "nan.npy"), ["nan.npy", "NaN"]),
         (("in.png", "out.png", *TCONV, "none.npy", "--bias", "none.npy"), ["none.npy"]),
-        (("in.png", "out.png", *TCONV, "1,-1", "--normalize", "-f", "1"), ["in.png", "cannot be normalised"]),
+        (("batch.npy", "out.png", "--layout", "chw"), ["batch.npy", "a batch of 3"]),
         (("in.png", "out.npy", *TCONV, "box", "--background", "red", "--linear", "--frame", "7"), ["--frame 7"]),
         (("in.png", "out.png", *TCONV, "none.npy"), ["none.npy", "no elements"]),
         (("in.png", "out.png", *TCONV, "box", "--padding", "9"), ["in.png", "cuts off"]),

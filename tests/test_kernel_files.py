@@ -119,11 +119,21 @@ def test_bad_npz(tmp_path):
     np.savez(path, format="upscale kernel", version=2, weights=np.ones((2, 2)))
     refused(path, "install a newer one")
     np.savez(path, format="upscale kernel", version=1)
-    refused(path, "KeyError")
+    refused(path, "must hold weights")
     np.savez(path, format="upscale kernel", version=1, weights=np.array([[{}]], object), allow_pickle=True)
     refused(path, "pickle")
     np.savez(path, format="upscale kernel", version=1, weights=np.ones((2, 2)), factor=[0, 2])
     refused(path, "factor")
+    for name, value in (
+        ("factor", 2),
+        ("factor", [2.5, 2]),
+        ("padding", [1, 2]),
+        ("groups", 1.5),
+        ("normalized", "0"),
+        ("stride", 2),
+    ):
+        np.savez(path, format="upscale kernel", version=1, weights=np.ones((2, 2)), **{name: value})
+        refused(path, name)
 
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path):

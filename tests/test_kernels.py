@@ -45,7 +45,7 @@ def test_presets_are_the_published_functions():
     ],
 )
 def test_rank_one_is_found_and_exact(weights):
-    vertical, horizontal = Kernel(weights).axes
+    vertical, horizontal = Kernel(weights).axes_for(np.float64)
     assert np.array_equal(np.outer(vertical, horizontal), weights)
 
 
@@ -107,7 +107,10 @@ def test_what_a_user_may_call_a_kernel(text, kind, rows):
         ("1,x", "'x'"),
         ("1,nan", "nan"),
         (";", "no numbers"),
-        ("1,;;2", "1, 0, 1"),
+        ("1,;2,3", "missing"),
+        ("1,,2", "missing"),
+        ("1_0,2", "not a number"),
+        ("1;;2", "1, 0, 1"),
     ],
 )
 def test_what_is_not_called_a_kernel(text, part):

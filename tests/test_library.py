@@ -69,6 +69,12 @@ def test_paddings():
         assert upscale.enlarge(picture, 2, "tconv", np.ones((3, 3)), padding=padding).shape == shape
 
 
+def test_pairs_may_be_arrays():
+    picture = np.ones((3, 4))
+    assert upscale.enlarge(picture, np.array([2, 3])).shape == (6, 12)
+    assert upscale.enlarge(picture, 2, "tconv", np.ones((3, 3)), padding=np.array([1, 0])).shape == (5, 9)
+
+
 def test_out():
     out = np.empty((4, 4), np.uint8)
     assert upscale.enlarge(np.ones((2, 2), np.uint8), 2, "tconv", "box", out=out) is out
@@ -88,6 +94,8 @@ def test_out():
         ({"factor": "2"}, "factor"),
         ({"picture": np.zeros((2, 2), bool), "method": "tconv", "kernel": "box"}, "bool"),
         ({"picture": np.zeros((2, 2, 2, 2))}, "(H, W)"),
+        ({"picture": [[1, 2], [3]]}, "different lengths"),
+        ({"picture": Image.new("L", (0, 5))}, "empty"),
         ({"picture": Image.new("L", (2, 2)), "out": np.zeros((4, 4))}, "out goes with an array"),
     ],
 )

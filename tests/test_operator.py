@@ -265,6 +265,33 @@ def test_a_learned_kernels_file_needs_no_options(tmp_path, rgb):
     assert not (tmp_path / "out2.png").exists()
 
 
+def test_the_shortcut_for_rank_one_changes_no_weight():
+    got = upscale.enlarge(np.array([[0.0, 1]]), 1, "tconv", np.array([[1e7, 0], [0, 1.0]]), padding=0)
+    assert got.tolist() == [[0, 1e7, 0], [0, 0, 1]]
+    nearly = np.outer(RNG.random(5) + 1, RNG.random(5) + 1) * (1 + 1e-7 * RNG.random((5, 5)))
+    picture = RNG.random((6, 6))
+    want = upscale.conv_transpose2d(picture[None], nearly[None, None], stride=2)[0]
+    assert np.allclose(upscale.enlarge(picture, 2, "tconv", nearly, padding=0), want, rtol=1e-14)
+
+
+@pytest.mark.parametrize("kernel", ["bicubic", "lanczos3", "mitchell"])
+def test_engines_agree_on_16_bits(kernel):
+    picture = RNG.integers(0, 65536, (200, 300), np.uint16)
+    one, two = (upscale.enlarge(picture, 4, "tconv", kernel, engine=e) for e in ("numba", "numpy"))
+    assert np.array_equal(one, two)
+
+
+def test_not_a_number_makes_no_warning(tmp_path):
+    Image.fromarray(np.array([[np.nan, np.inf, 3e38]], np.float32)).save(tmp_path / "in.tiff")
+    assert ok("in.tiff", "out.tiff", "-m", "tconv", "-k", "1,2,3;0,1,0;2,2,9", cwd=tmp_path).stderr == b""
+
+
+def test_a_colour_key_becomes_opacity_in_an_array(tmp_path):
+    Image.new("L", (2, 2), 7).save(tmp_path / "in.png", transparency=7)
+    ok("in.png", "out.npy", cwd=tmp_path)
+    assert np.load(tmp_path / "out.npy").tolist() == [[[7, 0]] * 4] * 4
+
+
 def test_the_list_of_kernels():
     from upscale.presets import PRESETS
 

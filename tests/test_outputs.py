@@ -127,6 +127,30 @@ def test_standard_input_that_is_the_output(tmp_path, rgb):
     assert b"same file" in done.stderr
 
 
+def test_standard_output_that_is_the_input(tmp_path, rgb):
+    before = rgb.read_bytes()
+    with rgb.open("ab") as file:
+        done = subprocess.run([UPSCALE, str(rgb), "-"], stdout=file, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 2
+    assert rgb.read_bytes() == before
+
+
+@pytest.mark.parametrize(("redirection", "word"), [(">&-", "output"), ("<&-", "input")])
+def test_closed_streams(tmp_path, rgb, redirection, word):
+    arguments = f'"{rgb}" -' if word == "output" else '- "out.png"'
+    done = subprocess.run(
+        ["sh", "-c", f'"{UPSCALE}" {arguments} {redirection}'], cwd=tmp_path, stderr=subprocess.PIPE, timeout=60
+    )
+    assert done.returncode == 1
+    assert f"standard {word}: is closed".encode() in done.stderr
+
+
+def test_a_pipe_by_its_name(tmp_path, rgb):
+    ok("/dev/stdin", tmp_path / "out.png", stdin=rgb.read_bytes())
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.size == (14, 10)
+
+
 def test_an_output_without_a_folder_is_told_before_the_work(tmp_path):
     Image.new("RGB", (3000, 3000)).save(tmp_path / "in.png")
     began = time.perf_counter()

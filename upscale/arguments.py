@@ -9,6 +9,22 @@ from numpy.typing import DTypeLike, NDArray
 from upscale.errors import ArgumentError
 
 
+def as_array(value: Any, name: str) -> NDArray[Any]:
+    """Make an array of what a caller hands in.
+
+    Raises
+    ------
+    ArgumentError
+        Where it is none, as ragged lists; the text begins with `name`.
+    """
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as error:  # the last from a tensor that records gradients
+        ragged = "inhomogeneous" in str(error)
+        reason = "its rows have different lengths" if ragged else " ".join(str(error).split())[:150]
+        raise ArgumentError(f"{name} is not a rectangular array: {reason}") from None
+
+
 def pair(value: Any, name: str) -> tuple[int, int]:
     """Read a whole number, or two of them, as (vertical, horizontal).
 
@@ -17,7 +33,7 @@ def pair(value: Any, name: str) -> tuple[int, int]:
     ArgumentError
         Where it is neither; the text begins with `name`.
     """
-    both = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
+    both = _both(value)
     if len(both) != 2 or any(isinstance(v, bool) or not isinstance(v, (int, np.integer)) for v in both):
         raise ArgumentError(f"{name} must be a whole number or (vertical, horizontal), not {value!r}")
     return int(both[0]), int(both[1])
@@ -79,7 +95,7 @@ def paddings(value: Any) -> tuple[tuple[int, int], tuple[int, int]]:
     ArgumentError
         Where it is none of them, or negative.
     """
-    both = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
+    both = _both(value)
     if len(both) != 2:
         raise ArgumentError(
             f"padding must be a number, (vertical, horizontal) or ((top, bottom), (left, right)), not {value!r}"
@@ -88,3 +104,10 @@ def paddings(value: Any) -> tuple[tuple[int, int], tuple[int, int]]:
     if min(*pads[0], *pads[1]) < 0:
         raise ArgumentError(f"padding must not be negative, not {value!r}")
     return pads
+
+
+def _both(value: Any) -> tuple[Any, ...]:
+    """Let one value stand for both axes."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        value = value.tolist()
+    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)

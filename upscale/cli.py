@@ -110,7 +110,7 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], format: str | None, l
         click.echo(presets.table())
         return
     if not paths:
-        if sys.stdin is None or sys.stdin.isatty() or sys.stdout.isatty():
+        if sys.stdin is None or sys.stdout is None or sys.stdin.isatty() or sys.stdout.isatty():
             click.echo(ctx.get_help())
             return
         paths = (DASH, DASH)
@@ -140,14 +140,19 @@ def _checked(paths: tuple[str, ...], wanted: str | None, options: dict[str, Any]
         raise click.UsageError(f"--method tconv needs --kernel: {kernel_source.ACCEPTED}")
     if options["quiet"] and options["verbose"]:
         raise click.UsageError("--quiet and --verbose exclude each other")
-    if source == DASH and sys.stdin.isatty():
+    if source == DASH and sys.stdin is not None and sys.stdin.isatty():
         raise click.UsageError("INPUT is -, but standard input is a terminal")
-    if output == DASH and sys.stdout.isatty():
+    if output == DASH and sys.stdout is not None and sys.stdout.isatty():
         raise click.UsageError("OUTPUT is -, but standard output is a terminal")
     if output != DASH and os.path.isdir(output):
         raise click.UsageError(f"OUTPUT {output} is a folder; name a file in it")
     if same_file(source, output):
         raise click.UsageError(f"OUTPUT {output} is the same file as INPUT; an input is never overwritten")
+    kernel, bias = options["kernel"], options["bias"]
+    files = {"--kernel": kernel.path if kernel else "", "--bias": bias[0] if bias and isinstance(bias[0], str) else ""}
+    for name, path in files.items():
+        if path and same_file(path, output):
+            raise click.UsageError(f"OUTPUT {output} is the same file as {name}; an input is never overwritten")
 
     suffix = os.path.splitext(output)[1]
     if suffix.lower() in formats.FORMATS and output != DASH:

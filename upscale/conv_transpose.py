@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from upscale.arguments import output_array, paddings, pair
+from upscale.arguments import as_array, output_array, paddings, pair
 from upscale.engines import Work, choose
 from upscale.errors import ArgumentError
 from upscale.gather import Axis, tables
@@ -70,6 +70,8 @@ def conv_transpose2d(
         raise ArgumentError(f"weight must be (C, M / groups, kH, kW), not {w.shape}")
     if w.shape[0] != x.shape[-3]:
         raise ArgumentError(f"weight {w.shape} has {w.shape[0]} input channels, input {x.shape} has {x.shape[-3]}")
+    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)):
+        raise ArgumentError(f"groups must be a whole number, not {groups!r}")
     if groups < 1 or w.shape[0] % groups:
         raise ArgumentError(f"groups={groups} must divide the {w.shape[0]} channels of input {x.shape}")
     strides, dilations = pair(stride, "stride"), pair(dilation, "dilation")
@@ -102,7 +104,7 @@ def conv_transpose2d(
 
 
 def _numbers(value: ArrayLike, name: str) -> NDArray[Any]:
-    array = np.asarray(value)
+    array = as_array(value, name)
     if array.dtype.kind not in "biuf":
         raise ArgumentError(f"{name} must hold real numbers, not {array.dtype}")
     if not array.size:

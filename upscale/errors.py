@@ -9,5 +9,9 @@ class ArgumentError(UpscaleError, ValueError):
     """An argument or option has a value that cannot work, whatever the picture."""
 
 
+class KernelError(ArgumentError):
+    """A kernel cannot do what is asked of it, with any picture or with this one."""
+
+
 class FileError(UpscaleError):
     """A file cannot be read, understood or written; the text names it."""

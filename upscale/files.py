@@ -20,12 +20,10 @@ def why(error: OSError) -> str:
 
 
 def same_file(source: str, target: str) -> bool:
-    """Say whether two paths, or standard input and a path, are one file."""
-    if target == DASH:
-        return False
+    """Say whether two paths are one file; either may stand for standard input or output."""
     try:
         one = os.fstat(sys.stdin.fileno()) if source == DASH else os.stat(source)
-        other = os.stat(target)
+        other = os.fstat(sys.stdout.fileno()) if target == DASH else os.stat(target)
     except (OSError, ValueError, AttributeError):
         return False
     return stat.S_ISREG(one.st_mode) and os.path.samestat(one, other)
@@ -47,10 +45,12 @@ def read_standard_input() -> io.BytesIO:
     FileError
         Where it is empty or cannot be read.
     """
+    if sys.stdin is None:
+        raise FileError("standard input: is closed; name an INPUT")
     try:
         data = sys.stdin.buffer.read()
-    except (OSError, AttributeError) as error:
-        raise FileError(f"standard input: cannot be read: {error}") from error
+    except OSError as error:
+        raise FileError(f"standard input: cannot be read: {why(error)}") from error
     if not data:
         raise FileError("standard input: empty; name an INPUT and an OUTPUT, or see upscale --help")
     return io.BytesIO(data)
@@ -68,6 +68,8 @@ def write_through(path: str, data: memoryview) -> None:
     """
     try:
         if path == DASH:
+            if sys.stdout is None:
+                raise FileError("standard output: is closed; name an OUTPUT")
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
         else:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from upscale.errors import ArgumentError
+from upscale.errors import KernelError
 
 Array = NDArray[Any]
 
@@ -133,8 +133,10 @@ def beyond(positions: Array, size: int, edge: str) -> Array:
 
 def _divisors(gain: Array, magnitude: Array) -> Array:
     """Check sums of weights that will be divided by; 1 where no tap reaches, so that the result stays 0."""
-    if (np.abs(gain) < _CANCELLED * magnitude).any():
-        raise ArgumentError("the kernel cannot be normalised: in one phase or at a border its weights add up to nothing")
+    if not magnitude.any() or (np.abs(gain) < _CANCELLED * magnitude).any():
+        raise KernelError(
+            "the kernel cannot be normalised: in one phase or at a border its weights add up to nothing; use --no-normalize"
+        )
     return np.where(magnitude == 0, 1.0, gain)
 
 

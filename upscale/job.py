@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from upscale import formats
 from upscale.engines import Engine
-from upscale.errors import ArgumentError, FileError
+from upscale.errors import ArgumentError, FileError, KernelError
 from upscale.files import DASH, check_place, is_regular, read_standard_input, replacing, write_through
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Job:
         self._source, self._output, self._target, self._options, self._say = source, output, target, options, say
         self._name = "standard input" if source == DASH else source
         self._stages: list[str] = []
+        self._notes: list[str] = []
         self._engine = "none"
         self._notices = ExitStack()
 
@@ -102,6 +103,8 @@ class Job:
         except ArgumentError as error:
             text = str(error)
             if options.kernel is not None:
+                if isinstance(error, KernelError) and options.kernel.kind == "typed":
+                    raise
                 text = text.replace("the kernel", f"the kernel {options.kernel.text}", 1)
             raise FileError(f"{self._name}: {text}") from error
         with self._stage("write"):
@@ -110,6 +113,8 @@ class Job:
             else:
                 with replacing(self._output) as out:
                     pictures.write(enlarged, target, out, self._output)
+        for note in dict.fromkeys(self._notes):  # only now: what failed has one line, its error
+            self._say(note)
         if options.verbose:
             self._report(request, size, enlarged.samples.shape[:2], target, time.perf_counter() - began)
 
@@ -118,16 +123,16 @@ class Job:
 
         options, source = self._options, self._options.kernel
         assert source is not None
-        try:
+        with _naming(f"--kernel {source.text}"):
             kernel = source.read() or source.sampled(options.factor or (2, 2))
-            if options.groups is not None or options.bias is not None:
+        if options.groups is not None or options.bias is not None:
+            with _naming("--groups" if options.bias is None else "--bias"):
                 kernel = self._with_more(kernel)
+        with _naming(f"--kernel {source.text}"):
             return operator(
                 kernel, options.factor, options.padding, output_padding=options.output_padding, dilation=options.dilation,
                 edge=options.edge, normalize=options.normalize,
             )  # fmt: skip
-        except ArgumentError as error:
-            raise ArgumentError(f"--kernel {source.text}: {error}") from error
 
     def _with_more(self, kernel: "Kernel") -> "Kernel":
         """Give a kernel the groups and the bias of the command line."""
@@ -213,7 +218,7 @@ class Job:
 
     def _note(self, text: str) -> None:
         if not self._options.quiet:
-            self._say(f"upscale: {self._name}: {text}")
+            self._notes.append(" ".join(f"upscale: {self._name}: {text}".split()))
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -243,7 +248,16 @@ class Job:
             *notes,
             f"seconds: {', '.join(self._stages)}, in all {seconds:.3f}",
         ):
-            self._say(line)
+            self._say(" ".join(line.split()))
+
+
+@contextmanager
+def _naming(option: str) -> Iterator[None]:
+    """Name the option in what is wrong with its value."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise ArgumentError(f"{option}: {error}") from error
 
 
 def _shift_note(operator: "Operator") -> list[str]:
@@ -268,7 +282,8 @@ def _clipping(share: float, request: "Request") -> str:
     if kernel.normalized:
         help = "--kernel mitchell overshoots less" if kernel.bias is None else "a smaller --bias clips less"
         return f"{share:.1%} of the samples were clipped, though the kernel's gain is 1: {help}"
-    return f"{share:.1%} of the samples were clipped: the kernel's gain is {gain:.3g}; --normalize makes it 1"
+    help = "--normalize makes it 1" if abs(gain) > 1e-6 else "--bias 0.5 shows what is below 0 as well"
+    return f"{share:.1%} of the samples were clipped: the kernel's gain is {gain:.3g}; {help}"
 
 
 def _gigabytes(number: int) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from upscale.arguments import factor_pair, paddings
+from upscale.arguments import as_array, factor_pair, paddings
 from upscale.errors import ArgumentError
 from upscale.presets import Filter
 
@@ -72,7 +72,7 @@ class Kernel:
         if self.bias is not None and self.bias.shape != (wanted,):
             raise ArgumentError(f"the bias of a kernel of shape {array.shape} must be ({wanted},), not {self.bias.shape}")
         self._weights: NDArray[np.float64] | None = array
-        self._axes = _split(array) if array.ndim == 2 else None
+        self._axes, self._exact = _split(array) if array.ndim == 2 else (None, True)
         self._preset: tuple[Filter, tuple[int, int]] | None = None
 
     @classmethod
@@ -96,7 +96,7 @@ class Kernel:
         kernel.normalized = filter.normalized
         kernel.factor, kernel.padding, kernel.bias, kernel.groups, kernel.title = factor, None, None, 1, filter.name
         # Sampled when needed: at an absurd factor the output's size is refused first.
-        kernel._weights, kernel._axes, kernel._preset = None, None, (filter, factor)
+        kernel._weights, kernel._axes, kernel._exact, kernel._preset = None, None, True, (filter, factor)
         return kernel
 
     def with_normalized(self, normalized: bool) -> "Kernel":
@@ -128,6 +128,10 @@ class Kernel:
             self._axes = np.array(filter.sample(vertical)), np.array(filter.sample(horizontal))
         return self._axes
 
+    def axes_for(self, computed: DTypeLike) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Give `axes` where their product equals the weights to the rounding of the floats that are computed in."""
+        return self.axes if self._exact or computed == np.float32 else None
+
     @property
     def channels(self) -> tuple[int, int] | None:
         """How many channels a kernel of 4 dimensions takes and makes; None for one that applies to each alike."""
@@ -144,15 +148,13 @@ def numbers(value: ArrayLike, name: str) -> NDArray[np.float64]:
     ArgumentError
         Where there are others; the text begins with `name`.
     """
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ArgumentError(f"{name} is not a rectangular array: its rows have different lengths") from None
+    array = as_array(value, name)
     if array.dtype.kind not in "biuf":
         raise ArgumentError(f"{name} is made of real numbers, not of {array.dtype}")
     if not array.size:
         raise ArgumentError(f"{name} has no elements: its shape is {array.shape}")
-    array = array.astype(np.float64)
+    with np.errstate(all="ignore"):  # what is too large for float64 becomes infinity, which is told below
+        array = array.astype(np.float64)
     if not np.isfinite(array).all():
         raise ArgumentError(f"{name} contains NaN or infinity")
     if np.abs(array).max() > np.finfo(np.float32).max:
@@ -160,15 +162,20 @@ def numbers(value: ArrayLike, name: str) -> NDArray[np.float64]:
     return array
 
 
-def _split(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Write a kernel of rank 1 as the outer product of two axes, exactly where its weights are whole or dyadic numbers."""
+def _split(weights: NDArray[np.float64]) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]] | None, bool]:
+    """Write a kernel of rank 1 as the outer product of two axes, and say whether that is exact to the rounding of float64.
+
+    It is exact where the weights are whole or dyadic numbers. Weights that were stored as float32 are off by up to 6e-8 each,
+    so that as much is allowed, of each weight and not of the largest.
+    """
     y, x = np.unravel_index(np.abs(weights).argmax(), weights.shape)
     if weights[y, x] == 0:
-        return None
+        return None, True
     row = weights[y]
     if (row == np.rint(row)).all() and np.abs(row).max() < 2**53:
         row = row / np.gcd.reduce(row.astype(np.int64))  # makes the other axis whole as well
     column = weights[:, x] / row[x]
-    # Weights that were stored as float32 are off by up to 6e-8 each.
-    equal = np.abs(np.outer(column, row) - weights).max() <= 2.0**-21 * np.abs(weights).max()
-    return (column, row) if equal else None
+    difference, size = np.abs(np.outer(column, row) - weights), np.abs(weights)
+    if (difference > 2.0**-21 * size).any():
+        return None, True
+    return (column, row), bool((difference <= 2.0**-50 * size).all())

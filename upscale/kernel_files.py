@@ -17,10 +17,12 @@ The project's own form is an .npz file without pickled objects, so that any NumP
 
 import json
 import os.path
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,7 @@ from upscale.kernel import Kernel, numbers
 from upscale.kernel_source import typed
 
 _FORMAT, _VERSION = "upscale kernel", 1
+_NAMES = ("format", "version", "weights", "factor", "padding", "bias", "groups", "normalized", "title")
 #: Bytes that a kernel file, unpacked, may have: 64 channels each way of 64 x 64 weights in float64 are half of it.
 _LARGEST = 1 << 28
 
@@ -54,22 +57,32 @@ def _read_npz(path: str) -> Kernel:
     with np.load(path, allow_pickle=False) as file:
         if "format" not in file or str(file["format"]) != _FORMAT:
             raise ArgumentError("is no kernel of this project: it says no format 'upscale kernel'; save the array as .npy")
-        if not 1 <= int(file["version"]) <= _VERSION:
-            raise ArgumentError(
-                f"has version {int(file['version'])} and this release reads up to {_VERSION}; install a newer one"
-            )
-        padding = [int(n) for n in file["padding"]] if "padding" in file else None
-        if padding is not None and len(padding) != 4:
-            raise ArgumentError(f"padding must be (top, bottom, left, right), not {padding}")
+        version = (_whole(file, "version", 1) or [0])[0]
+        if not 1 <= version <= _VERSION:
+            raise ArgumentError(f"has version {version} and this release reads up to {_VERSION}; install a newer one")
+        unknown = set(file.files) - set(_NAMES)
+        if unknown or "weights" not in file:
+            raise ArgumentError(f"must hold weights and nothing but {', '.join(_NAMES)}; it holds {', '.join(file.files)}")
+        top, bottom, left, right = _whole(file, "padding", 4) or (0, 0, 0, 0)
         return Kernel(
             file["weights"],
-            normalized=bool(file["normalized"]) if "normalized" in file else False,
-            factor=[int(n) for n in file["factor"]] if "factor" in file else None,
-            padding="same" if padding is None else (tuple(padding[:2]), tuple(padding[2:])),
+            normalized=(_whole(file, "normalized", 1) or [0])[0] != 0,
+            factor=_whole(file, "factor", 2),
+            padding=((top, bottom), (left, right)) if "padding" in file else "same",
             bias=file.get("bias"),
-            groups=int(file["groups"]) if "groups" in file else 1,
-            title=str(file["title"]) if "title" in file else "",
+            groups=(_whole(file, "groups", 1) or [1])[0],
+            title=str(file.get("title", "")),
         )
+
+
+def _whole(file: Mapping[str, Array], name: str, number: int) -> list[int] | None:
+    """Read so many whole numbers of at least 0, or None where there is no array of that name."""
+    if name not in file:
+        return None
+    array = file[name].ravel()
+    if array.size != number or array.dtype.kind not in "bui" or (array < 0).any():
+        raise ArgumentError(f"{name} must be {number} whole numbers of at least 0, not {array.tolist()[:9]}")
+    return [int(n) for n in array]
 
 
 def _read_text(path: str, name: str, dims: Dims) -> Array:
@@ -93,13 +106,25 @@ def _read_safetensors(path: str, name: str, dims: Dims) -> Array:
     library = _optional("safetensors", "safetensors")
     with library.safe_open(path, framework="np") as file:
         shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
-        array: Array = file.get_tensor(_picked(shapes, name, dims))
+        picked = _picked(shapes, name, dims)
+        try:
+            array: Array = file.get_tensor(picked)
+        except (TypeError, AttributeError):
+            kind = file.get_slice(picked).get_dtype()
+            raise ArgumentError(f"{picked} is stored as {kind}, which NumPy has not: save it as float32") from None
         return array
 
 
 def _read_torch(path: str, name: str, dims: Dims) -> Array:
     torch = _optional("torch", "torch")
-    held = torch.load(path, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch speaks of its own internals
+        try:
+            held = torch.load(path, map_location="cpu", weights_only=True)
+        except UnpicklingError:
+            raise ArgumentError("holds more than tensors, or is damaged: save model.state_dict() and not the model") from None
+    if isinstance(held, Mapping) and isinstance(held.get("state_dict"), Mapping):
+        held = held["state_dict"]  # a training checkpoint
     if isinstance(held, Mapping):
         tensors = {str(k): v for k, v in held.items() if isinstance(v, torch.Tensor)}
         held = tensors[_picked({k: tuple(v.shape) for k, v in tensors.items()}, name, dims)]
@@ -107,6 +132,8 @@ def _read_torch(path: str, name: str, dims: Dims) -> Array:
         raise ArgumentError(f"holds no tensor named {name!r}, but {type(held).__name__} alone")
     if not isinstance(held, torch.Tensor):
         raise ArgumentError(f"holds no tensor, but {type(held).__name__}")
+    if held.is_complex() or held.is_quantized:
+        raise ArgumentError(f"is made of real numbers, not of {held.dtype}")
     array: Array = held.detach().to(torch.float64).numpy()
     return array
 

@@ -114,10 +114,10 @@ def is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text
 
 
-def typed(text: str) -> tuple[tuple[float, ...], ...]:
+def typed(text: str, what: str = "kernel") -> tuple[tuple[float, ...], ...]:
     """Read rows of numbers: semicolons between rows, commas or blanks between numbers.
 
     Raises
@@ -125,19 +125,26 @@ def typed(text: str) -> tuple[tuple[float, ...], ...]:
     ArgumentError
         Where they are ragged, not numbers or none.
     """
-    rows = [row.replace(",", " ").split() for row in text.strip().strip(";").split(";")]
+    rows = [_cells(row) for row in text.strip().strip(";").split(";")]
     for row in rows:
         for number in row:
+            if not number:
+                raise ArgumentError(f"{what} {_short(text)}: a number is missing between two commas")
             if not is_number(number):
-                raise ArgumentError(f"kernel {_short(text)}: {_short(number)} is not a number")
+                raise ArgumentError(f"{what} {_short(text)}: {_short(number)} is not a number")
             if not math.isfinite(float(number)):
-                raise ArgumentError(f"kernel {_short(text)}: {number} cannot be a weight")
+                raise ArgumentError(f"{what} {_short(text)}: {number} is not finite")
     widths = [len(row) for row in rows]
     if len(set(widths)) > 1:
-        raise ArgumentError(f"kernel {_short(text)}: its rows have different lengths: {', '.join(map(str, widths[:20]))}")
+        raise ArgumentError(f"{what} {_short(text)}: its rows have different lengths: {', '.join(map(str, widths[:20]))}")
     if not widths[0]:
-        raise ArgumentError(f"kernel {_short(text)} has no numbers")
+        raise ArgumentError(f"{what} {_short(text)} has no numbers")
     return tuple(tuple(float(n) for n in row) for row in rows)
+
+
+def _cells(row: str) -> list[str]:
+    """Split a row at commas, where a number may not be missing, or else at blanks."""
+    return [cell.strip() for cell in row.split(",")] if "," in row else row.split()
 
 
 def _short(text: str) -> str:

@@ -111,7 +111,7 @@ def separable(source, step, base, rows, columns, rounded, limits, out):
                     w = rows.weight[y, t]
                     row = source[plane, rows.source[rows.line[y, t]]]
                     for x in range(flat):
-                        body[x] += w * row[x]
+                        body[x] += w * body.dtype.type(row[x])
             _extend(line, columns.source, columns.left, flat // step, step)
             target = out[plane, y]
             for p in range(min(stride, out_width)):

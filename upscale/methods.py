@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from upscale.arguments import factor_pair, output_array, paddings, pair, picture_shape
+from upscale.arguments import as_array, factor_pair, output_array, paddings, pair, picture_shape
 from upscale.choices import EDGES, ENGINES
 from upscale.engines import Engine, choose
 from upscale.errors import ArgumentError
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from upscale.transposed import Operator
 
 Array = NDArray[Any]
+
+#: How far a kernel may reach and be padded, in output pixels.
+_FARTHEST = 1 << 20
 
 
 class Request(NamedTuple):
@@ -93,7 +96,11 @@ def enlarge_picture(
     if request.operator is not None:
         picture = picture.filterable()
     source = _computable(picture.samples, request)
-    dtype = np.dtype(np.float32) if floats and source.dtype.kind != "f" else source.dtype
+    dtype = source.dtype
+    if request.operator is not None and floats and dtype.kind != "f":
+        dtype = np.dtype(np.float32)
+        if not picture.mode:  # an array of integers; the samples of pictures are still needed for their scale
+            source = source.astype(dtype)
     options: dict[str, Any] = {}
     if request.operator is not None:
         unit = np.iinfo(source.dtype).max if picture.mode and source.dtype in (np.uint8, np.uint16) else 1
@@ -155,7 +162,8 @@ def _run(plan: Any, engine: str, out: Array | None, watch: Callable[[Engine], No
     result = np.empty(plan.shape, plan.dtype) if out is None else out
     chosen = choose(engine, plan.work)
     watch(chosen)
-    plan.fill(chosen.loops(), result)
+    with np.errstate(all="ignore"):  # NaN, infinity and overflow are the picture's and stay what they are
+        plan.fill(chosen.loops(), result)
     return result
 
 
@@ -239,7 +247,7 @@ def enlarge(
         if out is not None:
             raise ArgumentError("out goes with an array, not with an image")
         return _enlarge_image(picture, request, engine)
-    source = np.ascontiguousarray(picture)
+    source = np.ascontiguousarray(as_array(picture, "picture"))
     picture_shape(source)
     computable = _computable(source, request)
     # What the loops cannot store (half floats, foreign byte order) is computed in the type they work on, then cast.
@@ -296,8 +304,13 @@ def operator(
         raise ArgumentError(f"edge must be one of {', '.join(EDGES)}, not {edge!r}")
     if min(dilation) < 1 or min(output_padding) < 0:
         raise ArgumentError(f"dilation {dilation} must be at least 1 and output_padding {output_padding} at least 0")
+    for i in (0, 1):
+        if (dilation[i] - 1) * (kernel.shape[i] - 1) > _FARTHEST or output_padding[i] > _FARTHEST:
+            raise ArgumentError(
+                f"dilation {dilation} and output_padding {output_padding} reach over more than {_FARTHEST} pixels"
+            )
     if normalize is not None:
-        kernel = kernel.with_normalized(normalize)
+        kernel = kernel.with_normalized(bool(normalize))
     return Operator(
         kernel, factor or kernel.factor or (2, 2), padding or kernel.padding or "same", output_padding, dilation, edge
     )
@@ -307,6 +320,8 @@ def _enlarge_image(image: "Image", request: Request, engine: str) -> "Image":
     from upscale.pictures import Picture
 
     image.load()
+    if not image.width * image.height:
+        raise ArgumentError(f"the image is empty: its size is {image.size}")
     kept: dict[str, Any] = {k: image.info[k] for k in ("transparency", "icc_profile", "gamma", "srgb") if k in image.info}
     enlarged = enlarge_picture(Picture.of_image(image, kept), request, engine).picture
     if enlarged.mode == "channels":

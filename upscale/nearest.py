@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from upscale.arguments import factor_pair, output_array, picture_shape
+from upscale.arguments import as_array, factor_pair, output_array, picture_shape
 from upscale.engines import Work, choose
 from upscale.errors import ArgumentError
 
@@ -86,7 +86,7 @@ def unpool_nearest(array: ArrayLike, factor: int | tuple[int, int], out: Array |
     array([[1, 1, 2, 2],
            [1, 1, 2, 2]])
     """
-    source = np.ascontiguousarray(array)
+    source = np.ascontiguousarray(as_array(array, "array"))
     picture_shape(source)
     if source.dtype.hasobject or not source.dtype.itemsize:
         raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")

@@ -67,7 +67,7 @@ def bias(text: str) -> tuple[str, str] | tuple[float, ...]:
     file = kernel_source.file_and_name(text)
     if file is not None:
         return file
-    rows = kernel_source.typed(text)
+    rows = kernel_source.typed(text, "bias")
     if len(rows) != 1:
         raise ArgumentError(f"{text!r} must be a number, or one for each output channel, with commas between")
     return rows[0]
@@ -83,6 +83,8 @@ def colour(text: str) -> tuple[int, int, int]:
     if len(digits) == 3:
         digits = "".join(2 * d for d in digits)
     try:
+        if not digits.isalnum():
+            raise ValueError
         red, green, blue = bytes.fromhex(digits)
     except ValueError:
         raise ArgumentError(f"{text!r} is no colour; give #rrggbb or one of {', '.join(_COLOURS)}") from None

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from upscale import metadata
 from upscale.errors import ArgumentError, FileError
 from upscale.files import why
-from upscale.formats import NPY, WIDER, Format
+from upscale.formats import FORMATS, NPY, WIDER, Format
 
 Array = NDArray[Any]
 
@@ -157,6 +157,8 @@ def read(
     try:
         with contextlib.ExitStack() as stack:
             stream = stack.enter_context(open(file, "rb")) if isinstance(file, str) else file
+            if not stream.seekable():  # a pipe by its name
+                file = stream = io.BytesIO(stream.read())
             magic = stream.read(len(_NPY_MAGIC))
             stream.seek(0)
             with _noted(note):
@@ -267,9 +269,9 @@ def fitted(picture: Picture, target: Format, *, alpha_hint: str) -> Picture:
         Where the target cannot hold it.
     """
     if target is NPY:
-        if picture.mode in ("P", "PA"):
-            return picture.filterable()
-        return picture
+        return picture.filterable() if picture.mode in ("P", "PA") or "transparency" in picture.info else picture
+    if picture.leading:
+        raise ArgumentError(f"a batch of {picture.leading[0]} arrays is no {target.name} picture; write .npy instead")
     if picture.mode == CHANNELS:
         if target.name == "TIFF":
             return picture
@@ -289,7 +291,8 @@ def fitted(picture: Picture, target: Format, *, alpha_hint: str) -> Picture:
             return picture.converted(mode)
     if transparent and not any(m in ALPHA for m in target.modes) and target.name != "GIF":
         raise ArgumentError(f"it has transparency, which {target.name} cannot hold; {alpha_hint}")
-    raise ArgumentError(f"{target.name} cannot hold {_named(picture)}; write .tiff or .npy instead")
+    holding = [s for s, f in FORMATS.items() if picture.mode in f.modes and not (transparent and f.name == "BMP")]
+    raise ArgumentError(f"{target.name} cannot hold {_named(picture)}; write one of {' '.join([*holding, '.npy'])}")
 
 
 def _named(picture: Picture) -> str:

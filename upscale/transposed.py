@@ -167,8 +167,10 @@ class Plan:
         kernel = self._kernel
         longest = -(-width // stride)
         bias = np.zeros_like(self._bias) if self._alpha else self._bias
-        if kernel.axes is not None:
-            self._rows, self._columns = weighted_tables(*axes, kernel.axes, kernel.normalized, self._computed)
+        split = kernel.axes_for(self._computed)
+        self._separable = split is not None
+        if split is not None:
+            self._rows, self._columns = weighted_tables(*axes, split, kernel.normalized, self._computed)
             taps = self._rows.line.shape[1] / stride + self._columns.start.shape[1]
         else:
             self._rows, self._columns = tables(*axes, kernel.normalized)
@@ -265,7 +267,7 @@ class Plan:
 
     def _gather(self, loops: ModuleType, source: Array, rows: Rows, rounded: bool, out: Array) -> int:
         planes = frozen(source.reshape(1, len(source), -1))
-        if self._kernel.axes is not None:
+        if self._separable:
             count = loops.separable(planes, self._step, self._base, rows, self._columns, rounded, self._limits, out[None])
         else:
             count = loops.dense(
