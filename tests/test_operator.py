@@ -198,6 +198,13 @@ def test_clipping_is_told_with_what_would_help(tmp_path, rgb):
     assert ok(rgb, tmp_path / "out.png", "-m", "tconv", "-k", "4,4;4,4", "--normalize").stderr == b""
 
 
+def test_overshoots_of_opacity_are_no_clipping(tmp_path):
+    picture = np.zeros((16, 16, 4), np.uint8)
+    picture[4:12, 4:12] = (100, 120, 140, 255)
+    Image.fromarray(picture).save(tmp_path / "in.png")
+    assert ok("in.png", "out.png", "-m", "tconv", "-k", "lanczos3", cwd=tmp_path).stderr == b""
+
+
 @BOTH
 def test_linear_light_mixes_light(engine):
     picture = np.array([[0, 255]], np.uint8)

@@ -65,7 +65,8 @@ class Kernel:
         self.shape: tuple[int, int] = array.shape[-2:]
         self.normalized = normalized
         self.factor = None if factor is None else factor_pair(factor)
-        self.padding: str | Sides | None = padding if padding in (None, "same") else paddings(padding)
+        same = padding is None or (isinstance(padding, str) and padding == "same")
+        self.padding: str | Sides | None = padding if same else paddings(padding)
         self.groups, self.title = groups, title
         self.bias = None if bias is None else np.atleast_1d(numbers(bias, "the bias"))
         wanted = 1 if array.ndim == 2 else array.shape[1] * groups

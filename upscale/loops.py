@@ -229,14 +229,18 @@ def premultiply(pixels):
 
 
 @_compiled
-def unpremultiply(pixels, bias):
-    """Divide the colours of (H, W, C) by its last channel, opacity, and add the bias; 0 where nothing is seen."""
+def unpremultiply(pixels, bias, least, most):
+    """Divide the colours of (H, W, C) by its last channel, opacity, and add the bias; clip opacity to most.
+
+    Where opacity is not above least, nothing is seen: the pixel becomes 0.
+    """
     height, width, channels = pixels.shape
     for y in prange(height):
         for x in range(width):
             alpha = pixels[y, x, channels - 1]
             for c in range(channels - 1):
-                pixels[y, x, c] = pixels[y, x, c] / alpha + bias[c] if alpha > 0 else 0
+                pixels[y, x, c] = pixels[y, x, c] / alpha + bias[c] if alpha > least else 0
+            pixels[y, x, channels - 1] = min(alpha, most) if alpha > least else 0
 
 
 @_compiled

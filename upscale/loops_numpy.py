@@ -134,11 +134,15 @@ def premultiply(pixels: Array) -> None:
     pixels[..., :-1] *= pixels[..., -1:]
 
 
-def unpremultiply(pixels: Array, bias: Array) -> None:
-    """Divide the colours of (H, W, C) by its last channel, opacity, and add the bias; 0 where nothing is seen."""
+def unpremultiply(pixels: Array, bias: Array, least: float, most: float) -> None:
+    """Divide the colours of (H, W, C) by its last channel, opacity, and add the bias; clip opacity to most.
+
+    Where opacity is not above least, nothing is seen: the pixel becomes 0.
+    """
     alpha = pixels[..., -1:]
-    seen = alpha > 0
+    seen = alpha > least
     pixels[..., :-1] = np.where(seen, pixels[..., :-1] / np.where(seen, alpha, 1) + bias[:-1], 0)
+    pixels[..., -1:] = np.where(seen, np.minimum(alpha, most), 0)
 
 
 def store(values: Array, rounded: bool, limits: Array, out: Array) -> int:

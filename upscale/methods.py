@@ -277,7 +277,7 @@ def _operator(
         kernel = source.read() or source.sampled(given or (2, 2))
     elif not isinstance(kernel, Kernel):
         kernel = Kernel(kernel)
-    padding = padding if padding in (None, "same") else paddings(padding)
+    padding = padding if padding is None or (isinstance(padding, str) and padding == "same") else paddings(padding)
     return operator(
         kernel, given, padding, output_padding=pair(output_padding, "output_padding"), dilation=pair(dilation, "dilation"),
         edge=edge, normalize=normalize,

@@ -239,7 +239,9 @@ class Plan:
         if self._own_alpha:
             sums[..., -1] = self._alpha_rows(loops, band)
         if self._alpha:
-            loops.unpremultiply(sums, self._bias)
+            # What rounds to no opacity is not seen. Overshoots of opacity are clipped here: they say nothing of the colours.
+            least, most = (0.5, float(self._limits[1])) if self._rounded else (0.0, np.inf)
+            loops.unpremultiply(sums, self._bias, least, most)
         if self._curve is not None:
             made = sums.shape[2] - self._alpha
             sums[..., :made] = self._curve.encode(sums[..., :made])
