@@ -236,7 +236,7 @@ def test_the_files_own_curve(tmp_path):
     Image.fromarray(np.array([[0, 255]], np.uint8)).save(tmp_path / "in.png", pnginfo=info)
     ok("in.png", "out.png", "-m", "tconv", "-k", "0.5,0.5", "-f", "1", "--linear", "--edge", "replicate", cwd=tmp_path)
     with Image.open(tmp_path / "out.png") as image:
-        assert 128 in np.asarray(image)
+        assert {127, 128} & set(np.asarray(image).ravel())  # 127.5 to hundredths; sRGB's curve would give 188
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     x = np.linspace(0, 1, 1000)
     assert np.allclose(profile_curves(profile, x)[0], srgb(x), atol=1e-3)
