@@ -69,6 +69,11 @@ def test_paddings():
         assert upscale.enlarge(picture, 2, "tconv", np.ones((3, 3)), padding=padding).shape == shape
 
 
+def test_nn_takes_the_defaults_of_tconv():
+    picture = np.ones((3, 4))
+    assert upscale.enlarge(picture, 2, "nn", None, padding="same", dilation=(1, 1), output_padding=0).shape == (6, 8)
+
+
 def test_pairs_may_be_arrays():
     picture = np.ones((3, 4))
     assert upscale.enlarge(picture, np.array([2, 3])).shape == (6, 12)
@@ -86,6 +91,8 @@ def test_out():
     [
         ({"method": "bicubic"}, "'nn' or 'tconv'"),
         ({"kernel": "box"}, "goes with"),
+        ({"padding": 0}, "goes with"),
+        ({"dilation": 2}, "goes with"),
         ({"method": "tconv"}, "bilinear"),
         ({"method": "tconv", "kernel": "box", "padding": "valid"}, "padding"),
         ({"method": "tconv", "kernel": "box", "padding": 5}, "cuts off"),

@@ -87,6 +87,11 @@ def picture_shape(array: NDArray[Any]) -> None:
         raise ArgumentError(f"the array is empty: its shape is {array.shape}")
 
 
+def is_same(padding: Any) -> bool:
+    """Say whether padding is "same" or not given at all; an array has no truth value of its own."""
+    return padding is None or (isinstance(padding, str) and padding == "same")
+
+
 def paddings(value: Any) -> tuple[tuple[int, int], tuple[int, int]]:
     """Read padding as a number, (vertical, horizontal) or ((top, bottom), (left, right)).
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from upscale.arguments import as_array, factor_pair, paddings
+from upscale.arguments import as_array, factor_pair, is_same, paddings
 from upscale.errors import ArgumentError
 from upscale.presets import Filter
 
@@ -65,8 +65,7 @@ class Kernel:
         self.shape: tuple[int, int] = array.shape[-2:]
         self.normalized = normalized
         self.factor = None if factor is None else factor_pair(factor)
-        same = padding is None or (isinstance(padding, str) and padding == "same")
-        self.padding: str | Sides | None = padding if same else paddings(padding)
+        self.padding: str | Sides | None = padding if is_same(padding) else paddings(padding)
         self.groups, self.title = groups, title
         self.bias = None if bias is None else np.atleast_1d(numbers(bias, "the bias"))
         wanted = 1 if array.ndim == 2 else array.shape[1] * groups

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from upscale.arguments import as_array, factor_pair, output_array, paddings, pair, picture_shape
+from upscale.arguments import as_array, factor_pair, is_same, output_array, paddings, pair, picture_shape
 from upscale.choices import EDGES, ENGINES
 from upscale.engines import Engine, choose
 from upscale.errors import ArgumentError
@@ -234,8 +234,14 @@ def enlarge(
     if engine not in ENGINES:
         raise ArgumentError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
     if method == "nn":
-        given = kernel is not None or padding is not None or normalize is not None or linear
-        if given or (output_padding, dilation, edge) != (0, 1, "zero"):
+        spread = pair(output_padding, "output_padding") + pair(dilation, "dilation")
+        if (
+            kernel is not None
+            or not is_same(padding)
+            or normalize is not None
+            or linear
+            or (*spread, edge) != (0, 0, 1, 1, "zero")
+        ):
             raise ArgumentError("a kernel and what belongs to it goes with method 'tconv', not with 'nn'")
         request = Request(factor_pair(2 if factor is None else factor))
     elif method == "tconv":
@@ -277,7 +283,7 @@ def _operator(
         kernel = source.read() or source.sampled(given or (2, 2))
     elif not isinstance(kernel, Kernel):
         kernel = Kernel(kernel)
-    padding = padding if padding is None or (isinstance(padding, str) and padding == "same") else paddings(padding)
+    padding = padding if is_same(padding) else paddings(padding)
     return operator(
         kernel, given, padding, output_padding=pair(output_padding, "output_padding"), dilation=pair(dilation, "dilation"),
         edge=edge, normalize=normalize,
