@@ -160,6 +160,22 @@ def test_nothing_on_standard_input(folder):
     refused(folder, 1, ["standard input", "not a picture"], "-", "out.png", stdin=b"hello")
 
 
+def test_a_decoder_that_speaks_for_itself(folder):
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 2, (64, 64)).astype(bool))
+    picture.save(folder / "fax.tiff", compression="group4")
+    data = bytearray((folder / "fax.tiff").read_bytes())
+    with Image.open(folder / "fax.tiff") as image:
+        at = image.tag_v2[273][0]
+    data[at + 20 : at + 40] = bytes(20)
+    (folder / "fax.tiff").write_bytes(data)
+    done = run("fax.tiff", "out.png", cwd=folder)
+    text = done.stderr.decode()
+    assert text.startswith("upscale: fax.tiff: ")
+    assert "damaged" in text
+    assert text.count("\n") == 1, text
+    assert run("fax.tiff", "out.png", "-q", cwd=folder).stderr in (b"", done.stderr)
+
+
 def test_deep_colour_is_refused_and_not_cut(folder):
     def chunk(kind, data):
         import zlib

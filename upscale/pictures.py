@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import os
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -225,11 +227,39 @@ def _read_image(stream: BinaryIO, frame: int | None, check: Callable[[Header], N
             image.seek(frame)
         _refuse_cut_samples(image)
         check(Header(image.format or "", image.size[::-1], Image.getmodebands(image.mode) * _sample_bytes(image.mode)))
+        if image.format == "TIFF":
+            with _decoder_heard():
+                image.load()
         image.load()
         upright = _upright(image)
         info = metadata.read(image, upright)
         upright.format = image.format
         return Picture.of_image(upright, info)
+
+
+@contextlib.contextmanager
+def _decoder_heard() -> Iterator[None]:
+    """Turn what libtiff writes to standard error by itself into a warning, which becomes a note, or is dropped by an error."""
+    try:
+        number = sys.stderr.fileno()
+        kept = os.dup(number)
+    except (OSError, ValueError, AttributeError):  # no such stream, or not one of the system's
+        yield
+        return
+    import tempfile  # takes milliseconds that other formats need not wait for
+
+    with tempfile.TemporaryFile() as heard:
+        sys.stderr.flush()
+        os.dup2(heard.fileno(), number)
+        try:
+            yield
+        finally:
+            os.dup2(kept, number)
+            os.close(kept)
+        heard.seek(0)
+        said = heard.read(2000).decode("utf-8", "replace").splitlines()
+    if said:
+        warnings.warn(f"perhaps damaged: its decoder says {said[0].strip()!r}", stacklevel=2)
 
 
 def _upright(image: Image.Image) -> Image.Image:
