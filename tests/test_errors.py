@@ -134,6 +134,7 @@ def test_wrong_usage(folder, arguments, part):
         (("in.png", "out.png", *TCONV, "five.npy"), ["five.npy", "dimensions"]),
         (("in.png", "out.png", *TCONV, "nan.npy"), ["nan.npy", "NaN"]),
         (("in.png", "out.png", *TCONV, "none.npy", "--bias", "none.npy"), ["none.npy"]),
+        (("good.npy", "out.npy", "--frame", "0"), ["good.npy", "--frame"]),
         (("batch.npy", "out.png", "--layout", "chw"), ["batch.npy", "a batch of 3"]),
         (("in.png", "out.npy", *TCONV, "box", "--background", "red", "--linear", "--frame", "7"), ["--frame 7"]),
         (("in.png", "out.png", *TCONV, "none.npy"), ["none.npy", "no elements"]),

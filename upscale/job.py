@@ -105,7 +105,7 @@ class Job:
             if options.kernel is not None:
                 if isinstance(error, KernelError) and options.kernel.kind == "typed":
                     raise
-                text = text.replace("the kernel", f"the kernel {options.kernel.text}", 1)
+                text = text.replace("the kernel", f"the kernel {options.kernel.label}", 1)
             raise FileError(f"{self._name}: {text}") from error
         with self._stage("write"):
             if streamed:
@@ -123,12 +123,12 @@ class Job:
 
         options, source = self._options, self._options.kernel
         assert source is not None
-        with _naming(f"--kernel {source.text}"):
+        with _naming(f"--kernel {source.label}"):
             kernel = source.read() or source.sampled(options.factor or (2, 2))
         if options.groups is not None or options.bias is not None:
             with _naming("--groups" if options.bias is None else "--bias"):
                 kernel = self._with_more(kernel)
-        with _naming(f"--kernel {source.text}"):
+        with _naming(f"--kernel {source.label}"):
             return operator(
                 kernel, options.factor, options.padding, output_padding=options.output_padding, dilation=options.dilation,
                 edge=options.edge, normalize=options.normalize,
@@ -236,7 +236,7 @@ class Job:
             kernel = request.operator.kernel
             assert self._options.kernel is not None
             normalized = ", normalised" if kernel.normalized else ""
-            named = f"{self._options.kernel.text} ({kernel.shape[1]}x{kernel.shape[0]}{normalized})"
+            named = f"{self._options.kernel.label} ({kernel.shape[1]}x{kernel.shape[0]}{normalized})"
             method += f", kernel {named}, padding {request.operator.padding}"
             notes = _shift_note(request.operator)
         output = "standard output" if self._output == DASH else self._output

@@ -44,6 +44,11 @@ class KernelSource(NamedTuple):
     name: str = ""
     rows: tuple[tuple[float, ...], ...] = ()
 
+    @property
+    def label(self) -> str:
+        """The text, cut where it is too long for a line on the screen."""
+        return self.text if len(self.text) <= 60 else self.text[:57] + "..."
+
     def read(self) -> "Kernel | None":
         """Read the kernel, or None for a preset, which is made for a factor.
 

@@ -165,6 +165,8 @@ def read(
             stream.seek(0)
             with _noted(note):
                 if magic == _NPY_MAGIC:
+                    if frame is not None:
+                        raise ArgumentError("--frame: an array has no frames")
                     return _read_array(file, layout, check)
                 return _read_image(stream, frame, check)
     except FileNotFoundError:
