@@ -98,7 +98,7 @@ def test_a_full_disk(tmp_path, rgb):
 @pytest.mark.parametrize(
     ("number", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
-@pytest.mark.parametrize("after", [0.02, 0.1, 0.6])
+@pytest.mark.parametrize("after", [0.02, 0.6, 1.2])
 def test_signals_leave_nothing(tmp_path, number, status, word, after):
     Image.new("RGB", (2500, 2000)).save(tmp_path / "in.png")
     command = [UPSCALE, "in.png", "out.png", "-f", "4", "-m", "tconv", "-k", "bicubic"]
@@ -106,8 +106,8 @@ def test_signals_leave_nothing(tmp_path, number, status, word, after):
         time.sleep(after)
         process.send_signal(number)
         _, text = process.communicate(timeout=60)
-    assert "Traceback" not in text or after < 0.1  # before the first of our own lines, Python itself answers
-    if after >= 0.1:
+    if after >= 0.5:  # before the first of our own lines, Python itself answers
+        assert "Traceback" not in text
         assert process.returncode == status
         assert word in text
     assert [p.name for p in tmp_path.iterdir()] == ["in.png"]
