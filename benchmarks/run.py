@@ -10,8 +10,9 @@ TARGET = Path(__file__).parent.parent / "docs" / "performance.md"
 
 TEXT = """# Performance
 
-Written by `python benchmarks/run.py` on {machine}. Whole commands, timed in turn in one run, medians: machines are shared and
-noisy, so read the ratios.
+Written by `python benchmarks/run.py` on {machine}.
+
+Whole commands, timed in turn in one run, medians: machines are shared and noisy, so read the ratios.
 
 ## Starting
 

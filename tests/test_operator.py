@@ -249,7 +249,7 @@ def test_curves():
     light = curve.decode(np.array([[[0, 128, 255]]], np.uint8))
     assert np.allclose(light, np.array([0, 128 / 255, 1]) ** 2, atol=1e-5)
     assert np.allclose(curve.encode(light), [0, 128, 255], atol=1e-2)
-    assert np.allclose(Curve([np.linspace(0, 1, 5)], 1.0).encode(np.array([[-0.5, 2.0]])), [[-0.5, 2]])
+    assert np.allclose(Curve([np.linspace(0, 1, 5)], 255).encode(np.array([[-0.5, 2.0]])), [[-127.5, 510]])
 
 
 @pytest.mark.parametrize("arguments", [("in.tiff", "out.tiff"), ("cmyk.tiff", "out.tiff")])

@@ -155,12 +155,11 @@ class Job:
         """Convert the picture to what its target holds and enlarge it; what cannot be held is told before the work."""
         from upscale import pictures
 
-        hint = "lay it on a colour with --background COLOUR"
         if self._options.background:
             picture = picture.flattened(self._options.background)
         if request.operator is not None:
             picture = picture.filterable()
-        picture = pictures.fitted(picture, target, alpha_hint=hint)
+        picture = pictures.fitted(picture, target)
         if target.name == "GIF" and request.operator is None:  # before, so that each block stays one colour
             picture = self._quantised(picture)
         with self._stage("enlarge"), self._notices:
@@ -169,7 +168,7 @@ class Job:
             self._note(note)
         if enlarged.clipped > _CLIPPED:
             self._note(_clipping(enlarged.clipped, request))
-        picture = pictures.fitted(enlarged.picture, target, alpha_hint=hint)
+        picture = pictures.fitted(enlarged.picture, target)
         return self._quantised(picture) if target.name == "GIF" else picture
 
     def _quantised(self, picture: "Picture") -> "Picture":
@@ -276,12 +275,12 @@ def _clipping(share: float, request: "Request") -> str:
     """Say how much was clipped, and what would help."""
     assert request.operator is not None
     kernel, (vertical, horizontal) = request.operator.kernel, request.operator.factor
-    weights = kernel.weights if kernel.channels is None else kernel.weights.sum(0)
-    sums = weights.sum((-2, -1)).reshape(-1) / (vertical * horizontal)
-    gain = float(sums[abs(sums - 1).argmax()])
     if kernel.normalized:
         help = "--kernel mitchell overshoots less" if kernel.bias is None else "a smaller --bias clips less"
         return f"{share:.1%} of the samples were clipped, though the kernel's gain is 1: {help}"
+    weights = kernel.weights if kernel.channels is None else kernel.weights.sum(0)
+    sums = weights.sum((-2, -1)).reshape(-1) / (vertical * horizontal)
+    gain = float(sums[abs(sums - 1).argmax()])
     help = "--normalize makes it 1" if abs(gain) > 1e-6 else "--bias 0.5 shows what is below 0 as well"
     return f"{share:.1%} of the samples were clipped: the kernel's gain is {gain:.3g}; {help}"
 

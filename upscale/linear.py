@@ -20,16 +20,15 @@ class Curve:
     ----------
     light : list of ndarray
         For each channel, the light of evenly spaced samples from 0 to 1; ascending.
-    maximum : float
-        The largest sample.
+    maximum : int
+        The largest sample, 255 or 65535.
     """
 
-    def __init__(self, light: list[Array], maximum: float) -> None:
+    def __init__(self, light: list[Array], maximum: int) -> None:
         self._light, self._maximum = light, maximum
         self._samples = np.linspace(0, maximum, len(light[0]))
-        if maximum > 1:
-            whole = np.arange(int(maximum) + 1)
-            self._decoded = [np.interp(whole, self._samples, channel).astype(np.float32) for channel in light]
+        whole = np.arange(maximum + 1)
+        self._decoded = [np.interp(whole, self._samples, channel).astype(np.float32) for channel in light]
         # For 8 bits, samples at evenly spaced roots of light: there each curve is nearly straight, so that the nearest of
         # these is off by some hundredths of a level at most.
         roots = np.linspace(0, 1, _STEPS) ** 2
@@ -37,12 +36,9 @@ class Curve:
 
     def decode(self, samples: Array) -> Array:
         """Turn samples (..., colours) into light, 0 to 1 for samples in range."""
-        out = np.empty(samples.shape, np.float32 if self._maximum > 1 else samples.dtype)
+        out = np.empty(samples.shape, np.float32)
         for c in range(samples.shape[-1]):
-            if self._maximum > 1:
-                out[..., c] = self._decoded[c % len(self._light)][samples[..., c]]
-            else:
-                out[..., c] = np.interp(samples[..., c], self._samples, self._light[c % len(self._light)])
+            out[..., c] = self._decoded[c % len(self._light)][samples[..., c]]
         return out
 
     def encode(self, light: Array) -> Array:
@@ -60,15 +56,15 @@ class Curve:
         return out
 
 
-def curve_of(info: Mapping[str, Any], maximum: float) -> Curve:
+def curve_of(info: Mapping[str, Any], maximum: int) -> Curve:
     """Find the curve of a picture: its profile's, else its gamma's, else that of sRGB.
 
     Parameters
     ----------
     info : mapping
         Metadata with Pillow's keys `icc_profile`, `srgb` and `gamma`.
-    maximum : float
-        The largest sample; 1 for floats.
+    maximum : int
+        The largest sample, 255 or 65535.
     """
     samples = np.linspace(0, 1, _STEPS)
     profile = info.get("icc_profile")

@@ -12,7 +12,6 @@ import numba
 import numpy as np
 from numba import prange
 
-NAME = "numba"
 #: False where no cache folder can be written: the loops are then compiled in each process.
 CACHED = True
 

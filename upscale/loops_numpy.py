@@ -11,8 +11,6 @@ from numpy.typing import DTypeLike, NDArray
 if TYPE_CHECKING:
     from upscale.gather import Columns, Rows
 
-NAME = "numpy"
-
 Array = NDArray[Any]
 
 

@@ -122,11 +122,13 @@ def _curve(picture: "Picture", source: Array) -> "Curve":
     if picture.mode not in ("", "L", "LA", "RGB", "RGBA", "I;16") or source.dtype not in (np.uint8, np.uint16):
         kind = picture.mode or source.dtype
         raise ArgumentError(f"linear light is known for RGB and grey of 8 and 16 bits, not for {kind}")
-    return curve_of(picture.info, float(np.iinfo(source.dtype).max))
+    return curve_of(picture.info, int(np.iinfo(source.dtype).max))
 
 
 def _with_samples(picture: "Picture", result: Array) -> "Picture":
     """Give a picture its enlarged samples, and the mode that their channels now make."""
+    from upscale.pictures import CHANNELS
+
     before, after = (1 if a.ndim == 2 else a.shape[2] for a in (picture.samples, result))
     if before == after or not picture.mode:
         return picture._replace(samples=result)
@@ -134,7 +136,7 @@ def _with_samples(picture: "Picture", result: Array) -> "Picture":
     modes = {2: "LA", 4: "RGBA"} if picture.mode in ("LA", "RGBA") else {1: "L", 3: "RGB"}
     if result.dtype == np.uint16 and after == 1:
         return picture._replace(samples=result, mode="I;16")
-    return picture._replace(samples=result, mode=modes.get(after, "channels") if result.dtype == np.uint8 else "channels")
+    return picture._replace(samples=result, mode=modes.get(after, CHANNELS) if result.dtype == np.uint8 else CHANNELS)
 
 
 def _computable(source: Array, request: Request) -> Array:
@@ -323,14 +325,14 @@ def operator(
 
 
 def _enlarge_image(image: "Image", request: Request, engine: str) -> "Image":
-    from upscale.pictures import Picture
+    from upscale.pictures import CHANNELS, Picture
 
     image.load()
     if not image.width * image.height:
         raise ArgumentError(f"the image is empty: its size is {image.size}")
     kept: dict[str, Any] = {k: image.info[k] for k in ("transparency", "icc_profile", "gamma", "srgb") if k in image.info}
     enlarged = enlarge_picture(Picture.of_image(image, kept), request, engine).picture
-    if enlarged.mode == "channels":
+    if enlarged.mode == CHANNELS:
         raise ArgumentError(f"no image holds what the kernel makes, {enlarged.samples.shape}; hand in an array")
     result = enlarged.to_image()
     result.info = {k: v for k, v in image.info.items() if k != "transparency"} | result.info

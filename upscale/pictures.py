@@ -292,7 +292,7 @@ def _refuse_cut_samples(image: Image.Image) -> None:
         )
 
 
-def fitted(picture: Picture, target: Format, *, alpha_hint: str) -> Picture:
+def fitted(picture: Picture, target: Format) -> Picture:
     """Convert a picture to a mode that the target format holds, where that loses nothing; GIF is left to `quantised`.
 
     Raises
@@ -322,8 +322,10 @@ def fitted(picture: Picture, target: Format, *, alpha_hint: str) -> Picture:
         if mode in target.modes and (mode in ALPHA or not transparent):
             return picture.converted(mode)
     if transparent and not any(m in ALPHA for m in target.modes) and target.name != "GIF":
-        raise ArgumentError(f"it has transparency, which {target.name} cannot hold; {alpha_hint}")
-    holding = [s for s, f in FORMATS.items() if picture.mode in f.modes and not (transparent and f.name == "BMP")]
+        raise ArgumentError(
+            f"it has transparency, which {target.name} cannot hold; lay it on a colour with --background COLOUR"
+        )
+    holding = [suffix for suffix, form in FORMATS.items() if picture.mode in form.modes]
     raise ArgumentError(f"{target.name} cannot hold {_named(picture)}; write one of {' '.join([*holding, '.npy'])}")
 
 
