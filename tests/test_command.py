@@ -233,7 +233,7 @@ def test_a_background_flattens(tmp_path):
 
 
 def test_frames(tmp_path):
-    done = run(SAMPLES / "villager.gif", tmp_path / "out.gif")
+    done = run(SAMPLES / "villager.gif", tmp_path / "out.jpg")
     assert done.returncode == 1
     assert b"--frame" in done.stderr
     ok(SAMPLES / "villager.gif", tmp_path / "out.png", "--frame", "3")

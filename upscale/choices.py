@@ -6,3 +6,7 @@ ENGINES = ("auto", "numba", "numpy")
 EDGES = ("zero", "replicate", "reflect", "wrap")
 #: How an array's axes are laid out: (H, W) or (H, W, C), or (C, H, W) or (N, C, H, W).
 LAYOUTS = ("hwc", "chw")
+#: How PNG is packed: soonest, near the smallest at nearly that speed, or smallest.
+COMPRESSIONS = ("fast", "balanced", "small")
+#: Bits a sample.
+DEPTHS = ("8", "16")

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from upscale import __version__, formats, kernel_source, option_types, presets
-from upscale.choices import EDGES, ENGINES, LAYOUTS, METHODS
+from upscale.choices import COMPRESSIONS, DEPTHS, EDGES, ENGINES, LAYOUTS, METHODS
 from upscale.errors import ArgumentError, UpscaleError
 from upscale.files import DASH, is_regular, same_file
 from upscale.option_types import Parsed
@@ -31,7 +31,18 @@ _GROUPS = {
         "edge",
         "linear",
     ),
-    "Files": ("format", "background", "frame", "layout"),
+    "Files": (
+        "format",
+        "quality",
+        "lossless",
+        "compression",
+        "depth",
+        "background",
+        "to_rgb",
+        "strip",
+        "frame",
+        "layout",
+    ),
     "Running": ("list_kernels", "engine", "quiet", "verbose", "version", "_click_default_help", "help"),
 }
 
@@ -90,6 +101,15 @@ class _Command(click.Command):
               "Standard output keeps the input's.")  # fmt: skip
 @click.option("--background", type=Parsed("colour", option_types.colour), metavar="COLOUR",
               help="Lay a transparent picture on this colour: #rrggbb or a simple name.")  # fmt: skip
+@click.option("--depth", type=click.Choice(DEPTHS), callback=lambda ctx, param, value: value and int(value),
+              help="Round samples to 8 bits, for formats that hold no more; or widen them to 16 before they mix.")  # fmt: skip
+@click.option("--to-rgb", is_flag=True, help="Convert CMYK, Lab and other colour spaces by the embedded profile.")
+@click.option("--quality", type=click.IntRange(0, 100), metavar="0-100",
+              help="Of JPEG, WebP and AVIF.  [default: JPEG 92, AVIF 90, WebP lossless]")  # fmt: skip
+@click.option("--lossless", is_flag=True, help="Write WebP and AVIF without loss.")
+@click.option("--compression", type=click.Choice(COMPRESSIONS), default="balanced", show_default=True,
+              help="Of PNG and TIFF: the soonest, near the smallest at nearly that speed, or the smallest.")  # fmt: skip
+@click.option("--strip", is_flag=True, help="Leave out all metadata but what colours need.")
 @click.option("--frame", type=click.IntRange(min=0), metavar="N", help="Take one frame of an animation, or one page, from 0.")
 @click.option("--layout", type=click.Choice(LAYOUTS), default="hwc", show_default=True,
               help="Of .npy arrays: chw is (C, H, W) or (N, C, H, W).")  # fmt: skip
@@ -138,6 +158,8 @@ def _checked(paths: tuple[str, ...], wanted: str | None, options: dict[str, Any]
                 raise click.UsageError(f"--{name.replace('_', '-')} goes with --method tconv, not with nn")
     elif options["kernel"] is None:
         raise click.UsageError(f"--method tconv needs --kernel: {kernel_source.ACCEPTED}")
+    if options["lossless"] and options["quality"] is not None:
+        raise click.UsageError("--lossless and --quality exclude each other")
     if options["quiet"] and options["verbose"]:
         raise click.UsageError("--quiet and --verbose exclude each other")
     if source == DASH and sys.stdin is not None and sys.stdin.isatty():

@@ -1,8 +1,30 @@
 """What the picture formats hold: one table from suffix to format. Needs nothing, so that wrong names are told at once."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from upscale.errors import ArgumentError
+
+#: Modes, Pillow's and those with more than 8 bits a sample that it lacks: colour model and dtype of the samples.
+MODES: dict[str, tuple[str, str]] = {
+    **{m: (m, "uint8") for m in ("L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")},
+    "1": ("1", "bool"),
+    "I;16": ("L", "uint16"),
+    "I": ("L", "int32"),
+    "F": ("L", "float32"),
+    **{f"{m};16": (m, "uint16") for m in ("LA", "RGB", "RGBA", "CMYK", "LAB")},
+    **{f"{m};F": (m, "float32") for m in ("LA", "RGB", "RGBA")},
+}
+_BY_SAMPLES = {value: mode for mode, value in MODES.items()}
+
+
+def base_of(mode: str) -> str:
+    """Tell a mode's colour model, as the name of its mode of 8 bits."""
+    return MODES[mode][0] if mode in MODES else mode
+
+
+def mode_of(base: str, dtype: Any) -> str | None:
+    """Find the mode of a colour model with samples of a dtype, None where there is none."""
+    return _BY_SAMPLES.get((base, str(dtype)))
 
 
 class Format(NamedTuple):
@@ -15,50 +37,78 @@ class Format(NamedTuple):
     pillow : str
         What Pillow calls it, or NPY.
     modes : tuple of str
-        Pillow's modes that it holds as they are.
+        Modes that it holds as they are.
     longest : int
         The longest side it can have.
+    several : str
+        What it holds several of: "animation", "pages", "sizes" or nothing.
+    lossy : bool
+        Whether it changes samples unless it is told not to.
+    holds : tuple of str
+        Which of `METADATA` it holds.
     """
 
     name: str
     pillow: str
     modes: tuple[str, ...]
     longest: int
+    several: str = ""
+    lossy: bool = False
+    holds: tuple[str, ...] = ()
 
 
-_PNG = Format("PNG", "PNG", ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), 2**31 - 1)
-_TIFF = Format("TIFF", "TIFF", ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I;16", "I", "F"), 2**31 - 1)
-_JPEG = Format("JPEG", "JPEG", ("L", "RGB", "CMYK"), 65500)
-_GIF = Format("GIF", "GIF", ("L", "P"), 65535)
-_WEBP = Format("WebP", "WEBP", ("RGB", "RGBA"), 16383)
-_BMP = Format("BMP", "BMP", ("1", "L", "P", "RGB"), 2**31 - 1)
+#: What files say besides samples, by the keys of `Picture.info`, and what users call it.
+METADATA = {
+    "icc_profile": "colour profile",
+    "exif": "EXIF",
+    "xmp": "XMP",
+    "dpi": "resolution",
+    "text": "texts",
+    "comment": "comment",
+    "gamma": "gamma",
+    "chromaticity": "chromaticities",
+}
+_SIDE = 2**31 - 1
+_DEEP = ("I;16", "LA;16", "RGB;16", "RGBA;16")
+_PNG = Format("PNG", "PNG", ("1", "L", "LA", "P", "RGB", "RGBA", *_DEEP), _SIDE, "animation", holds=tuple(METADATA))
+_TIFF_MODES = tuple(m for m in MODES if m not in ("PA", "HSV", "YCbCr"))
+_TIFF = Format("TIFF", "TIFF", _TIFF_MODES, _SIDE, "pages", holds=("icc_profile", "exif", "xmp", "dpi"))
+_JPEG = Format("JPEG", "JPEG", ("L", "RGB", "CMYK"), 65500, lossy=True, holds=("icc_profile", "exif", "xmp", "dpi", "comment"))
+_GIF = Format("GIF", "GIF", ("L", "P"), 65535, "animation", holds=("xmp", "comment"))
+_WEBP = Format("WebP", "WEBP", ("RGB", "RGBA"), 16383, "animation", lossy=True, holds=("icc_profile", "exif", "xmp"))
+_AVIF = Format("AVIF", "AVIF", ("RGB", "RGBA"), 65535, "animation", lossy=True, holds=("icc_profile", "exif", "xmp"))
+_BMP = Format("BMP", "BMP", ("1", "L", "P", "RGB", "RGBA"), _SIDE, holds=("dpi",))
+_ICO = Format("ICO", "ICO", ("1", "L", "LA", "P", "RGB", "RGBA"), 256, "sizes")
 _TGA = Format("TGA", "TGA", ("L", "LA", "P", "RGB", "RGBA"), 65535)
-_PPM = ("1", "L", "RGB", "I;16")
+_PPM = ("1", "L", "RGB", "I;16", "RGB;16")
 NPY = Format("NPY", "NPY", (), 2**62)
 
 #: Suffixes of pictures that are written, and of arrays.
 FORMATS: dict[str, Format] = {
     ".png": _PNG,
+    ".apng": _PNG,
     ".gif": _GIF,
     ".webp": _WEBP,
     ".tif": _TIFF,
     ".tiff": _TIFF,
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
+    ".avif": _AVIF,
     ".bmp": _BMP,
+    ".ico": _ICO,
     ".tga": _TGA,
-    ".pbm": Format("PBM", "PPM", ("1",), 2**31 - 1),
-    ".pgm": Format("PGM", "PPM", ("L", "I;16"), 2**31 - 1),
-    ".ppm": Format("PPM", "PPM", ("RGB",), 2**31 - 1),
-    ".pnm": Format("PNM", "PPM", _PPM, 2**31 - 1),
-    ".pfm": Format("PFM", "PPM", ("F",), 2**31 - 1),
+    ".pbm": Format("PBM", "PPM", ("1",), _SIDE),
+    ".pgm": Format("PGM", "PPM", ("L", "I;16"), _SIDE),
+    ".ppm": Format("PPM", "PPM", ("RGB", "RGB;16"), _SIDE),
+    ".pnm": Format("PNM", "PPM", _PPM, _SIDE),
+    ".pfm": Format("PFM", "PPM", ("F", "RGB;F"), _SIDE),
     ".npy": NPY,
 }
 
-#: For each mode, modes that hold the same picture exactly, the nearest first.
+#: For each colour model, models that hold the same picture exactly, the nearest first.
 WIDER: dict[str, tuple[str, ...]] = {
-    "1": ("L", "RGB", "RGBA"),
-    "L": ("RGB", "RGBA"),
+    "1": ("L", "RGB", "LA", "RGBA"),
+    "L": ("RGB", "LA", "RGBA"),
     "LA": ("RGBA",),
     "P": ("RGB", "RGBA"),
     "PA": ("RGBA",),

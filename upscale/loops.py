@@ -6,7 +6,7 @@ this one file because Numba's cache does not notice a change in another one. Eve
 fused multiply-adds, so that the result depends neither on the number of threads nor on the engine.
 """
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, assignment, operator"
 
 import numba
 import numpy as np
@@ -251,3 +251,46 @@ def store(values, rounded, limits, out):
         for x in range(values.shape[1]):
             out[y, x] = values[y, x]
     return clipped
+
+
+@numba.njit(inline="always")
+def _png_row(row, above, step, kind, line):
+    """Filter one row by one of PNG's filters, after the byte that names it; return the sum of absolute differences."""
+    line[0] = kind
+    cost = 0
+    for x in range(row.size):
+        left = np.int64(row[x - step]) if x >= step else 0
+        up = np.int64(above[x])
+        guess = 0
+        if kind == 1:
+            guess = left
+        elif kind == 2:
+            guess = up
+        elif kind == 4:  # Paeth: whichever neighbour is nearest to left + up - corner
+            corner = np.int64(above[x - step]) if x >= step else 0
+            to_left, to_up, to_corner = abs(up - corner), abs(left - corner), abs(left + up - 2 * corner)
+            guess = left if to_left <= to_up and to_left <= to_corner else up if to_up <= to_corner else corner
+        value = (np.int64(row[x]) - guess) & 255
+        line[1 + x] = value
+        cost += min(value, 256 - value)
+    return cost
+
+
+@_compiled
+def png_filter(rows, above, step, kinds, spread, out):
+    """Filter rows of bytes (H, W) by the PNG filter of `kinds` that leaves the least; `above` is the row before the first.
+
+    What Sub and Paeth leave counts once, what the other filters leave `spread` times.
+    """
+    for y in prange(rows.shape[0]):
+        row = rows[y]
+        last = above if y == 0 else rows[y - 1]
+        best, least = kinds[0], np.int64(1) << 62
+        for kind in kinds:
+            cost = _png_row(row, last, step, kind, out[y])
+            if kind == 0 or kind == 2:
+                cost *= spread
+            if cost < least:
+                best, least = kind, cost
+        if best != kinds[-1]:
+            _png_row(row, last, step, best, out[y])

@@ -148,3 +148,28 @@ def store(values: Array, rounded: bool, limits: Array, out: Array) -> int:
     clipped = _finish(values, rounded, limits)
     out[:] = values
     return clipped
+
+
+def png_filter(rows: Array, above: Array, step: int, kinds: Array, spread: int, out: Array) -> None:
+    """Filter rows of bytes (H, W) by the PNG filter of `kinds` that leaves the least; `above` is the row before the first."""
+    up = np.concatenate((above[None], rows[:-1]))
+    left, corner = (np.concatenate((np.zeros((len(rows), step), np.uint8), a[:, :-step]), axis=1) for a in (rows, up))
+    made, costs = [], []
+    for kind in kinds:
+        guess: Any = 0
+        if kind == 1:
+            guess = left
+        elif kind == 2:
+            guess = up
+        elif kind == 4:
+            a, b, c = (v.astype(np.int16) for v in (left, up, corner))
+            to_left, to_up, to_corner = abs(b - c), abs(a - c), abs(a + b - 2 * c)
+            guess = np.where((to_left <= to_up) & (to_left <= to_corner), left, np.where(to_up <= to_corner, up, corner))
+        made.append(rows - guess)
+        cost = np.minimum(made[-1], -made[-1]).sum(axis=1, dtype=np.int64)
+        costs.append(cost * spread if kind in (0, 2) else cost)
+    best = np.argmin(costs, axis=0)
+    out[:, 0] = kinds[best]
+    for i, filtered in enumerate(made):
+        chosen = best == i
+        out[chosen, 1:] = filtered[chosen]

@@ -1,6 +1,6 @@
 """The methods, and enlarging one picture by one of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from upscale.kernel import Kernel
     from upscale.linear import Curve
-    from upscale.pictures import Picture
+    from upscale.picture import Picture
     from upscale.transposed import Operator
 
 Array = NDArray[Any]
@@ -56,27 +56,8 @@ class Request(NamedTuple):
         return self.operator.size(size)
 
 
-class Enlarged(NamedTuple):
-    """A result, and what a user should know of it.
-
-    Attributes
-    ----------
-    picture : Picture
-    clipped : float
-        The share of samples that had to be clipped.
-    notes : list of str
-    """
-
-    picture: "Picture"
-    clipped: float
-    notes: list[str]
-
-
-def enlarge_picture(
-    picture: "Picture", request: Request, engine: str = "auto", *, floats: bool = False,
-    watch: Callable[[Engine], None] = lambda engine: None,
-) -> Enlarged:  # fmt: skip
-    """Enlarge a picture.
+class Enlarging:
+    """The enlargement of one picture, computed when it is asked for: at once, or in bands of rows.
 
     Parameters
     ----------
@@ -88,55 +69,115 @@ def enlarge_picture(
     watch : callable
         Called with the engine before it begins.
 
+    Attributes
+    ----------
+    shape : tuple
+    dtype : dtype
+    loops : module
+        Of the engine that was chosen.
+    notes : list of str
+        What a user should know.
+
     Raises
     ------
     ArgumentError
         Where the picture and the request do not fit each other.
     """
-    if request.operator is not None:
-        picture = picture.filterable()
-    source = _computable(picture.samples, request)
-    dtype = source.dtype
-    if request.operator is not None and floats and dtype.kind != "f":
-        dtype = np.dtype(np.float32)
-        if not picture.mode:  # an array of integers; the samples of pictures are still needed for their scale
-            source = source.astype(dtype)
-    options: dict[str, Any] = {}
-    if request.operator is not None:
-        unit = np.iinfo(source.dtype).max if picture.mode and source.dtype in (np.uint8, np.uint16) else 1
-        options = {"alpha": picture.mode in ("LA", "RGBA"), "unit": unit}
-        if request.linear:
-            options["curve"] = _curve(picture, source)
-        if picture.leading and request.operator.kernel.channels is not None:  # the pictures of a batch stay apart
-            kernel = request.operator.kernel.repeated(picture.leading[0])
-            request = request._replace(operator=request.operator._replace(kernel=kernel))
-    plan = _plan(source, request, dtype, **options)
-    result = _run(plan, engine, None, watch)
-    return Enlarged(_with_samples(picture, result), plan.clipped / result.size, plan.notes)
+
+    def __init__(
+        self, picture: "Picture", request: Request, engine: str = "auto", *, floats: bool = False,
+        watch: Callable[[Engine], None] = lambda engine: None,
+    ) -> None:  # fmt: skip
+        if request.operator is not None:
+            from upscale.modes import filterable
+
+            picture = filterable(picture)
+        source = _computable(picture.samples, request)
+        dtype = source.dtype
+        if request.operator is not None and floats and dtype.kind != "f":
+            dtype = np.dtype(np.float32)
+            if not picture.mode:  # an array of integers; the samples of pictures are still needed for their scale
+                source = source.astype(dtype)
+        options: dict[str, Any] = {}
+        if request.operator is not None:
+            unit = np.iinfo(source.dtype).max if picture.mode and source.dtype in (np.uint8, np.uint16) else 1
+            # Colours that are stored multiplied by opacity mix as they are.
+            alpha = picture.base in ("LA", "RGBA") and not picture.info.get("associated")
+            options = {"alpha": alpha, "unit": unit}
+            if request.linear:
+                options["curve"] = _curve(picture, source)
+            if picture.leading and request.operator.kernel.channels is not None:  # the pictures of a batch stay apart
+                kernel = request.operator.kernel.repeated(picture.leading[0])
+                request = request._replace(operator=request.operator._replace(kernel=kernel))
+        self._picture, self._source, self._request = picture, source, request
+        self._plan = _plan(source, request, dtype, **options)
+        self.shape, self.dtype, self.notes = self._plan.shape, self._plan.dtype, self._plan.notes
+        chosen = choose(engine, self._plan.work)
+        watch(chosen)
+        self.loops = chosen.loops()
+
+    @property
+    def clipped(self) -> float:
+        """The share of samples that had to be clipped, once they are computed."""
+        return float(self._plan.clipped / np.prod(self.shape))
+
+    @property
+    def result(self) -> "Picture":
+        """The picture as it will be, but for its samples."""
+        return _with_mode(self._picture, self.shape, self.dtype)
+
+    @property
+    def blocks(self) -> tuple[int, int] | None:
+        """How high and wide the blocks are that each sample of the source becomes; None where samples are mixed."""
+        return self._request.factor if self._request.operator is None else None
+
+    @property
+    def source(self) -> Array:
+        """The samples that are enlarged."""
+        return self._source
+
+    def whole(self) -> "Picture":
+        """Compute the result."""
+        return self.result._replace(samples=self._filled(0, self.shape[0]))
+
+    def bands(self, size: int) -> Iterator[Array]:
+        """Compute the result in bands of rows, of at most some bytes."""
+        factor = self._request.factor[0]
+        row = max(1, int(np.prod(self.shape[1:])) * self.dtype.itemsize)
+        height = max(1, size // row // factor) * factor
+        for first in range(0, self.shape[0], height):
+            yield self._filled(first, min(height, self.shape[0] - first))
+
+    def _filled(self, first: int, height: int) -> Array:
+        rows = np.empty((height, *self.shape[1:]), self.dtype)
+        with np.errstate(all="ignore"):  # NaN, infinity and overflow are the picture's and stay what they are
+            self._plan.fill(self.loops, rows, first)
+        return rows
 
 
 def _curve(picture: "Picture", source: Array) -> "Curve":
     """Find the curve by which a picture is filtered in linear light."""
     from upscale.linear import curve_of
 
-    if picture.mode not in ("", "L", "LA", "RGB", "RGBA", "I;16") or source.dtype not in (np.uint8, np.uint16):
+    if picture.base not in ("", "L", "LA", "RGB", "RGBA") or source.dtype not in (np.uint8, np.uint16):
         kind = picture.mode or source.dtype
         raise ArgumentError(f"linear light is known for RGB and grey of 8 and 16 bits, not for {kind}")
     return curve_of(picture.info, int(np.iinfo(source.dtype).max))
 
 
-def _with_samples(picture: "Picture", result: Array) -> "Picture":
-    """Give a picture its enlarged samples, and the mode that their channels now make."""
-    from upscale.pictures import CHANNELS
+def _with_mode(picture: "Picture", shape: tuple[int, ...], dtype: "np.dtype[Any]") -> "Picture":
+    """Give a picture the mode that its enlarged channels make."""
+    from upscale.formats import mode_of
+    from upscale.picture import CHANNELS
 
-    before, after = (1 if a.ndim == 2 else a.shape[2] for a in (picture.samples, result))
-    if before == after or not picture.mode:
-        return picture._replace(samples=result)
+    before, after = (1 if len(s) == 2 else s[2] for s in (picture.samples.shape, shape))
+    if not picture.mode or (before == after and picture.samples.dtype == dtype):
+        return picture
+    if before == after:
+        return picture._replace(mode=mode_of(picture.base, dtype) or CHANNELS)
     # Opacity is made of opacity alone: what else a kernel makes is colour, grey or just channels.
-    modes = {2: "LA", 4: "RGBA"} if picture.mode in ("LA", "RGBA") else {1: "L", 3: "RGB"}
-    if result.dtype == np.uint16 and after == 1:
-        return picture._replace(samples=result, mode="I;16")
-    return picture._replace(samples=result, mode=modes.get(after, CHANNELS) if result.dtype == np.uint8 else CHANNELS)
+    bases = {2: "LA", 4: "RGBA"} if picture.base in ("LA", "RGBA") else {1: "L", 3: "RGB"}
+    return picture._replace(mode=mode_of(bases.get(after, ""), dtype) or CHANNELS)
 
 
 def _computable(source: Array, request: Request) -> Array:
@@ -160,12 +201,10 @@ def _plan(source: Array, request: Request, dtype: DTypeLike, **options: Any) -> 
     return transposed.Plan(source, request.operator, dtype, **options)
 
 
-def _run(plan: Any, engine: str, out: Array | None, watch: Callable[[Engine], None] = lambda engine: None) -> Array:
+def _run(plan: Any, engine: str, out: Array | None) -> Array:
     result = np.empty(plan.shape, plan.dtype) if out is None else out
-    chosen = choose(engine, plan.work)
-    watch(chosen)
-    with np.errstate(all="ignore"):  # NaN, infinity and overflow are the picture's and stay what they are
-        plan.fill(chosen.loops(), result)
+    with np.errstate(all="ignore"):  # as in Enlarging
+        plan.fill(choose(engine, plan.work).loops(), result)
     return result
 
 
@@ -261,7 +300,7 @@ def enlarge(
     # What the loops cannot store (half floats, foreign byte order) is computed in the type they work on, then cast.
     options: dict[str, Any] = {}
     if linear:
-        from upscale.pictures import Picture
+        from upscale.picture import Picture
 
         options["curve"] = _curve(Picture(computable), computable)
     plan = _plan(computable, request, computable.dtype, **options)
@@ -325,13 +364,13 @@ def operator(
 
 
 def _enlarge_image(image: "Image", request: Request, engine: str) -> "Image":
-    from upscale.pictures import CHANNELS, Picture
+    from upscale.picture import CHANNELS, Picture
 
     image.load()
     if not image.width * image.height:
         raise ArgumentError(f"the image is empty: its size is {image.size}")
     kept: dict[str, Any] = {k: image.info[k] for k in ("transparency", "icc_profile", "gamma", "srgb") if k in image.info}
-    enlarged = enlarge_picture(Picture.of_image(image, kept), request, engine).picture
+    enlarged = Enlarging(Picture.of_image(image, kept), request, engine).whole()
     if enlarged.mode == CHANNELS:
         raise ArgumentError(f"no image holds what the kernel makes, {enlarged.samples.shape}; hand in an array")
     result = enlarged.to_image()

@@ -75,6 +75,15 @@ class Operator(NamedTuple):
         """Compute what is cut off before the output; for `same` padding half of the surplus, rounded down."""
         return max(self.surplus(axis), 0) // 2 if isinstance(self.padding, str) else self.padding[axis][0]
 
+    @property
+    def mixes(self) -> bool:
+        """Whether neighbouring pixels mix: not by a box as large as the stride, which only duplicates."""
+        kernel = self.kernel
+        spread = (*self.output_padding, *self.dilation)
+        alone = kernel.shape == self.factor and self.padding == "same" and spread == (0, 0, 1, 1)
+        plain = kernel.normalized and kernel.channels is None and kernel.bias is None
+        return not (alone and plain and np.ptp(kernel.weights) == 0)
+
     def axes(self, size: Sequence[int]) -> tuple[Axis, Axis]:
         """Lay out the gather of a picture along both axes."""
         out = self.size(size)
@@ -136,6 +145,8 @@ class Plan:
         if source.ndim == 2 and made == 1:
             self.shape = size
         self._computed = np.result_type(_computed(source.dtype), _computed(self.dtype))
+        if self._alpha and source.dtype.itemsize == 2:  # products of two such samples have 32 bits
+            self._computed = np.result_type(np.float64)
         self._rounded, self._limits = limits(self.dtype, self._computed)
 
         axes = operator.axes(source.shape[:2])
@@ -147,6 +158,7 @@ class Plan:
             colours = made - self._alpha
             self._bias[:colours] = np.broadcast_to(kernel.bias, colours) * (1.0 if curve is not None else unit)
         self._work_tables(axes, operator.factor[1], size[1])
+        self._nearest = _nearest(operator, source.shape, self.shape) if self._alpha else None
         self._own_alpha = self._alpha and not (kernel.normalized and kernel.channels is None)
         if self._own_alpha:
             self._alpha_plan = self._plan_alpha(operator)
@@ -186,7 +198,7 @@ class Plan:
         pixels = self._source.shape[0] * self._source.shape[1]
         self.work = Work("tconv", pixels, int(np.prod(self.shape)), taps)
 
-    def _plan_alpha(self, operator: Operator) -> "Plan | tuple[Array, Array]":
+    def _plan_alpha(self, operator: Operator) -> "Plan | tuple[Array, Array] | None":
         """Plan the enlargement of opacity by the normalised kernel or, where there is none, give nn's rows and columns."""
         kernel = operator.kernel
         weights = kernel.weights if kernel.channels is None else kernel.weights.sum((0, 1))
@@ -195,14 +207,7 @@ class Plan:
             return Plan(alpha, operator._replace(kernel=Kernel(weights, normalized=True)), self._computed)
         except ArgumentError:
             self.notes.append("the kernel cannot be normalised, so opacity is enlarged by nn")
-            rows, columns = (
-                np.clip(
-                    (np.arange(self.shape[i]) + operator.begin(i) - operator.surplus(i) // 2) // operator.factor[i],
-                    0, self._source.shape[i] - 1,
-                )
-                for i in (0, 1)
-            )  # fmt: skip
-            return rows, columns
+            return self._nearest
 
     def fill(self, loops: ModuleType, out: Array, first_row: int = 0) -> None:
         """Compute rows `first_row` and following into `out`, rows of the result, with one of the engines' loops."""
@@ -245,13 +250,23 @@ class Plan:
         if self._curve is not None:
             made = sums.shape[2] - self._alpha
             sums[..., :made] = self._curve.encode(sums[..., :made])
+        if self._alpha and self._kernel.channels is None:
+            self._fill_hidden(sums, band)
         self.clipped += loops.store(sums.reshape(out.shape), self._rounded, self._limits, out)
+
+    def _fill_hidden(self, sums: Array, band: slice) -> None:
+        """Give pixels without opacity the colours of the nearest source pixel: what nobody sees is kept all the same."""
+        assert self._nearest is not None
+        y, x = np.nonzero(sums[..., -1] == 0)
+        rows, columns = self._nearest
+        sums[y, x, :-1] = self._source[rows[band][y], columns[x], :-1]
 
     def _alpha_rows(self, loops: ModuleType, band: slice) -> Array:
         if isinstance(self._alpha_plan, Plan):
             alpha = np.empty((band.stop - band.start, self.shape[1]), self._computed)
             self._alpha_plan.fill(loops, alpha, band.start)
             return alpha
+        assert self._alpha_plan is not None
         rows, columns = self._alpha_plan
         return self._source[..., -1][rows[band]][:, columns]
 
@@ -277,6 +292,15 @@ class Plan:
                 out[None],
             )  # fmt: skip
         return int(count)
+
+
+def _nearest(operator: Operator, source: tuple[int, ...], result: tuple[int, ...]) -> tuple[Array, Array]:
+    """Find the source row and column that each result's row and column would have by nn."""
+    rows, columns = (
+        np.clip((np.arange(result[i]) + operator.begin(i) - operator.surplus(i) // 2) // operator.factor[i], 0, source[i] - 1)
+        for i in (0, 1)
+    )
+    return rows, columns
 
 
 def _cut(rows: Rows, band: slice) -> Rows:

@@ -1,0 +1,269 @@
+"""A streaming PNG writer: rows in, file out, all cores busy; and APNG, which is several of them in one file.
+
+Rows are filtered and deflated in bands, each by itself, so that cores can work side by side and memory holds a few bands. The
+layout of chunks is that of the PNG specification, third edition (W3C, 2025).
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upscale import png_filters
+from upscale.errors import ArgumentError
+from upscale.picture import DISPOSALS, Frame, Picture
+from upscale.saving import Output
+
+Array = NDArray[Any]
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_COLOUR_TYPES = {"1": 0, "L": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
+#: Bytes of rows that are deflated in one go: many enough that what is lost between two of them weighs nothing.
+_BAND = 1 << 20
+#: Bytes out of a band on which the ways of packing are tried.
+_TRIAL = 1 << 15
+#: The header of a zlib stream, and an empty block that ends it.
+_BEGIN, _FINISH = b"\x78\x01", b"\x03\x00"
+
+
+def chunk(kind: bytes, data: bytes = b"") -> bytes:
+    """Frame data as a PNG chunk."""
+    return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))))
+
+
+class Writer:
+    """Encode a picture, or the frames of an animation, as `saving.Writer` says.
+
+    The first frame decides the colour type, the palette and the metadata of all.
+    """
+
+    def __init__(self, file: BinaryIO, output: Output) -> None:
+        self._file, self._output = file, output
+        self._begun = False
+        self._number = 0
+        self._frames = 0
+        self._workers = _Workers(output.threads)
+
+    def add(self, frame: Frame) -> None:
+        """Encode the next frame."""
+        picture = frame.picture
+        self.add_bands(frame, iter([picture.samples]), picture.samples.shape[:2])
+
+    def add_bands(self, frame: Frame, bands: Iterable[Array], size: tuple[int, int], blocks: tuple[int, int] = (1, 1)) -> None:
+        """Encode the next frame, whose samples come in bands of rows.
+
+        Parameters
+        ----------
+        frame : Frame
+            Its picture's samples are not looked at.
+        bands : iterable of ndarray
+        size : (int, int)
+            Height and width, blocks included.
+        blocks : (int, int)
+            Each sample stands for a block as high and wide.
+        """
+        picture = frame.picture
+        if not self._begun:
+            self._begin(picture)
+        number = None
+        if self._output.plays is not None:
+            delay = _delay(frame.delay)
+            disposal = DISPOSALS.index(frame.disposal)
+            place = size[1], size[0], frame.left, frame.top
+            self._control(struct.pack(">IIIIHHBB", *place, *delay, disposal, frame.over))
+            number = self._number if self._frames else None
+        self._encode(picture, bands, size, blocks, framed=number is not None)
+        self._frames += 1
+
+    def add_cover(self, picture: Picture) -> None:
+        """Encode the picture of an animation that is no frame of it; before the frames."""
+        self._begin(picture)
+        self._encode(picture, iter([picture.samples]), picture.samples.shape[:2], (1, 1), framed=False)
+        self._frames = 1
+
+    def close(self) -> None:
+        """End the file."""
+        self._file.write(chunk(b"IEND"))
+        self._workers.close()
+
+    def _control(self, data: bytes) -> None:
+        self._file.write(chunk(b"fcTL", struct.pack(">I", self._number) + data))
+        self._number += 1
+
+    def _begin(self, picture: Picture) -> None:
+        from upscale.metadata import png_chunks
+
+        self._begun = True
+        height, width = self._output.size
+        if max(height, width) >= 1 << 31:
+            raise ArgumentError(f"a PNG file holds at most {(1 << 31) - 1} pixels a side")
+        self._depth = _depth(picture)
+        colour = _COLOUR_TYPES[picture.base]
+        write = self._file.write
+        write(SIGNATURE)
+        write(chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, self._depth, colour, 0, 0, 0)))
+        first, later = png_chunks(picture.info, (picture.base, self._depth), self._output.smooth)
+        for kind, data in first:
+            write(chunk(kind, data))
+        if picture.palette is not None:
+            write(chunk(b"PLTE", picture.palette[: 1 << self._depth].tobytes()))
+        transparency = _transparency(picture, self._depth)
+        if transparency:
+            write(chunk(b"tRNS", transparency))
+        for kind, data in later:
+            write(chunk(kind, data))
+        if self._output.plays is not None:
+            write(chunk(b"acTL", struct.pack(">II", self._output.total, self._output.plays)))
+
+    def _encode(
+        self, picture: Picture, bands: Iterable[Array], size: tuple[int, int], blocks: tuple[int, int], *, framed: bool
+    ) -> None:
+        """Write the image data of one frame: what the workers deflate, in order, as one zlib stream in many chunks."""
+        filtering = png_filters.Filtering(
+            self._depth, picture.base, size, blocks, fast=self._output.compression == "fast", smooth=self._output.smooth,
+            loops=self._output.loops,
+        )  # fmt: skip
+        packer = _PACKERS[self._output.compression]
+        checksum, waiting = 1, _BEGIN
+        tasks = ((packer, variants) for variants in filtering.bands(_in_bands(bands, filtering.rows_of(_BAND))))
+        for data, adler, length in self._workers.run(_deflated, tasks):
+            if len(waiting) > len(_BEGIN):
+                self._data(waiting, framed)
+                waiting = b""
+            waiting += data
+            checksum = _adler_joined(checksum, adler, length)
+        self._data(waiting + _FINISH + struct.pack(">I", checksum), framed)
+
+    def _data(self, data: bytes, framed: bool) -> None:
+        if framed:
+            self._file.write(chunk(b"fdAT", struct.pack(">I", self._number) + data))
+            self._number += 1
+        else:
+            self._file.write(chunk(b"IDAT", data))
+
+
+def _depth(picture: Picture) -> int:
+    if picture.samples.dtype == np.uint16:
+        return 16
+    return 1 if picture.base == "1" else int(picture.info.get("bits", 8)) if picture.base in ("L", "P") else 8
+
+
+def _transparency(picture: Picture, depth: int) -> bytes:
+    value = picture.info.get("transparency")
+    if value is None:
+        return b""
+    if picture.base == "P":
+        assert picture.palette is not None
+        opacity = value if isinstance(value, bytes) else b"\xff" * value + b"\0"
+        return opacity[: min(len(picture.palette), 1 << depth)]
+    scale = 255 // ((1 << depth) - 1) if depth < 8 else 1
+    return b"".join(struct.pack(">H", v // scale) for v in (value if isinstance(value, tuple) else (value,)))
+
+
+def _delay(seconds: tuple[int, int]) -> tuple[int, int]:
+    """Fit a fraction of seconds into two numbers of 16 bits."""
+    numerator, denominator = seconds
+    if numerator < 1 << 16 and denominator < 1 << 16:
+        return numerator, denominator
+    return min(round(1000 * numerator / denominator), 65535), 1000
+
+
+def _in_bands(pieces: Iterable[Array], height: int) -> Iterator[Array]:
+    """Cut pieces of rows into pieces of at most some height."""
+    for piece in pieces:
+        for at in range(0, len(piece), height):
+            yield piece[at : at + height]
+
+
+# Each way of packing: which filtering, zlib's level and strategy (Z_RLE or the default).
+_RUNS, _SEARCH, _BEST = (0, 1, 3), (1, 6, 0), (1, 9, 0)
+#: Which ways are tried. Runs are soonest, and smallest where pixels mix; a search finds the repeats of sprites.
+_PACKERS = {"fast": (_RUNS,), "balanced": (_RUNS, _SEARCH), "small": (_RUNS, (0, 9, 0), _BEST)}
+
+
+def _deflated(packers: tuple[tuple[int, int, int], ...], variants: tuple[Any, ...]) -> tuple[bytes, int, int]:
+    """Deflate a band by the way that makes it smallest, as blocks that others may follow.
+
+    Returns
+    -------
+    (bytes, int, int)
+        The blocks, the checksum of what they hold, and its length.
+    """
+    if len(packers) > 1:
+        pieces = [_trial(v) for v in variants]
+        if all(len(p) == len(v) for p, v in zip(pieces, variants, strict=True)) or packers is _PACKERS["small"]:
+            results = [(_packed(variants[which], level, way), which) for which, level, way in packers]
+            data, which = min(results, key=lambda r: len(r[0]))
+            return data, zlib.adler32(variants[which]), variants[which].size
+        sizes = [len(_packed(pieces[which], level, way)) for which, level, way in packers]
+        # A search takes several times as long: it must be worth it.
+        packers = (packers[1] if sizes[1] < 0.95 * sizes[0] else packers[0],)
+    which, level, way = packers[0]
+    return _packed(variants[which], level, way), zlib.adler32(variants[which]), variants[which].size
+
+
+def _trial(variant: Array) -> Array:
+    """Take some rows out of the middle of a band."""
+    rows = max(1, _TRIAL // variant.shape[1])
+    begin = max(0, (len(variant) - rows) // 2)
+    return variant[begin : begin + rows]
+
+
+def _packed(rows: Array, level: int, strategy: int) -> bytes:
+    from zlib_ng import zlib_ng
+
+    # Raw blocks, flushed so that they end on a byte; nothing refers to what lies before them.
+    packer = zlib_ng.compressobj(level, zlib_ng.DEFLATED, -15, 9, strategy)
+    data: bytes = packer.compress(rows) + packer.flush(zlib_ng.Z_FULL_FLUSH)
+    return data
+
+
+def _adler_joined(first: int, second: int, length: int) -> int:
+    """Compute the Adler-32 checksum of two pieces from theirs and the second's length (RFC 1950, 8.2)."""
+    prime = 65521
+    low = (first % 65536 + second % 65536 - 1) % prime
+    high = (first // 65536 + second // 65536 + (first % 65536 - 1) * length) % prime
+    return high * 65536 + low
+
+
+class _Workers:
+    """Threads that are started when there is a second task, and not more tasks under way than keep them busy."""
+
+    def __init__(self, threads: int | None) -> None:
+        self._threads = threads or os.cpu_count() or 1
+        self._pool: Any = None
+
+    def run(self, function: Any, tasks: Iterator[tuple[Any, ...]]) -> Iterator[Any]:
+        """Call a function with each task's arguments; yields the results in the tasks' order."""
+        first = next(tasks, None)
+        second = next(tasks, None)
+        if first is None:
+            return
+        if second is None or self._threads == 1:
+            for task in (first, *([second] if second else [])):
+                yield function(*task)
+            yield from (function(*task) for task in tasks)
+            return
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(self._threads, "deflate")
+        under_way = [self._pool.submit(function, *first), self._pool.submit(function, *second)]
+        try:
+            for task in tasks:
+                under_way.append(self._pool.submit(function, *task))
+                if len(under_way) > self._threads + 1:
+                    yield under_way.pop(0).result()
+            while under_way:
+                yield under_way.pop(0).result()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()

@@ -1,0 +1,124 @@
+"""PNG's filters: rows of samples to rows of bytes that deflate well."""
+
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+#: Samples of a pixel by colour model.
+_CHANNELS = {"1": 1, "L": 1, "P": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+
+
+class Filtering:
+    """Filter the bands of one frame.
+
+    Parameters
+    ----------
+    depth : int
+        Bits a sample: 1, 2, 4, 8 or 16.
+    base : str
+        The colour model.
+    size : (int, int)
+        Height and width, blocks included.
+    blocks : (int, int)
+        Each sample that comes stands for a block as high and wide.
+    fast : bool
+        Make the first variant only.
+    smooth : bool
+        Whether neighbouring pixels mix.
+    loops : module
+        One of the engines' loops.
+    """
+
+    def __init__(
+        self, depth: int, base: str, size: tuple[int, int], blocks: tuple[int, int], *, fast: bool, smooth: bool,
+        loops: ModuleType,
+    ) -> None:  # fmt: skip
+        self._depth, self._fast, self._loops = depth, fast, loops
+        self._step = max(1, _CHANNELS[base] * depth // 8)
+        # Grey of few bits comes scaled to 8 bits.
+        self._scale = 255 // ((1 << depth) - 1) if base == "L" else 1
+        self._bytes = -(-size[1] * _CHANNELS[base] * depth // 8)
+        # Samples of less than a byte are expanded first: their blocks do not end on bytes.
+        self._blocks = blocks
+        self._expands = depth < 8 and blocks != (1, 1)
+        # Mixed pixels are told by their neighbours; of others, rows as they are may repeat more.
+        self._choices: tuple[tuple[int, ...], ...] = ((1, 2, 4), (0, 1, 2, 4) if smooth else (0, 2))
+        if base in ("1", "P") or depth < 8:
+            self._choices = ((0, 2), (0, 2))
+
+    def rows_of(self, size: int) -> int:
+        """Say how many incoming rows make a band of at most so many bytes."""
+        return max(1, size // ((self._bytes + 1) * self._blocks[0]))
+
+    def bands(self, bands: Iterable[Array]) -> Iterator[tuple[Array, ...]]:
+        """Yield each band's variants: uint8 arrays (rows, 1 + bytes of a row) that begin with the filter's type."""
+        previous: Array | None = None
+        for band in bands:
+            rows = self._as_bytes(band)
+            if previous is None:
+                previous = np.zeros(rows.shape[1], np.uint8)
+            made = [self._filtered(rows, previous, kinds) for kinds in self._distinct()]
+            previous = rows[-1].copy()
+            yield tuple(made if len(made) == 2 or self._fast else made * 2)
+
+    def _distinct(self) -> tuple[tuple[int, ...], ...]:
+        one, other = self._choices
+        return (one,) if self._fast or one == other else (one, other)
+
+    def _as_bytes(self, band: Array) -> Array:
+        """Lay out rows as PNG stores them before filtering; blocks stay single samples where they are whole bytes."""
+        if self._expands:
+            band = band.repeat(self._blocks[0], 0).repeat(self._blocks[1], 1)
+        if band.dtype == bool:
+            return np.packbits(band, axis=1)
+        if self._depth < 8:
+            return _packed(band, self._depth, self._scale)
+        if band.dtype == np.uint16:
+            band = band.astype(">u2")
+        return np.ascontiguousarray(band.reshape(len(band), -1)).view(np.uint8)
+
+    def _filtered(self, rows: Array, previous: Array, kinds: tuple[int, ...]) -> Array:
+        height, width = rows.shape
+        vertical, horizontal = (1, 1) if self._expands else self._blocks
+        filtered = np.empty((height, 1 + width), np.uint8)
+        self._loops.png_filter(rows, previous, self._step, np.array(kinds, np.uint8), horizontal, filtered)
+        if (vertical, horizontal) == (1, 1):
+            return filtered
+        return _in_blocks(filtered, vertical, horizontal, self._step)
+
+
+def _packed(band: Array, depth: int, scale: int) -> Array:
+    """Pack samples of less than 8 bits into bytes, the first one in the highest bits."""
+    height, width = band.shape
+    each = 8 // depth
+    padded = np.zeros((height, -(-width // each), each), np.uint8)
+    padded.reshape(height, -1)[:, :width] = band // scale
+    shifts = np.arange(8 - depth, -1, -depth, dtype=np.uint8)
+    packed: Array = np.bitwise_or.reduce(padded << shifts, axis=2)
+    return packed
+
+
+def _in_blocks(filtered: Array, vertical: int, horizontal: int, step: int) -> Array:
+    """Turn filtered rows into those of the picture with blocks instead of pixels.
+
+    Inside a block, Sub and Paeth foretell the value to its left, which is the same, and Up the row above, likewise: all of
+    these differences are 0. At a block's beginning they are those of the pixels themselves.
+    """
+    height, width = len(filtered), (filtered.shape[1] - 1) // step
+    out = np.zeros((height, vertical, 1 + width * horizontal * step), np.uint8)
+    out[:, 1:, 0] = 2
+    out[:, 0, 0] = filtered[:, 0]
+    blocks = out[:, 0, 1:].reshape(height, width, horizontal, step)
+    values = filtered[:, 1:].reshape(height, width, step)
+    assert np.shares_memory(blocks, out)
+    sparse = np.isin(filtered[:, 0], (1, 4))
+    blocks[:, :, 0] = values
+    dense = ~sparse
+    if dense.any():
+        blocks[dense, :, 1:] = values[dense][:, :, None]
+    return out.reshape(height * vertical, -1)
