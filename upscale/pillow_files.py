@@ -166,6 +166,9 @@ class Writer:
             options = {"sizes": [image.size for image in images], "append_images": images[1:]}
         else:
             options |= {"save_all": True, "append_images": images[1:]}
+            if self._target.pillow == "WEBP" and any((p.samples[..., 3:] < 255).any() for p in self._pictures):
+                # Between whole frames, libwebp leaves behind what should have become transparent.
+                options |= {"kmin": 0, "kmax": 1}
             options |= {"duration": _durations(self._delays), "loop": self._output.plays or 0}
         images[0].save(self._file, self._target.pillow, **options)
 
