@@ -25,7 +25,7 @@ _COLOUR_TYPES = {"1": 0, "L": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
 #: Bytes of rows that are deflated in one go: many enough that what is lost between two of them weighs nothing.
 _BAND = 1 << 20
 #: Bytes out of a band on which the ways of packing are tried.
-_TRIAL = 1 << 15
+_TRIAL = 1 << 14
 #: The header of a zlib stream, and an empty block that ends it.
 _BEGIN, _FINISH = b"\x78\x01", b"\x03\x00"
 
@@ -195,7 +195,7 @@ def _deflated(packers: tuple[tuple[int, int, int], ...], variants: tuple[Any, ..
     """
     if len(packers) > 1:
         pieces = [_trial(v) for v in variants]
-        if all(len(p) == len(v) for p, v in zip(pieces, variants, strict=True)) or packers is _PACKERS["small"]:
+        if all(p.size == v.size for p, v in zip(pieces, variants, strict=True)) or packers is _PACKERS["small"]:
             results = [(_packed(variants[which], level, way), which) for which, level, way in packers]
             data, which = min(results, key=lambda r: len(r[0]))
             return data, zlib.adler32(variants[which]), variants[which].size
@@ -207,10 +207,10 @@ def _deflated(packers: tuple[tuple[int, int, int], ...], variants: tuple[Any, ..
 
 
 def _trial(variant: Array) -> Array:
-    """Take some rows out of the middle of a band."""
-    rows = max(1, _TRIAL // variant.shape[1])
-    begin = max(0, (len(variant) - rows) // 2)
-    return variant[begin : begin + rows]
+    """Take a piece out of the middle of a band."""
+    flat = variant.reshape(-1)
+    begin = max(0, (flat.size - _TRIAL) // 2)
+    return flat[begin : begin + _TRIAL]
 
 
 def _packed(rows: Array, level: int, strategy: int) -> bytes:

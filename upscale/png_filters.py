@@ -47,7 +47,7 @@ class Filtering:
         self._blocks = blocks
         self._expands = depth < 8 and blocks != (1, 1)
         # Mixed pixels are told by their neighbours; of others, rows as they are may repeat more.
-        self._choices: tuple[tuple[int, ...], ...] = ((1, 2, 4), (0, 1, 2, 4) if smooth else (0, 2))
+        self._choices: tuple[tuple[int, ...], ...] = ((1, 2, 4), (1, 2, 4) if smooth else (0, 2))
         if base in ("1", "P") or depth < 8:
             self._choices = ((0, 2), (0, 2))
 
