@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from upscale import metadata
+from upscale.decoder_noise import decoder_heard
 from upscale.errors import ArgumentError
-from upscale.formats import Format
+from upscale.formats import Format, mode_of
 from upscale.picture import Contents, Frame, Picture
 from upscale.saving import Output
 
@@ -39,7 +40,7 @@ def read(stream: BinaryIO, cut: bool) -> Contents:
     """
     image = Image.open(stream)
     form = image.format or ""
-    deep = _deep(image, stream)
+    deep = None if cut else _deep(image, stream)
     if deep is None and not cut:
         _refuse_cut_samples(image)
     count = 1 if form in _ONE else getattr(image, "n_frames", 1)
@@ -47,7 +48,7 @@ def read(stream: BinaryIO, cut: bool) -> Contents:
     kind = "picture" if count == 1 else "animation" if form in _ANIMATED else "pages"
     frames: Callable[[], Iterator[Frame]] = lambda: _frames(image, count)  # noqa: E731
     if deep is not None:
-        frames = lambda: iter([Frame(deep(image))])  # noqa: E731
+        frames = lambda: iter([Frame(deep())])  # noqa: E731
         pixel_bytes *= 2
     elif form == "ICO" and len(_sizes(image)) > 1:
         kind, count, frames = "sizes", len(_sizes(image)), lambda: _icons(image)
@@ -85,7 +86,8 @@ def _refuse_cut_samples(image: Image.Image) -> None:
     words = arguments if isinstance(arguments, tuple) else (arguments,)
     # Of BGR;16 the number is that of a pixel's bits.
     deep = any(isinstance(w, str) and re.search(r"^(?!BGR).*;(10|12|14|16|32)", w) for w in words)
-    deep = deep or tiles[0].codec_name == "SGI16"
+    # The sixth way of packing blocks holds floats; and only still pictures are decoded by another library than Pillow.
+    deep = deep or (image.format == "DDS" and words[0] == 6)
     if deep:
         raise ArgumentError(
             f"has more than 8 bits a sample in {image.mode}, which would be cut to 8: --depth 8 allows it; "
@@ -93,23 +95,44 @@ def _refuse_cut_samples(image: Image.Image) -> None:
         )
 
 
-def _deep(image: Any, stream: BinaryIO) -> "Callable[[Image.Image], Picture] | None":
+def _deep(image: Any, stream: BinaryIO) -> Callable[[], Picture] | None:
     """Find what decodes a picture whose samples have more bits than Pillow keeps; None where Pillow keeps them."""
+    info = metadata.of_image(image)
     if image.format == "PPM" and image.mode == "RGB" and isinstance(image.tile[0].args, tuple):
         maximum = image.tile[0].args[-1]
         if isinstance(maximum, int) and maximum > 255:
-            return lambda image: _deep_netpbm(image, stream, maximum)
-    if image.format == "JPEG2000" and image.mode in ("RGB", "RGBA", "LA"):
-        import imagecodecs
+            return lambda: _deep_netpbm(image, stream, maximum)
+    if image.format == "SGI" and image.tile and _is_sgi16(stream):
+        from upscale import sgi
 
-        stream.seek(0)
-        samples = imagecodecs.jpeg2k_decode(stream.read())
-        if samples.dtype == np.uint16 and samples.ndim == 3 and samples.shape[2] == len(image.getbands()):
-            info = metadata.of_image(image)
-            bits = _jpeg2000_bits(stream)
-            scaled = samples if bits == 16 else np.floor(samples * (65535 / ((1 << bits) - 1)) + 0.5).astype(np.uint16)
-            return lambda image: Picture(scaled, f"{image.mode};16", None, info)
+        return lambda: Picture(*sgi.read(stream), None, info)
+    if image.format == "JPEG2000" and image.mode in ("RGB", "RGBA", "LA"):
+        bits = _jpeg2000_bits(stream)
+        return (lambda: _by_imagecodecs("jpeg2k_decode", stream, bits, info)) if 8 < bits <= 16 else None
+    if image.format == "AVIF" and getattr(image, "n_frames", 1) == 1:
+        bits = _avif_bits(stream)
+        return (lambda: _by_imagecodecs("avif_decode", stream, bits, info)) if bits > 8 else None
     return None
+
+
+def _by_imagecodecs(decoder: str, stream: BinaryIO, bits: int, info: dict[str, Any]) -> Picture:
+    """Decode samples of some bits, and stretch them to 16."""
+    import imagecodecs
+
+    stream.seek(0)
+    with decoder_heard():
+        samples = getattr(imagecodecs, decoder)(stream.read())
+    if samples.dtype != np.uint16 or samples.ndim not in (2, 3):
+        raise ArgumentError(f"has samples of {bits} bits that cannot be decoded; --depth 8 takes them as 8 bits")
+    if bits < 16:
+        samples = np.floor(samples * (65535 / ((1 << bits) - 1)) + 0.5).astype(np.uint16)
+    base = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[samples.shape[2] if samples.ndim == 3 else 1]
+    return Picture(np.ascontiguousarray(samples), mode_of(base, samples.dtype) or "", None, info)
+
+
+def _is_sgi16(stream: BinaryIO) -> bool:
+    stream.seek(3)
+    return stream.read(1) == b"\2"
 
 
 def _jpeg2000_bits(stream: BinaryIO) -> int:
@@ -117,7 +140,16 @@ def _jpeg2000_bits(stream: BinaryIO) -> int:
     stream.seek(0)
     data = stream.read(1 << 16)
     at = data.find(b"\xff\x51")
-    return (data[at + 40] & 127) + 1 if 0 <= at < len(data) - 40 else 16
+    return (data[at + 40] & 127) + 1 if 0 <= at < len(data) - 40 else 8
+
+
+def _avif_bits(stream: BinaryIO) -> int:
+    """Read the bits of a sample out of the codec's configuration (AV1 in ISOBMFF, 2.3.3)."""
+    stream.seek(0)
+    data = stream.read(1 << 16)
+    at = data.find(b"av1C")
+    flags = data[at + 6] if 0 <= at < len(data) - 6 else 0
+    return 8 if not flags & 64 else 12 if flags & 32 else 10
 
 
 def _deep_netpbm(image: Any, stream: BinaryIO, maximum: int) -> Picture:

@@ -249,6 +249,13 @@ def _swapped(raw: bytes, kind: int) -> bytes:
     return np.frombuffer(raw, f"u{size}").byteswap().tobytes() if size > 1 else raw
 
 
+def _value(raw: bytes, kind: int, order: str) -> Any:
+    """Give tifffile fractions as numbers, whose bytes it would count wrongly, and everything else as bytes."""
+    if kind not in (5, 10):
+        return raw
+    return struct.unpack(f"{order}{len(raw) // 4}{'I' if kind == 5 else 'i'}", raw[: len(raw) // 4 * 4])
+
+
 class _Nameless:
     """A file without its name, which tifffile would take for a path even where it is a number."""
 
@@ -308,12 +315,19 @@ class Writer:
     def _tags(self, picture: Picture, block: "exif.Directories | None") -> list[tuple[int, int, int, Any, bool]]:
         tags: dict[int, tuple[int, int, int, Any, bool]] = {}
         for code, kind, number, raw in picture.info.get("tiff", {}).get("tags", ()):
-            tags[code] = (code, kind, number, _swapped(raw, kind) if self._order == ">" else raw, True)
+            tags[code] = (
+                code,
+                kind,
+                number,
+                _value(_swapped(raw, kind) if self._order == ">" else raw, kind, self._order),
+                True,
+            )
         for entry in block.main if block else ():
             if entry.tag in (_EXIF, _GPS):
                 tags[_FOR_NOW[entry.tag]] = (_FOR_NOW[entry.tag], 4, 1, 0, True)
             elif entry.tag not in _LAYOUT and entry.kind in exif.SIZES:
-                tags[entry.tag] = (entry.tag, entry.kind, entry.number, block.raw(entry) if block else b"", True)
+                raw = block.raw(entry) if block else b""
+                tags[entry.tag] = (entry.tag, entry.kind, entry.number, _value(raw, entry.kind, self._order), True)
         if "xmp" in picture.info:
             tags[700] = (700, 1, len(picture.info["xmp"]), picture.info["xmp"], True)
         return [tags[code] for code in sorted(tags)]
