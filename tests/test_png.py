@@ -1,7 +1,9 @@
 """PNG and APNG: every sample, frame and chunk, and what is broken in a file."""
 
 import io
+import shutil
 import struct
+import subprocess
 import zlib
 
 import numpy as np
@@ -16,7 +18,7 @@ from upscale.picture import Frame, Picture
 from upscale.png import SIGNATURE, chunk
 from upscale.saving import Output
 
-MODES = {"1": (0, 1), "L": (0, 8), "LA": (4, 8), "RGB": (2, 8), "RGBA": (6, 8), "P": (3, 8)}
+RNG = np.random.default_rng(0)
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
@@ -433,3 +435,27 @@ def test_an_animation_by_the_command(tmp_path, method, deep):
     done = run("in.png", "out.jpg", cwd=tmp_path)
     assert done.returncode == 1
     assert b"--frame N (0 to 2)" in done.stderr
+
+
+@pytest.mark.parametrize("program", [["pngcheck", "-q"], ["identify", "-regard-warnings"], ["opencv"]], ids=lambda p: p[0])
+def test_other_programs_accept_what_is_written(tmp_path, program):
+    if program[0] != "opencv" and shutil.which(program[0]) is None:
+        pytest.skip(f"not checked: {program[0]} is not installed")
+    names = []
+    for colour, depth in ALL:
+        samples = RNG.integers(0, 1 << depth, (9, 7, CHANNELS[colour]))
+        before = [(b"PLTE", bytes(range(3 << depth)) if depth < 8 else bytes(768))] if colour == 3 else []
+        (tmp_path / "in.png").write_bytes(plain(samples, depth, colour, before=before))
+        names.append(tmp_path / f"{colour}_{depth}.png")
+        ok(tmp_path / "in.png", names[-1], "-f", "3")
+    (tmp_path / "in.png").write_bytes(animation([(1, 1, 2, 2, "clear", True, 40)] * 3, "RGBA", True, 0, 0))
+    names.append(tmp_path / "moving.png")
+    ok(tmp_path / "in.png", names[-1])
+    if program[0] == "opencv":
+        cv2 = pytest.importorskip("cv2")
+        for name in names:
+            assert cv2.imread(str(name), cv2.IMREAD_UNCHANGED) is not None, name
+        return
+    done = subprocess.run([*program, *names], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "rror" not in done.stdout + done.stderr

@@ -441,7 +441,8 @@ class _Work:
             with self._job._stage("write"):
                 writer.add(frame._replace(picture=picture))
         if enlarging.clipped > _CLIPPED:
-            self._note(_clipping(enlarging.clipped, self._request))
+            assert self._options.kernel is not None
+            self._note(_clipping(enlarging.clipped, self._request, self._options.kernel.label))
 
 
 def _index_bits(picture: "Picture") -> int:
@@ -471,12 +472,13 @@ def _shift_note(operator: "Operator") -> list[str]:
     ]
 
 
-def _clipping(share: float, request: "Request") -> str:
-    """Say how much was clipped, and what would help."""
+def _clipping(share: float, request: "Request", label: str) -> str:
+    """Say how much was clipped by the kernel that a user calls so, and what would help."""
     assert request.operator is not None
     kernel, (vertical, horizontal) = request.operator.kernel, request.operator.factor
     if kernel.normalized:
-        help = "--kernel mitchell overshoots less" if kernel.bias is None else "a smaller --bias clips less"
+        softer = "mitchell overshoots less" if label != "mitchell" else "bilinear does not overshoot"
+        help = f"--kernel {softer}" if kernel.bias is None else "a smaller --bias clips less"
         return f"{share:.1%} of the samples were clipped, though the kernel's gain is 1: {help}"
     weights = kernel.weights if kernel.channels is None else kernel.weights.sum(0)
     sums = weights.sum((-2, -1)).reshape(-1) / (vertical * horizontal)
