@@ -42,8 +42,6 @@ class Format(NamedTuple):
         The longest side it can have.
     several : str
         What it holds several of: "animation", "pages", "sizes" or nothing.
-    lossy : bool
-        Whether it changes samples unless it is told not to.
     holds : tuple of str
         Which of `METADATA` it holds.
     """
@@ -53,7 +51,6 @@ class Format(NamedTuple):
     modes: tuple[str, ...]
     longest: int
     several: str = ""
-    lossy: bool = False
     holds: tuple[str, ...] = ()
 
 
@@ -73,10 +70,10 @@ _DEEP = ("I;16", "LA;16", "RGB;16", "RGBA;16")
 _PNG = Format("PNG", "PNG", ("1", "L", "LA", "P", "RGB", "RGBA", *_DEEP), _SIDE, "animation", holds=tuple(METADATA))
 _TIFF_MODES = tuple(m for m in MODES if m not in ("PA", "HSV", "YCbCr"))
 _TIFF = Format("TIFF", "TIFF", _TIFF_MODES, _SIDE, "pages", holds=("icc_profile", "exif", "xmp", "dpi"))
-_JPEG = Format("JPEG", "JPEG", ("L", "RGB", "CMYK"), 65500, lossy=True, holds=("icc_profile", "exif", "xmp", "dpi", "comment"))
+_JPEG = Format("JPEG", "JPEG", ("L", "RGB", "CMYK"), 65500, holds=("icc_profile", "exif", "xmp", "dpi", "comment"))
 _GIF = Format("GIF", "GIF", ("L", "P"), 65535, "animation", holds=("xmp", "comment"))
-_WEBP = Format("WebP", "WEBP", ("RGB", "RGBA"), 16383, "animation", lossy=True, holds=("icc_profile", "exif", "xmp"))
-_AVIF = Format("AVIF", "AVIF", ("RGB", "RGBA"), 65535, "animation", lossy=True, holds=("icc_profile", "exif", "xmp"))
+_WEBP = Format("WebP", "WEBP", ("RGB", "RGBA"), 16383, "animation", holds=("icc_profile", "exif", "xmp"))
+_AVIF = Format("AVIF", "AVIF", ("RGB", "RGBA"), 65535, "animation", holds=("icc_profile", "exif", "xmp"))
 _BMP = Format("BMP", "BMP", ("1", "L", "P", "RGB", "RGBA"), _SIDE, holds=("dpi",))
 _ICO = Format("ICO", "ICO", ("1", "L", "LA", "P", "RGB", "RGBA"), 256, "sizes")
 _TGA = Format("TGA", "TGA", ("L", "LA", "P", "RGB", "RGBA"), 65535)
