@@ -260,7 +260,7 @@ def test_animations_from_format_to_format(tmp_path, source, target, transparent,
         tmp_path / f"in{source}", save_all=True, append_images=frames[1:], duration=[40, 80, 200, 30], loop=3, **options
     )
     done = ok(f"in{source}", f"out{target}", "-m", *method, cwd=tmp_path)
-    assert (b"becomes a" in done.stderr) == (source != target)
+    assert (b"becomes an animated" in done.stderr) == (source != target)
     (before, loop), (after, other) = shown(tmp_path / f"in{source}"), shown(tmp_path / f"out{target}")
     assert [d for _, d in before] == [d for _, d in after]
     for (one, _), (two, _) in zip(before, after, strict=True):
@@ -507,3 +507,84 @@ def test_sgi_of_16_bits(tmp_path, packed, channels):
     done = run("in.sgi", "cut.png", cwd=tmp_path)
     assert done.returncode == 1
     assert b"in.sgi: damaged" in done.stderr
+
+
+# What was once wrong ------------------------------------------------------------------------------------------------------
+
+
+def test_a_pgm_of_16_bits_stays_of_16_bits(tmp_path):
+    samples = RNG.integers(0, 65536, (3, 4), np.uint16)
+    (tmp_path / "in.pgm").write_bytes(b"P5 4 3 65535\n" + samples.astype(">u2").tobytes())
+    ok("in.pgm", "out.tif", "-m", "tconv", "-k", "bicubic", cwd=tmp_path)
+    _, [frame] = read(tmp_path / "out.tif")
+    assert frame.picture.mode == "I;16"
+    assert b"--depth 8" in run("in.pgm", "out.webp", cwd=tmp_path).stderr
+
+
+def test_views_of_one_scene(tmp_path):
+    views = [Image.fromarray(RNG.integers(0, 256, (8, 8, 3), np.uint8)) for _ in range(2)]
+    views[0].save(tmp_path / "in.mpo", save_all=True, append_images=views[1:])
+    assert b"the first was taken" in ok("in.mpo", "out.png", cwd=tmp_path).stderr
+    ok("in.mpo", "second.png", "--frame", "1", cwd=tmp_path)
+    with Image.open(tmp_path / "in.mpo") as before, Image.open(tmp_path / "second.png") as after:
+        before.seek(1)
+        assert np.array_equal(np.asarray(after), larger(before))
+
+
+@pytest.mark.parametrize(("dpi", "becomes"), [(300, 300), (72.6, 73), (1e5, None), (0.3, None)])
+def test_a_resolution_that_jpeg_does_not_hold(tmp_path, dpi, becomes):
+    Image.new("RGB", (4, 3)).save(tmp_path / "in.tif", dpi=(dpi, dpi))
+    done = ok("in.tif", "out.jpg", cwd=tmp_path)
+    with Image.open(tmp_path / "out.jpg") as image:
+        assert image.info.get("dpi") == (becomes and (becomes, becomes))
+    assert (b"resolution" in done.stderr) == (becomes is None)
+
+
+def test_grey_with_a_colour_key_into_gif(tmp_path):
+    Image.fromarray(np.array([[1, 2], [3, 4]], np.uint8)).save(tmp_path / "in.png", transparency=3)
+    ok("in.png", "out.gif", "-f", "1", cwd=tmp_path)
+    with Image.open(tmp_path / "out.gif") as image:
+        got = np.asarray(image.convert("RGBA"))
+    assert got[..., 3].tolist() == [[255, 255], [0, 255]]
+    assert got[got[..., 3] > 0][:, 0].tolist() == [1, 2, 4]
+
+
+def test_floats_through_standard_streams(tmp_path):
+    image_of("F").save(tmp_path / "in.pfm")
+    done = ok("-", "-", stdin=(tmp_path / "in.pfm").read_bytes())
+    assert done.stdout.startswith(b"Pf")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "int16", "uint32", "int8"])
+def test_arrays_of_many_types_into_tiff(tmp_path, dtype):
+    import tifffile
+
+    array = RNG.integers(0, 100, (3, 4)).astype(dtype)
+    np.save(tmp_path / "in.npy", array)
+    ok("in.npy", "out.tif", cwd=tmp_path)
+    got = tifffile.imread(tmp_path / "out.tif")
+    assert got.dtype == dtype
+    assert np.array_equal(got, larger(array))
+    np.save(tmp_path / "in.npy", array.astype(complex))
+    assert b"complex128" in run("in.npy", "no.tif", cwd=tmp_path).stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("out.jpg", "--lossless"), ("out.png", "--quality", "50"), ("out.jpg", "--compression", "small")]
+)
+def test_options_that_a_format_has_no_use_for(tmp_path, rgb, arguments):
+    done = run(rgb, *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert arguments[1].encode() in done.stderr
+    assert not (tmp_path / arguments[0]).exists()
+
+
+def test_descriptions_that_tell_sizes_are_left_out(tmp_path):
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "in.tif", np.zeros((3, 7, 13), np.uint16), photometric="minisblack")
+    done = ok("in.tif", "out.tif", cwd=tmp_path)
+    assert b"sizes that are no longer true" in done.stderr
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert len(file.pages) == 3
+        assert 270 not in file.pages[0].tags

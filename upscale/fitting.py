@@ -71,16 +71,18 @@ def fitted(picture: Picture, target: Format) -> Picture:
         )
     if not picture.mode:
         picture = _as_picture(picture, target)
+        if picture.mode == CHANNELS:
+            return picture
     if target.name != "TIFF":
         picture = unassociated(picture)
     if picture.mode in target.modes and (not picture.has_alpha or _holds_transparency(picture, target)):
         return picture
     if picture.mode == "I" and "I;16" in target.modes and 0 <= picture.samples.min() <= picture.samples.max() <= 65535:
         return picture._replace(samples=picture.samples.astype(np.uint16), mode="I;16")
-    if target.name == "GIF" and picture.mode in ("1", "LA", "PA", "P", "RGB", "RGBA"):
+    if target.name == "GIF" and picture.mode in ("1", "L", "LA", "PA", "P", "RGB", "RGBA"):
         return picture
-    if picture.base == "YCbCr" and "RGB" in target.modes:  # as every viewer shows it
-        return to_rgb(picture)
+    if picture.base == "YCbCr":  # as every viewer shows it
+        return fitted(to_rgb(picture), target)
     for base in WIDER.get(picture.base, ()):
         name = "uint8" if picture.base == "1" else str(picture.samples.dtype)
         if mode_of(base, name) in target.modes and (base in ALPHA or not picture.has_alpha):
@@ -117,7 +119,7 @@ def _as_picture(picture: Picture, target: Format) -> Picture:
     dtype = array.dtype.newbyteorder("=")
     base = {2: "LA", 3: "RGB", 4: "RGBA"}.get(array.shape[2], "") if array.ndim == 3 else "1" if dtype.kind == "b" else "L"
     mode = mode_of(base, dtype.name)
-    if mode is None and target.name != "TIFF":
+    if mode is None and (target.name != "TIFF" or dtype.kind not in "iuf" or dtype.itemsize > 8):
         raise ArgumentError(f"{target.name} cannot hold an array {array.shape} of {array.dtype}; write .npy instead")
     return Picture(np.ascontiguousarray(array, dtype), mode or CHANNELS)
 

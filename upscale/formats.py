@@ -136,6 +136,7 @@ def of_suffix(suffix: str, what: str) -> Format:
 
 def of_name(name: str) -> Format | None:
     """Find the format that writes what was read as `name`, one of Pillow's names or NPY."""
-    if name == "PPM":
-        return FORMATS[".pnm"]
+    if name == "PPM":  # PFM is one of them
+        pnm = FORMATS[".pnm"]
+        return pnm._replace(modes=(*pnm.modes, "F", "RGB;F"))
     return next((f for f in FORMATS.values() if f.pillow == name), None)

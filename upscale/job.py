@@ -119,6 +119,7 @@ class Job:
                     stream, self.name, layout=options.layout, cut=options.depth == 8, note=self.note
                 )  # fmt: skip
             target = self._target or self._kept_format(source.contents.format)
+            self._check_options(target)
             work = Transfer(self, source, request, target)
             self._check(source.contents, request, target)
             if streamed:
@@ -204,6 +205,17 @@ class Job:
             raise FileError(
                 f"{self.name}: would become {width}x{height}, which takes {_gigabytes(need)}; {_gigabytes(have)} are free"
             )
+
+    def _check_options(self, target: formats.Format) -> None:
+        """Refuse options that the output's format has no use for: whoever gives one expects something of it."""
+        options = self.options
+        lossy = ("JPEG", "WebP", "AVIF")
+        if options.lossless and target.name == "JPEG":
+            raise ArgumentError("--lossless: JPEG always loses something; write .png or .webp")
+        if options.quality is not None and target.name not in lossy:
+            raise ArgumentError(f"--quality: {target.name} has none; it goes with {', '.join(lossy)}")
+        if options.compression != "balanced" and target.name not in ("PNG", "TIFF"):
+            raise ArgumentError(f"--compression: {target.name} has no choice of it; it goes with PNG and TIFF")
 
     def watch(self, engine: Engine) -> None:
         """Remember the engine, and have a long first compilation told on a terminal."""

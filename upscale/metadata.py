@@ -183,6 +183,13 @@ def save_options(target: str, picture: Picture, output: Output) -> dict[str, Any
             if len(options.get(key, b"")) > longest:
                 output.note(f"JPEG holds at most {longest} bytes of {METADATA[key]}, left out")
                 del options[key]
+        if "dpi" in options:
+            rounded = tuple(round(float(v)) for v in options["dpi"])
+            if not 1 <= min(rounded) <= max(rounded) <= 65535:
+                output.note("JPEG holds no such resolution, left out")
+                del options["dpi"]
+            else:
+                options["dpi"] = rounded
         quality = 92 if output.quality is None else output.quality
         options |= {"quality": quality, "subsampling": 0}
     elif target in ("WEBP", "AVIF"):

@@ -142,6 +142,9 @@ def at_depth(picture: Picture, depth: int) -> Picture:
     samples = picture.samples
     if picture.base in ("P", "PA") and depth == 8:
         return picture
+    if picture.base in ("YCbCr", "HSV"):
+        picture = to_rgb(picture)
+        samples = picture.samples
     if picture.base in ("1", "P", "PA"):
         picture = filterable(picture)
         samples = picture.samples

@@ -155,7 +155,7 @@ class Contents(NamedTuple):
     frames : callable
         Yields each picture as a viewer sees it.
     kind : str
-        "picture"; or where there are several, "animation", "pages" or "sizes" (of an icon).
+        "picture"; or where there are several, "animation", "pages", "sizes" of an icon, or "views" of one scene.
     total : int
         How many frames.
     parts : callable or None

@@ -124,7 +124,7 @@ def _noted(note: Note) -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     for warning in caught:
-        if warning.category.__name__ != "DecompressionBombWarning":
+        if not issubclass(warning.category, DeprecationWarning) and warning.category.__name__ != "DecompressionBombWarning":
             note(" ".join(str(warning.message).split()))
 
 
@@ -162,6 +162,8 @@ def _array_contents(stream: BinaryIO, layout: str) -> Contents:
     at = stream.tell()
     if stream.seek(0, 2) - at < int(np.prod([float(n) for n in shape])) * dtype.itemsize:
         raise ArgumentError("damaged: the file ends within the array")
+    if dtype.hasobject:
+        raise ArgumentError("holds Python objects, which are no samples")
     height, width = shape[:2] if layout == "hwc" else shape[-2:]
     pixel = int(np.prod(shape)) * dtype.itemsize // (height * width)
     return Contents.of_array((height, width), pixel, lambda: _read_array(stream, layout))

@@ -18,7 +18,7 @@ from upscale.saving import Output
 #: Formats whose pictures follow each other in time.
 _ANIMATED = ("WEBP", "AVIF", "FLI", "GIF")
 #: Formats that are one picture for a viewer, whatever else lies in them: other views of it, layers, sizes.
-_ONE = ("MPO", "PSD", "ICNS", "CUR")
+_ONE = ("PSD", "ICNS", "CUR")
 
 
 def read(stream: BinaryIO, cut: bool) -> Contents:
@@ -45,7 +45,8 @@ def read(stream: BinaryIO, cut: bool) -> Contents:
         _refuse_cut_samples(image)
     count = 1 if form in _ONE else getattr(image, "n_frames", 1)
     pixel_bytes = Image.getmodebands(image.mode) * (2 if image.mode.startswith("I;16") else 4 if image.mode in "IF" else 1)
-    kind = "picture" if count == 1 else "animation" if form in _ANIMATED else "pages"
+    several = "animation" if form in _ANIMATED else "views" if form == "MPO" else "pages"
+    kind = "picture" if count == 1 else several
     frames: Callable[[], Iterator[Frame]] = lambda: _frames(image, count)  # noqa: E731
     if deep is not None:
         frames = lambda: iter([Frame(deep())])  # noqa: E731
@@ -62,8 +63,11 @@ def _frames(image: Image.Image, count: int) -> Iterator[Frame]:
             image.seek(number)
         image.load()
         info = metadata.of_image(image)
+        picture = Picture.of_image(image, info)
+        if image.format == "PPM" and image.mode == "I":  # its 16 bits in Pillow's 32
+            picture = picture.with_samples(picture.samples.astype(np.uint16), "L")
         duration = image.info.get("duration", 0) if count > 1 else 0
-        yield Frame(Picture.of_image(image, info), (round(1000 * float(duration)), 1_000_000))
+        yield Frame(picture, (round(1000 * float(duration)), 1_000_000))
 
 
 def _sizes(image: Any) -> list[tuple[int, int]]:

@@ -4,6 +4,7 @@ Pillow reads what it keeps whole, 8 bits and less; the rest is tifffile's. The n
 """
 
 import logging
+import re
 import struct
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, cast
@@ -198,10 +199,14 @@ class _File:
         if isinstance(turned, int) and 2 <= turned <= 8:
             info["orientation"] = turned
         kept = Image.Exif()
+        kept.endian = "<" if image.tag_v2.prefix == b"II" else ">"
         try:
             source = image.getexif()
             for tag in source:
                 if tag in _LAYOUT or (tag >= 32768 and tag not in (_EXIF, _GPS, 33432)):
+                    continue
+                if tag == 270 and re.match(r'\s*(\{"shape"|<\?xml.*<OME |<OME )', str(source[tag]), re.DOTALL):
+                    self._note("its description tells sizes that are no longer true, and was left out")
                     continue
                 kept[tag] = dict(source.get_ifd(tag)) if tag in (_EXIF, _GPS) else source[tag]
             if len(kept):

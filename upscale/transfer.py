@@ -75,7 +75,11 @@ class Transfer:
             if not 0 <= frame < contents.total:
                 raise FileError(f"{name}: --frame {frame}: it has the frames 0 to {contents.total - 1}")
             return 1
-        if contents.total == 1 or contents.kind == "sizes" != self._target.several:
+        if contents.total == 1:
+            return 1
+        if contents.kind in ("sizes", "views") and contents.kind != self._target.several:
+            which = "largest" if contents.kind == "sizes" else "first"
+            self._note(f"holds {contents.total} pictures, of which the {which} was taken: --frame N takes another")
             return 1
         if contents.kind != self._target.several:
             raise FileError(
@@ -83,7 +87,7 @@ class Transfer:
                 f"{self._target.name} holds one: name it with --frame N (0 to {contents.total - 1})"
             )
         if contents.format != self._target.pillow:
-            kind = "an animated PNG (APNG)" if self._target.name == "PNG" else f"a {self._target.name} animation"
+            kind = "an animated PNG (APNG)" if self._target.name == "PNG" else f"an animated {self._target.name}"
             self._note(f"becomes {kind} of {contents.total} frames")
         return contents.total
 
