@@ -182,3 +182,188 @@ def test_a_file_that_is_known_by_its_number_only(tmp_path):
         writer.close()
     with Image.open(tmp_path / "out.tif") as image:
         assert image.n_frames == 2
+
+
+def through(tmp_path, size=None, threads=None):
+    """Read in.tif, enlarge and write it as out.tif without the command; return the pictures and the notes."""
+    from upscale.picture import Frame
+    from upscale.saving import Output
+    from upscale.tiff import Writer, read
+
+    notes, pictures, writer = [], [], None
+    with open(tmp_path / "in.tif", "rb") as source, open(tmp_path / "out.tif", "w+b") as target:
+        contents = read(source, notes.append)
+        for frame in contents.frames():
+            pictures.append(frame.picture)
+            picture = frame.picture._replace(samples=larger(frame.picture.samples)).with_info(orientation=None)
+            writer = writer or Writer(
+                target, Output(size or picture.samples.shape[:2], contents.total, threads=threads, note=notes.append)
+            )
+            writer.add(Frame(picture))
+        writer.close()
+    return contents, pictures, notes
+
+
+def shown(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize("base", ["LA", "RGBA"])
+def test_colours_multiplied_by_opacity_stay_so_in_8_bits(tmp_path, base):
+    samples = RNG.integers(0, 256, (8, 9, len(base)), np.uint8)
+    photometric = "rgb" if base == "RGBA" else "minisblack"
+    tifffile.imwrite(tmp_path / "in.tif", samples, photometric=photometric, extrasamples=[1], metadata=None)
+    _, [picture], _ = through(tmp_path)
+    assert picture.mode == base
+    assert picture.info["associated"]
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), larger(samples))
+    assert np.array_equal(shown(tmp_path / "out.tif"), larger(shown(tmp_path / "in.tif")))
+
+
+@pytest.mark.parametrize(("channels", "photometric", "extra"), [(2, "minisblack", [0]), (5, "rgb", [2, 0])])
+def test_channels_that_pillow_passes_over(tmp_path, channels, photometric, extra):
+    samples = RNG.integers(0, 256, (8, 9, channels), np.uint8)
+    tifffile.imwrite(
+        tmp_path / "in.tif", samples, photometric=photometric, extrasamples=extra, planarconfig="contig", metadata=None
+    )
+    through(tmp_path)
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), larger(samples))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_white_that_is_0_stays_so(tmp_path, dtype):
+    samples = RNG.integers(0, 65536, (8, 9)).astype(dtype)
+    tifffile.imwrite(tmp_path / "in.tif", samples, photometric="miniswhite", metadata=None)
+    _, [picture], _ = through(tmp_path)
+    if dtype == np.uint16:
+        assert np.array_equal(picture.samples, 65535 - samples)
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), larger(samples))
+    assert tags(tmp_path / "out.tif")[262] == 0
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("photometric", ["minisblack", "rgb"])
+def test_samples_of_some_bits_fill_the_range_and_are_packed_again(tmp_path, bits, photometric):
+    samples = RNG.integers(0, 1 << bits, (8, 9, 3) if photometric == "rgb" else (8, 9), np.uint16)
+    samples.flat[:2] = 0, (1 << bits) - 1
+    tifffile.imwrite(tmp_path / "in.tif", samples, photometric=photometric, bitspersample=bits, metadata=None)
+    _, [picture], _ = through(tmp_path)
+    assert picture.samples.flat[:2].tolist() == [0, 65535]
+    assert np.max(tags(tmp_path / "out.tif")[258]) == bits
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), larger(samples))
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_a_few_bits_become_8(tmp_path, bits):
+    for photometric, shape in (("minisblack", (8, 9)), ("rgb", (8, 9, 3))):
+        samples = RNG.integers(0, 1 << bits, shape, np.uint8)
+        tifffile.imwrite(tmp_path / "in.tif", samples, photometric=photometric, bitspersample=bits, metadata=None)
+        _, [picture], _ = through(tmp_path)
+        assert np.array_equal(picture.samples, samples * (255 // ((1 << bits) - 1)))
+        assert picture.info.get("bits") == (bits if photometric == "minisblack" else None)
+
+
+def test_palettes_keep_16_bits(tmp_path):
+    indices, colours = RNG.integers(0, 256, (8, 9), np.uint8), RNG.integers(0, 65536, (3, 256), np.uint16)
+    tifffile.imwrite(tmp_path / "in.tif", indices, photometric="palette", colormap=colours, metadata=None)
+    through(tmp_path)
+    assert np.array_equal(np.array(tags(tmp_path / "out.tif")[320]).reshape(3, 256), colours)
+    deep, colours = RNG.integers(0, 65536, (8, 9), np.uint16), RNG.integers(0, 65536, (3, 65536), np.uint16)
+    tifffile.imwrite(tmp_path / "in.tif", deep, photometric="palette", colormap=colours, metadata=None)
+    contents, [picture], notes = through(tmp_path)
+    assert (picture.mode, contents.pixel_bytes) == ("RGB;16", 6)
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), larger(colours.T[deep]))
+    assert "256 colours" in notes[0]
+
+
+@pytest.mark.parametrize(("bigtiff", "order"), [(False, "<"), (False, ">"), (True, "<"), (True, ">")])
+def test_metadata_of_pages_that_pillow_does_not_show(tmp_path, bigtiff, order):
+    with tifffile.TiffWriter(tmp_path / "in.tif", bigtiff=bigtiff, byteorder=order) as writer:
+        for samples in (np.zeros((4, 5), np.uint8), np.zeros((4, 5, 3), np.float32), np.ones((6, 7), np.uint8)):
+            writer.write(
+                samples, photometric="rgb" if samples.ndim == 3 else "minisblack", metadata=None, iccprofile=b"profile",
+                resolution=(300, 200), resolutionunit=3, description="described", software=False,
+                extratags=[(274, 3, 1, 6, True), (700, 1, 5, b"<xmp>", True)],
+            )  # fmt: skip
+    contents, pictures, _ = through(tmp_path)
+    assert (contents.kind, contents.total, contents.size) == ("pages", 3, (4, 5))
+    assert [p.mode for p in pictures] == ["L", "RGB;F", "L"]
+    for page, picture in enumerate(pictures):
+        info = picture.info
+        assert (info["icc_profile"], info["xmp"], info["orientation"]) == (b"profile", b"<xmp>", 6)
+        assert np.allclose(info["dpi"], (762, 508))
+        assert tags(tmp_path / "out.tif", page)[270] == "described"
+        assert picture.samples.shape[:2] == ((6, 7) if page == 2 else (4, 5))
+
+
+def test_a_picture_is_handed_out_as_it_is_stored(tmp_path):
+    samples = RNG.integers(0, 256, (3, 4, 3), np.uint8)
+    for way in range(2, 9):
+        tifffile.imwrite(tmp_path / "in.tif", samples, photometric="rgb", metadata=None, extratags=[(274, 3, 1, way, True)])
+        contents, [picture], _ = through(tmp_path)
+        assert (contents.size, contents.pixel_bytes, picture.info["orientation"]) == ((3, 4), 3, way)
+        assert np.array_equal(picture.samples, samples)
+
+
+@pytest.mark.parametrize("endian", ["<", ">"])
+def test_exif_directories_of_a_large_file(tmp_path, endian):
+    from upscale.picture import Frame, Picture
+    from upscale.saving import Output
+    from upscale.tiff import Writer
+
+    exif = Image.Exif()
+    exif.endian = endian
+    exif[0x010F] = "a maker"
+    exif.get_ifd(0x8769)[0x829A] = 0.5
+    exif.get_ifd(0x8769)[0x9003] = "2020:02:02 02:02:02"
+    exif.get_ifd(0x8825)[2] = (50.0, 30.0, 0.25)
+    with open(tmp_path / "out.tif", "w+b") as file:
+        writer = Writer(file, Output((100000, 100000)))  # so it expects, and what comes is small
+        writer.add(Frame(Picture(np.zeros((4, 5, 3), np.uint8), "RGB", None, {"exif": exif.tobytes()})))
+        writer.close()
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert file.is_bigtiff
+        assert file.pages[0].tags["ExifTag"].value["ExposureTime"] == 0.5
+    with Image.open(tmp_path / "out.tif") as image:
+        found = image.getexif()
+        assert found[0x010F] == "a maker"
+        assert (found.get_ifd(0x8769)[0x829A], found.get_ifd(0x8769)[0x9003]) == (0.5, "2020:02:02 02:02:02")
+        assert found.get_ifd(0x8825)[2] == (50.0, 30.0, 0.25)
+
+
+def test_a_file_of_32_bits_stays_readable(tmp_path):
+    tifffile.imwrite(tmp_path / "in.tif", RNG.integers(0, 2**31, (4, 5), np.uint32), metadata=None)
+    through(tmp_path)
+    assert np.array_equal(shown(tmp_path / "out.tif"), larger(shown(tmp_path / "in.tif")))
+
+
+def test_decoders_that_pillow_may_lack(tmp_path):
+    pytest.importorskip("imagecodecs")
+    samples = RNG.integers(0, 256, (16, 16, 3), np.uint8)
+    for compression in ("webp", "zstd", "lzma", "png"):
+        options = {"compressionargs": {"level": None}} if compression == "webp" else {}  # which is lossless
+        tifffile.imwrite(tmp_path / "in.tif", samples, photometric="rgb", compression=compression, metadata=None, **options)
+        through(tmp_path)
+        want = tifffile.imread(tmp_path / "in.tif")
+        assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), larger(want))
+
+
+def test_what_decoders_log_is_told_once_and_others_listen_afterwards(tmp_path):
+    import logging
+
+    logger = logging.getLogger("tifffile")
+    before = list(logger.handlers), logger.propagate
+    tifffile.imwrite(tmp_path / "in.tif", np.zeros((3, 4), np.uint16), metadata=None)
+    _, _, notes = through(tmp_path)
+    assert notes == []
+    assert (list(logger.handlers), logger.propagate) == before
+
+
+def test_volumes_are_refused(tmp_path):
+    from upscale.errors import ArgumentError
+
+    samples = np.zeros((4, 20, 30), np.uint8)
+    tifffile.imwrite(tmp_path / "in.tif", samples, volumetric=True, tile=(4, 16, 16), photometric="minisblack", metadata=None)
+    with pytest.raises(ArgumentError, match="volume"):
+        through(tmp_path)

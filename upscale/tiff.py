@@ -3,16 +3,18 @@
 Pillow reads what it keeps whole, 8 bits and less; the rest is tifffile's. The names and numbers of tags are those of TIFF 6.0.
 """
 
+import contextlib
 import logging
 import re
 import struct
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale import exif, metadata
+from upscale import exif
 from upscale.decoder_noise import decoder_heard
 from upscale.errors import ArgumentError
 from upscale.formats import mode_of
@@ -26,7 +28,7 @@ Note = Callable[[str], None]
 _LAYOUT = frozenset((
     254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283, 284, 285, 288, 289, 292,
     293, 296, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332, 338, 339, 340, 341, 347, 512, 513, 514, 529, 530, 531,
-    532, 700, 34675,
+    532, 700, 32995, 32996, 32997, 32998, 34675,
 ))  # fmt: skip
 _EXIF, _GPS = 34665, 34853
 #: Under these numbers tifffile writes the tags that it would not write under their own.
@@ -35,9 +37,15 @@ _RESOLUTION = (282, 283, 296)
 #: GeoTIFF's tags of how large a pixel is on the ground.
 _SCALES = (33550, 34264)
 _LONGEST_TAG = 1 << 24
-#: What Pillow shows in full; a fourth channel without meaning is left to tifffile.
-_PILLOW = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I;16", "I;16B", "F")
+#: What Pillow shows in full where it shows as many channels as there are.
+_PILLOW = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB")
+#: LZMA, LERC, JPEG 2000, PNG, Zstandard, WebP: not every build of Pillow decodes these.
+_RARE = (34925, 34887, 34712, 34933, 50000, 50001)
+#: How Pillow turned a picture by each orientation is undone by turning it by this one.
+_BACK = {6: 8, 8: 6}
 _MOST_PIXELS = 178_956_970
+_MOST_BYTES = 16 * _MOST_PIXELS
+_LOSSLESS = {1: "raw", 5: "tiff_lzw", 8: "tiff_adobe_deflate", 32773: "packbits", 32946: "tiff_deflate"}
 _COMPRESSIONS = {"raw": None, "tiff_lzw": "lzw", "packbits": "packbits"}
 _LEVELS = {"fast": 1, "balanced": 6, "small": 9}
 _PHOTOMETRIC = {"1": "minisblack", "L": "minisblack", "LA": "minisblack", "P": "palette", "RGB": "rgb", "RGBA": "rgb",
@@ -66,96 +74,140 @@ def read(stream: BinaryIO, note: Note) -> Contents:
 
 
 class _Told(logging.Handler):
-    """Take what tifffile logs as notes."""
+    """Take what tifffile logs as notes, and what Pillow warns of, each line once."""
 
     def __init__(self, note: Note) -> None:
         super().__init__(logging.WARNING)
-        self._note = note
+        self._note, self._said = note, set[str]()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._note(f"perhaps damaged: its decoder says {record.getMessage()[:120]!r}")
+        self.say(record.getMessage())
+
+    def say(self, text: str) -> None:
+        text = " ".join(text.split())[:120]
+        if text not in self._said:
+            self._said.add(text)
+            self._note(f"perhaps damaged: its decoder says {text!r}")
+
+
+@contextlib.contextmanager
+def _told(handler: _Told) -> Iterator[None]:
+    """Hear the decoders, whose log and warnings others may listen to before and afterwards."""
+    logger = logging.getLogger("tifffile")
+    before = logger.handlers, logger.propagate
+    logger.handlers, logger.propagate = [handler], False
+    caught: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+    finally:
+        logger.handlers, logger.propagate = before
+        for warning in caught:
+            if issubclass(warning.category, UserWarning):  # others are not about what the file says
+                handler.say(str(warning.message))
 
 
 class _File:
     def __init__(self, stream: BinaryIO, note: Note) -> None:
         from PIL import Image
 
-        self._stream, self._note = stream, note
+        self._stream, self._note, self._handler = stream, note, _Told(note)
         self._image: Any = None
-        try:
-            self._image = Image.open(stream, formats=["TIFF"])
-            self._total = self._image.n_frames
-        except Exception:  # tifffile may still understand it
-            self._image = None
         self._pages: Any = None
-        if self._image is None:
-            self._total = len(self._tifffile())
+        with _told(self._handler):
+            with contextlib.suppress(Exception):  # tifffile may still understand it
+                self._image = Image.open(stream, formats=["TIFF"])
+            try:
+                self._total = self._image.n_frames
+            except Exception:  # a page that Pillow does not show
+                self._total = len(self._tifffile())
 
     def _tifffile(self) -> Any:
         """Open the file with tifffile, once it is needed."""
         if self._pages is None:
             import tifffile
 
-            logger = logging.getLogger("tifffile")
-            logger.propagate = False
-            logger.handlers = [_Told(self._note)]
             self._stream.seek(0)
             self._pages = tifffile.TiffFile(self._stream).pages
             if not len(self._pages):
                 raise ArgumentError("damaged: a TIFF file without a page")
         return self._pages
 
+    def _seek(self, number: int) -> Any:
+        """Give the page as Pillow's image, None where Pillow does not show it."""
+        try:
+            self._image.seek(number)
+        except Exception:
+            with contextlib.suppress(Exception):
+                self._image.seek(0)  # or else it would take the page for the current one
+            return None
+        return self._image
+
     def contents(self) -> Contents:
-        if self._image is not None:
-            size = self._image.size[::-1]
-            pixel = len(self._image.getbands()) * (4 if self._image.mode in ("I", "F") else 2)
-        else:
-            page = self._tifffile()[0]
-            size, pixel = (page.imagelength, page.imagewidth), page.samplesperpixel * max(1, page.bitspersample // 8)
+        with _told(self._handler):
+            tags = self._tags(0, self._seek(0))[0]
         kind = "pages" if self._total > 1 else "picture"
-        return Contents("TIFF", size, pixel, self._frames, kind, self._total)
+        if not (isinstance(tags.get(256), int) and isinstance(tags.get(257), int)):
+            raise ArgumentError("damaged: its first page has no size")
+        return Contents("TIFF", (tags[257], tags[256]), _pixel_bytes(tags), self._frames, kind, self._total)
 
     def _frames(self) -> Iterator[Frame]:
         for number in range(self._total):
-            yield Frame(self._page(number))
+            with _told(self._handler):
+                picture = self._page(number)
+            yield Frame(picture)
 
     def _page(self, number: int) -> Picture:
-        info: dict[str, Any] = {}
-        if self._image is not None:
-            self._image.seek(number)
-            if self._image.size[0] * self._image.size[1] > _MOST_PIXELS:
-                raise ArgumentError(f"page {number} has more than {_MOST_PIXELS} pixels: perhaps an attack")
-            info = self._info(number)
-            if self._is_whole():
-                return self._by_pillow(info)
+        image = self._seek(number)
+        tags, source = self._tags(number, image)
+        if tags.get(256, 0) * tags.get(257, 0) > _MOST_PIXELS:
+            raise ArgumentError(f"page {number} has more than {_MOST_PIXELS} pixels: perhaps an attack")
+        # Whether there is memory for the first page was known before it is asked for.
+        if number and tags.get(256, 0) * tags.get(257, 0) * _pixel_bytes(tags) > _MOST_BYTES:
+            raise ArgumentError(f"page {number} takes more than {_MOST_BYTES} bytes: perhaps an attack")
+        if tags.get(32997, 1) != 1:
+            raise ArgumentError(f"page {number} is a volume, not a picture")
+        info = self._info(number, tags, source)
+        shown = image is not None and _is_whole(image)
+        # Pillow divides colours by opacity, which does not come back; but it may decode what nothing else does.
+        decoders = [self._by_tifffile] if not shown else [self._by_pillow]
+        if shown and _is_associated(image):
+            decoders = [self._by_tifffile, self._by_pillow]
+        elif shown and tags.get(259) in _RARE:
+            decoders = [self._by_pillow, self._by_tifffile]
         try:
-            return self._by_tifffile(number, info)
+            picture = decoders[0](number, info)
         except Exception:
-            if self._image is None or not self._image.mode.startswith(("I", "F")):
+            if len(decoders) == 1:
                 raise
-            return self._by_pillow(info)
+            picture = decoders[1](number, info)
+        if tags.get(262) == 0 and picture.mode in ("I;16", "F"):  # which nothing else turns round where 0 is white
+            samples = ~picture.samples if picture.mode == "I;16" else picture.samples
+            picture = picture._replace(samples=samples).with_info(tiff={**picture.info.get("tiff", {}), "photometric": 0})
+        return picture
 
-    def _is_whole(self) -> bool:
-        """Say whether Pillow keeps all of the page's samples as they are."""
-        tags, mode = self._image.tag_v2, self._image.mode
-        bits, formats = tags.get(258, (1,)), tags.get(339, (1,))
-        if mode.startswith("I;16") or (mode == "F" and bits == (32,)):
-            return len(bits) == 1 and formats in ((1,), (3,)) and max(bits) >= 10
-        extra = tags.get(338, ())
-        return mode in _PILLOW and max(bits) <= 8 and set(formats) == {1} and (0 not in extra or mode != "RGB")
+    def _by_pillow(self, number: int, info: dict[str, Any]) -> Picture:
+        from upscale.pictures import upright
 
-    def _by_pillow(self, info: dict[str, Any]) -> Picture:
+        image = self._image
+        bits = max(image.tag_v2.get(258, (1,)))
         with decoder_heard() as said:
-            self._image.load()
+            image.load()
         for line in said[:1]:
             self._note(f"perhaps damaged: its decoder says {line!r}")
-        picture = Picture.of_image(self._image, info)
-        return picture.with_info(orientation=None)  # Pillow has turned it
+        way = info.get("orientation", 1)
+        picture = upright(Picture.of_image(image, {}), _BACK.get(way, way))
+        if picture.mode in ("L", "P") and bits in (2, 4):
+            info["bits"] = bits
+        if picture.mode == "P":
+            fine = np.array(image.tag_v2.get(320, ()), np.uint16)
+            if len(fine) % 3 == 0 and (fine & 255).any() and (fine & 255 != fine >> 8).any():
+                info["tiff"] = {**info.get("tiff", {}), "colormap": fine.reshape(3, -1)}
+        return picture._replace(info=info)
 
     def _by_tifffile(self, number: int, info: dict[str, Any]) -> Picture:
         page = self._tifffile()[number]
-        if page.imagewidth * page.imagelength > _MOST_PIXELS:
-            raise ArgumentError(f"page {number} has more than {_MOST_PIXELS} pixels: perhaps an attack")
         samples = page.asarray()
         if page.planarconfig == 2 and page.samplesperpixel > 1:
             samples = np.moveaxis(samples, 0, -1)
@@ -163,45 +215,94 @@ class _File:
             samples = samples[..., 0]
         if samples.ndim not in (2, 3):
             raise ArgumentError(f"has pages of shape {samples.shape}, which are no pictures")
+        if samples.dtype == bool and samples.ndim == 3:
+            raise ArgumentError("has several channels of one bit, which cannot be held")
         samples = np.ascontiguousarray(samples, samples.dtype.newbyteorder("="))
-        extra = tuple(int(e) for e in page.extrasamples)
+        photometric, bits, extra = int(page.photometric), page.bitspersample, tuple(int(e) for e in page.extrasamples)
+        own = dict(info.get("tiff", {}))
+        if photometric == 3:
+            return self._of_palette(samples, page.colormap, info)
+        if samples.dtype.kind == "u" and photometric <= 2 and bits < 8 * samples.dtype.itemsize:
+            samples = _stretched(samples, bits)
+            if samples.dtype == np.uint16:
+                own["bits"] = bits
         base = {
-            (0, 1): "L", (1, 1): "L", (0, 2): "LA", (1, 2): "LA", (2, 3): "RGB", (2, 4): "RGBA", (5, 4): "CMYK", (8, 3): "LAB",
-        }.get((int(page.photometric), page.samplesperpixel), "")  # fmt: skip
+            (0, 1): "L", (1, 1): "L", (1, 2): "LA", (2, 3): "RGB", (2, 4): "RGBA", (5, 4): "CMYK", (8, 3): "LAB",
+        }.get((photometric, page.samplesperpixel), "")  # fmt: skip
         if base in ("LA", "RGBA") and extra not in ((1,), (2,)):
             base = ""
+        if samples.dtype == bool:
+            base = "1"
         mode = mode_of(base, samples.dtype) or CHANNELS
         if mode == CHANNELS:
-            info["tiff"] = {**info.get("tiff", {}), "photometric": int(page.photometric), "extrasamples": extra}
+            own |= {"photometric": photometric, "extrasamples": extra}
         elif extra == (1,):
             info["associated"] = True
+        if photometric == 0 and mode in ("1", "L"):
+            samples = ~samples
         if base == "LAB" and mode != CHANNELS:
             samples = _signed(samples)
-        return Picture(samples, mode, None, info)
+        return Picture(samples, mode, None, {**info, "tiff": own} if own else info)
 
-    def _info(self, number: int) -> dict[str, Any]:
+    def _of_palette(self, samples: Array, colours: Any, info: dict[str, Any]) -> Picture:
+        if colours is None or samples.ndim != 2:
+            raise ArgumentError("damaged: a palette picture without a palette")
+        colours = np.ascontiguousarray(np.asarray(colours, np.uint16).reshape(3, -1).T)
+        if samples.max(initial=0) >= len(colours):
+            raise ArgumentError("damaged: an index without a colour in the palette")
+        if samples.dtype == np.uint8:
+            return Picture(samples, "P", (colours >> 8).astype(np.uint8), info)
+        self._note("its palette has more than 256 colours and is written as colours of 16 bits")
+        return Picture(colours[samples], "RGB;16", None, info)
+
+    def _tags(self, number: int, image: Any) -> tuple[Mapping[int, Any], Any]:
+        """Give a page's tags, and what makes EXIF of them, even where Pillow does not show the page."""
+        from PIL import Image
+
+        if image is not None:
+            return image.tag_v2, image.getexif()
+        page = self._tifffile()[number]
+        tags = {tag.code: tag.value for tag in page.tags}
+        for code in (282, 283):
+            if isinstance(tags.get(code), tuple) and tags[code][1]:
+                tags[code] = tags[code][0] / tags[code][1]
+        source = Image.Exif()
+        source.endian, source.bigtiff = page.parent.byteorder, page.parent.is_bigtiff
+        if source.bigtiff and source.endian == ">":  # which Pillow takes for damaged
+            for code in (270, 271, 272, 305, 306, 315, 316, 33432):
+                if isinstance(tags.get(code), str):
+                    source[code] = tags[code]
+            if _EXIF in tags or _GPS in tags:
+                self._note("its EXIF and GPS directories cannot be read and were left out")
+        else:
+            source.load_from_fp(self._stream, page.offset)
+        return tags, source
+
+    def _info(self, number: int, tags: Mapping[int, Any], source: Any) -> dict[str, Any]:
         """Collect what a page's tags say of the picture."""
         from PIL import Image
 
-        image = self._image
-        info = metadata.of_image(image)
-        info.pop("exif", None)
-        info.pop("transparency", None)
-        if isinstance(image.tag_v2.get(700), bytes):
-            info["xmp"] = image.tag_v2[700]
-        if image.info.get("compression") in _COMPRESSIONS:
-            info["compression"] = image.info["compression"]
-        if 282 not in image.tag_v2:
-            info.pop("dpi", None)
-        elif "dpi" not in image.info and "resolution" in image.info:  # without a unit it is only the shape of a pixel
-            info["tiff"] = {"resolution": image.info["resolution"]}
-        turned = image.tag_v2.get(274, 1)
+        info: dict[str, Any] = {}
+        for tag, key in ((34675, "icc_profile"), (700, "xmp")):
+            value = tags.get(tag)
+            if isinstance(value, bytes) and value:
+                info[key] = value
+        if tags.get(259, 1) in _LOSSLESS:
+            info["compression"] = _LOSSLESS[tags.get(259, 1)]
+        with contextlib.suppress(TypeError, ValueError, ArithmeticError, KeyError):
+            x, y = float(tags[282]), float(tags.get(283, tags[282]))
+            if 0 < x < float("inf") and 0 < y < float("inf"):
+                unit = tags.get(296, 2)
+                if unit == 1:  # it is only the shape of a pixel
+                    info["tiff"] = {"resolution": (x, y)}
+                else:
+                    info["dpi"] = (x * 2.54, y * 2.54) if unit == 3 else (x, y)
+        turned = tags.get(274, 1)
         if isinstance(turned, int) and 2 <= turned <= 8:
-            info["orientation"] = turned
+            info["orientation"] = int(turned)
         kept = Image.Exif()
-        kept.endian = "<" if image.tag_v2.prefix == b"II" else ">"
+        kept.endian = source.endian
         try:
-            source = image.getexif()
             for tag in source:
                 if tag in _LAYOUT or (tag >= 32768 and tag not in (_EXIF, _GPS, 33432)):
                     continue
@@ -213,14 +314,14 @@ class _File:
                 info["exif"] = kept.tobytes()
         except Exception as error:  # a parser of damaged bytes lets anything out
             self._note(f"some of its EXIF is damaged and was left out ({error})")
-        tags = self._private_tags(number)
-        if tags:
-            info["tiff"] = {**info.get("tiff", {}), "tags": tags}
+        private = self._private_tags(number, tags)
+        if private:
+            info["tiff"] = {**info.get("tiff", {}), "tags": private}
         return info
 
-    def _private_tags(self, number: int) -> list[tuple[int, int, int, bytes]]:
+    def _private_tags(self, number: int, tags: Mapping[int, Any]) -> list[tuple[int, int, int, bytes]]:
         """Take the tags that programs of many kinds add: code, type, count, and the value with the low byte first."""
-        tags, found = self._image.tag_v2, []
+        found = []
         codes = [t for t in tags if t >= 32768 and t not in _LAYOUT and t not in (_EXIF, _GPS, 33432, 40965)]
         if not codes:
             return []
@@ -239,6 +340,41 @@ class _File:
         except Exception as error:
             self._note(f"some of its tags are damaged and were left out ({error})")
         return found
+
+
+def _pixel_bytes(tags: Mapping[int, Any]) -> int:
+    """Tell how many bytes a decoded pixel takes."""
+    bits, samples = int(np.max(tags.get(258, 1))), int(tags.get(277, 1))
+    # A palette that has more colours than bytes can count is applied.
+    return 6 if tags.get(262) == 3 and bits > 8 else samples * -(-bits // 8)
+
+
+def _is_whole(image: Any) -> bool:
+    """Say whether Pillow keeps all of a page's samples."""
+    tags, mode = image.tag_v2, image.mode
+    bits, formats = tags.get(258, (1,)), tags.get(339, (1,))
+    if mode.startswith("I;16"):
+        return bool(bits == (16,) and formats == (1,))
+    if mode == "F":
+        return bool(bits == (32,) and formats == (3,))
+    return mode in _PILLOW and bool(max(bits) <= 8 and set(formats) == {1} and tags.get(277, 1) == len(image.getbands()))
+
+
+def _is_associated(image: Any) -> bool:
+    return image.mode in ("LA", "RGBA") and tuple(image.tag_v2.get(338, ())) == (1,)
+
+
+def _stretched(samples: Array, bits: int) -> Array:
+    """Make samples of some bits fill the whole range of their type; `_packed` is the reverse."""
+    full, largest, wide = int(np.iinfo(samples.dtype).max), (1 << bits) - 1, f"u{2 * max(2, samples.dtype.itemsize)}"
+    return ((samples.astype(wide) * (2 * full) + largest) // (2 * largest)).astype(samples.dtype)
+
+
+def _packed(samples: Array, bits: int) -> Array | None:
+    """Give samples their own bits back; None where they need more by now."""
+    full, largest = int(np.iinfo(samples.dtype).max), (1 << bits) - 1
+    packed = ((samples.astype(np.uint32) * (2 * largest) + full) // (2 * full)).astype(samples.dtype)
+    return packed if np.array_equal(_stretched(packed, bits), samples) else None
 
 
 def _signed(samples: Array) -> Array:
@@ -261,6 +397,22 @@ def _value(raw: bytes, kind: int, order: str) -> Any:
     return struct.unpack(f"{order}{len(raw) // 4}{'I' if kind == 5 else 'i'}", raw[: len(raw) // 4 * 4])
 
 
+def _large(block: exif.Directories, at: int, place: int) -> bytes:
+    """Lay out one of a block's directories as BigTIFF has them, low bytes first, for a place in the file."""
+    end = at + 2 + 12 * block.number(at, 2)
+    # Interoperability is a directory of its own, which nothing but this layout would need again.
+    entries = [e for e in block.others if at < e.at < end and e.kind in exif.SIZES and e.tag != 0xA005]
+    head, values = struct.pack("<Q", len(entries)), b""
+    after = place + 8 + 20 * len(entries) + 8
+    for entry in entries:
+        raw = block.raw(entry) if block.order == "<" else _swapped(block.raw(entry), entry.kind)
+        there = raw.ljust(8, b"\0") if len(raw) <= 8 else struct.pack("<Q", after + len(values))
+        head += struct.pack("<HHQ", entry.tag, entry.kind, entry.number) + there
+        if len(raw) > 8:
+            values += raw + bytes(-len(raw) % 8)
+    return head + bytes(8) + values
+
+
 class _Nameless:
     """A file without its name, which tifffile would take for a path even where it is a number."""
 
@@ -278,9 +430,10 @@ class Writer:
     def __init__(self, file: BinaryIO, output: Output) -> None:
         self._file, self._output = file, output
         self._writer: Any = None
+        self._handler = _Told(output.note)
         self._directories: list[exif.Directories | None] = []
         self._resolved: list[bool] = []
-        self._order = "<"
+        self._order, self._large = "<", False
 
     def add(self, frame: Frame) -> None:
         """Encode the next page."""
@@ -289,17 +442,21 @@ class Writer:
         picture = frame.picture
         block = self._exif_of(picture)
         if self._writer is None:
-            self._order = block.order if block else "<"
             height, width = self._output.size
             pixel = picture.samples.nbytes / (picture.samples.shape[0] * picture.samples.shape[1])
-            large = height * width * pixel * self._output.total > 4e9
-            options: dict[str, Any] = {"bigtiff": large, "byteorder": self._order}
+            if self._output.total > 1:  # the others may be deeper
+                pixel = max(pixel, 8)
+            self._large = height * width * pixel * self._output.total > 4e9
+            # Of the large ones, Pillow reads only those with low bytes first.
+            self._order = block.order if block and not self._large else "<"
+            options: dict[str, Any] = {"bigtiff": self._large, "byteorder": self._order}
             self._writer = tifffile.TiffWriter(cast(Any, _Nameless(self._file)), **options)
-        elif block and block.order != self._order:
+        elif block and block.order != self._order and not self._large:
             self._output.note("EXIF of another byte order than the first page's was left out")
             block = None
         self._directories.append(block)
-        self._write(picture, self._tags(picture, block))
+        with _told(self._handler):
+            self._write(picture, self._tags(picture, block))
 
     def close(self) -> None:
         """Write the directories that belong to all pages; the file stays open."""
@@ -307,7 +464,8 @@ class Writer:
             return
         self._writer.close()
         if any(self._directories) or not all(self._resolved):
-            self._correct_tags()
+            with _told(self._handler):
+                self._correct_tags()
 
     def _exif_of(self, picture: Picture) -> "exif.Directories | None":
         if "exif" not in picture.info:
@@ -320,18 +478,14 @@ class Writer:
     def _tags(self, picture: Picture, block: "exif.Directories | None") -> list[tuple[int, int, int, Any, bool]]:
         tags: dict[int, tuple[int, int, int, Any, bool]] = {}
         for code, kind, number, raw in picture.info.get("tiff", {}).get("tags", ()):
-            tags[code] = (
-                code,
-                kind,
-                number,
-                _value(_swapped(raw, kind) if self._order == ">" else raw, kind, self._order),
-                True,
-            )
+            turned = _swapped(raw, kind) if self._order == ">" else raw
+            tags[code] = (code, kind, number, _value(turned, kind, self._order), True)
         for entry in block.main if block else ():
             if entry.tag in (_EXIF, _GPS):
                 tags[_FOR_NOW[entry.tag]] = (_FOR_NOW[entry.tag], 4, 1, 0, True)
             elif entry.tag not in _LAYOUT and entry.kind in exif.SIZES:
                 raw = block.raw(entry) if block else b""
+                raw = _swapped(raw, entry.kind) if block and block.order != self._order else raw
                 tags[entry.tag] = (entry.tag, entry.kind, entry.number, _value(raw, entry.kind, self._order), True)
         if "xmp" in picture.info:
             tags[700] = (700, 1, len(picture.info["xmp"]), picture.info["xmp"], True)
@@ -339,6 +493,8 @@ class Writer:
 
     def _write(self, picture: Picture, tags: list[tuple[int, int, int, Any, bool]]) -> None:
         samples, base, info = picture.samples, picture.base, picture.info
+        if picture.mode != CHANNELS and base and base not in _PHOTOMETRIC:
+            raise ArgumentError(f"mode {picture.mode} cannot be held")
         own = info.get("tiff", {})
         extra: Any = None
         if base in ("LA", "RGBA"):
@@ -350,14 +506,22 @@ class Writer:
             extra = own.get("extrasamples") or ([0] * (channels - 1) if photometric == 1 and channels > 1 else None)
         if base == "LAB":
             samples = _signed(samples)
+        elif picture.mode in ("I;16", "F") and own.get("photometric") == 0:
+            samples, photometric = ~samples if picture.mode == "I;16" else samples, 0
         colours = None
         if picture.palette is not None:
             colours = np.zeros((3, 256), np.uint16)
             colours[:, : len(picture.palette)] = picture.palette[:256].T.astype(np.uint16) * 257
+            fine = own.get("colormap")
+            if fine is not None and np.array_equal(fine.T[:256] >> 8, picture.palette[:256]):
+                colours[:, : fine.shape[1]] = fine[:, :256]
+        packed = _packed(samples, own["bits"]) if "bits" in own and samples.dtype == np.uint16 else None
         compression: Any = _COMPRESSIONS.get(info.get("compression", ""), "zlib")
         options: dict[str, Any] = {}
         if compression == "zlib":
             options["compressionargs"] = {"level": _LEVELS[self._output.compression]}
+        if packed is not None:  # which tifffile does not compress
+            samples, compression, options = packed, None, {"bitspersample": own["bits"]}
         if (
             compression in ("zlib", "lzw")
             and base not in ("1", "P")
@@ -375,7 +539,8 @@ class Writer:
         self._writer.write(
             samples, photometric=photometric, planarconfig="contig" if samples.ndim == 3 else None, extrasamples=extra,
             colormap=colours, compression=compression, rowsperstrip=max(1, _STRIP // row), extratags=tags, metadata=None,
-            software=False, iccprofile=info.get("icc_profile"), **options,
+            software=False, iccprofile=info.get("icc_profile"), maxworkers=self._output.threads,
+            **options,
         )  # fmt: skip
 
     def _correct_tags(self) -> None:
@@ -389,10 +554,15 @@ class Writer:
             block = self._directories[number]
             places: dict[int, int] = {}
             if block is not None:
-                base = self._file.seek(0, 2)
-                self._file.write(bytes(base % 2) + block.moved(base + base % 2))
-                base += base % 2
-                places = {e.tag: (block.value(e) or 0) + base for e in block.main if e.tag in _FOR_NOW}
+                end = self._file.seek(0, 2)
+                base = end + end % 2
+                own = {e.tag: block.value(e) or 0 for e in block.main if e.tag in _FOR_NOW}
+                data = b"" if self._large else block.moved(base)
+                places = {tag: base + at for tag, at in own.items()}
+                for tag, at in own.items() if self._large else ():
+                    places[tag] = base + len(data)
+                    data += _large(block, at, places[tag])
+                self._file.write(bytes(base - end) + data)
             self._rewrite(file.tiff, page.offset, places, () if self._resolved[number] else _RESOLUTION)
         self._file.seek(0, 2)
 
@@ -407,8 +577,8 @@ class Writer:
         for entry in entries:
             code = struct.unpack_from(f"{self._order}H", entry)[0]
             if code in own:
-                head = struct.pack(f"{self._order}H", own[code]) + entry[2 : layout.tagsize - layout.offsetsize]
-                entry = head + struct.pack(f"{self._order}I", places[own[code]]).ljust(layout.offsetsize, b"\0")
+                form = "HHQQ" if self._large else "HHII"
+                entry = struct.pack(self._order + form, own[code], 16 if self._large else 4, 1, places[own[code]])
             if code not in without:
                 kept.append(entry)
         self._file.seek(at)
