@@ -100,7 +100,7 @@ def test_a_full_disk(tmp_path, rgb):
 )
 @pytest.mark.parametrize("after", [0.02, 0.6, 1.2])
 def test_signals_leave_nothing(tmp_path, number, status, word, after):
-    Image.new("RGB", (2500, 2000)).save(tmp_path / "in.png")
+    Image.new("RGB", (6000, 5000)).save(tmp_path / "in.png")  # large enough that it is not done before the signal comes
     command = [UPSCALE, "in.png", "out.png", "-f", "4", "-m", "tconv", "-k", "bicubic"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(after)
