@@ -218,7 +218,8 @@ def test_colours_multiplied_by_opacity_stay_so_in_8_bits(tmp_path, base):
     assert picture.mode == base
     assert picture.info["associated"]
     assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), larger(samples))
-    assert np.array_equal(shown(tmp_path / "out.tif"), larger(shown(tmp_path / "in.tif")))
+    if base == "RGBA":  # Pillow 12.0 does not know such grey
+        assert np.array_equal(shown(tmp_path / "out.tif"), larger(shown(tmp_path / "in.tif")))
 
 
 @pytest.mark.parametrize(("channels", "photometric", "extra"), [(2, "minisblack", [0]), (5, "rgb", [2, 0])])
@@ -242,6 +243,19 @@ def test_white_that_is_0_stays_so(tmp_path, dtype):
     assert tags(tmp_path / "out.tif")[262] == 0
 
 
+def packs():
+    import imagecodecs
+
+    try:
+        return bool(imagecodecs.packints_encode(np.zeros(8, np.uint16), 12))
+    except NotImplementedError:
+        return False
+
+
+PACKS = pytest.mark.skipif(not packs(), reason="this imagecodecs does not pack bits, with which the test makes its files")
+
+
+@PACKS
 @pytest.mark.parametrize("bits", [10, 12, 14])
 @pytest.mark.parametrize("photometric", ["minisblack", "rgb"])
 def test_samples_of_some_bits_fill_the_range_and_are_packed_again(tmp_path, bits, photometric):
@@ -254,6 +268,7 @@ def test_samples_of_some_bits_fill_the_range_and_are_packed_again(tmp_path, bits
     assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), larger(samples))
 
 
+@PACKS
 @pytest.mark.parametrize("bits", [2, 4])
 def test_a_few_bits_become_8(tmp_path, bits):
     for photometric, shape in (("minisblack", (8, 9)), ("rgb", (8, 9, 3))):

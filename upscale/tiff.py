@@ -371,7 +371,13 @@ def _stretched(samples: Array, bits: int) -> Array:
 
 
 def _packed(samples: Array, bits: int) -> Array | None:
-    """Give samples their own bits back; None where they need more by now."""
+    """Give samples their own bits back; None where they need more by now, or nothing here packs them."""
+    import imagecodecs
+
+    try:
+        imagecodecs.packints_encode(np.zeros(8, samples.dtype), bits)
+    except NotImplementedError:  # before 2026
+        return None
     full, largest = int(np.iinfo(samples.dtype).max), (1 << bits) - 1
     packed = ((samples.astype(np.uint32) * (2 * largest) + full) // (2 * full)).astype(samples.dtype)
     return packed if np.array_equal(_stretched(packed, bits), samples) else None
