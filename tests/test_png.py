@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import ENGINES, ok, run
+from conftest import ENGINES, SAMPLES, ok, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
@@ -121,8 +121,6 @@ def test_many_bands_by_many_threads(kind, compression):
 
 def test_compression_is_worth_its_names(tmp_path):
 
-    from conftest import SAMPLES
-
     sizes = {}
     for method in ("nn", "tconv"):
         for compression in ("fast", "balanced", "small"):
@@ -209,8 +207,6 @@ def test_a_colour_key_becomes_opacity_where_pixels_mix(tmp_path):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_tconv_by_box_is_nn_with_opacity_in_full_depth(dtype):
-    from PIL import Image  # noqa: F401
-
     import upscale
     from upscale.methods import Enlarging, Request, operator
 
