@@ -116,3 +116,10 @@ def _both(value: Any) -> tuple[Any, ...]:
     if isinstance(value, np.ndarray) and value.ndim:
         value = value.tolist()
     return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """View an array as read-only, so that the compiled loops see one type of input and not two."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

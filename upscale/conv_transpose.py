@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from upscale.arguments import as_array, output_array, paddings, pair
+from upscale.arguments import as_array, frozen, output_array, paddings, pair
 from upscale.engines import Work, choose
 from upscale.errors import ArgumentError
-from upscale.gather import Axis, tables
-from upscale.transposed import frozen, out_size
+from upscale.gather import axis, tables
+from upscale.transposed import out_size
 
 
 def conv_transpose2d(
@@ -91,14 +91,14 @@ def conv_transpose2d(
     dtype = x.dtype if x.dtype in (np.float32, np.float64) else np.dtype(np.float32)
     result = output_array(out, (*x.shape[:-3], channels, height, width), dtype, x)
     vertical, horizontal = (
-        Axis(x.shape[i - 2], (height, width)[i], w.shape[i + 2], strides[i], pads[i][0], dilations[i]) for i in (0, 1)
+        axis(x.shape[i - 2], (height, width)[i], w.shape[i + 2], strides[i], pads[i][0], dilations[i]) for i in (0, 1)
     )
     rows, columns = tables(vertical, horizontal, False)
-    base = np.repeat(offsets.astype(dtype)[:, None], -(-width // strides[1]), axis=1)
     taps = rows.line.shape[1] * columns.start.shape[1] * w.shape[0] / groups
+    planes = frozen(np.ascontiguousarray(x, dtype).reshape(-1, *x.shape[-2:]))
     choose("auto", Work("tconv", x.size, result.size, taps)).loops().dense(
-        frozen(np.ascontiguousarray(x, dtype).reshape(-1, *x.shape[-2:])), 1, np.ascontiguousarray(w, np.float64), groups,
-        base, rows, columns, np.ones((1, 1, 1)), False, np.zeros(3, dtype), result.reshape(-1, height, width),
+        planes, 1, np.ascontiguousarray(w, np.float64), groups, offsets.astype(dtype)[:, None], rows, columns,
+        np.ones((1, 1, 1)), False, np.zeros(4, dtype), result.reshape(-1, height, width),
     )  # fmt: skip
     return result
 

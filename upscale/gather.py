@@ -6,6 +6,7 @@ Along one axis, output position o lies at ``t = o + begin`` of the operator's wh
 chapter 4. This module lays that out in tables, so that the loops only look up, multiply and add.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +45,8 @@ class Columns(NamedTuple):
     edge_weight: Array  #: (E, T) weight, for kernels of rank 1
     source: Array  #: (positions,) input column of each position, -1 for zeros
     left: int  #: position of the first input column
+    shift: Array  #: (stride,) how many columns further right each phase takes its input than the first one
+    together: bool  #: whether, but for that shift, all phases take the same input
 
 
 class Axis:
@@ -96,6 +99,13 @@ class Axis:
         self.kind[self.at_border] = stride + np.arange(self.at_border.size)
         self._exists = exists
 
+    def shifts(self) -> tuple[Array, bool]:
+        """Say how much further each phase takes its input than the first one, and whether from there on all take the same."""
+        shift = self.start[:, 0] - self.start[0, 0]
+        alike = bool(self._exists.all() and (self.start - shift[:, None] == self.start[0]).all())
+        together = alike and 0 <= shift.min() <= shift.max() <= 1
+        return (shift if together else np.zeros_like(shift)), together
+
     def reached(self) -> Array:
         """Say which kernel taps reach each kind of position: (kinds, kernel) of 0 and 1."""
         table = np.zeros((self.stride + self.at_border.size, self.kernel))
@@ -110,6 +120,10 @@ class Axis:
         """Sum the weights (kernel,) that reach each kind of position."""
         reached = self.reached()
         return _divisors(reached @ weights, reached @ np.abs(weights))
+
+
+#: The same, remembered: pictures of a batch and frames of an animation are often of one size.
+axis = functools.lru_cache(maxsize=16)(Axis)
 
 
 def beyond(positions: Array, size: int, edge: str) -> Array:
@@ -148,7 +162,7 @@ def tables(vertical: Axis, horizontal: Axis, normalized: bool) -> tuple[Rows, Co
     columns = Columns(
         horizontal.start, horizontal.tap, horizontal.number, np.arange(horizontal.stride) * normalized, nothing,
         edge, horizontal.position[edge], horizontal.position_tap[edge], horizontal.kind[edge], nothing,
-        horizontal.source, horizontal.left,
+        horizontal.source, horizontal.left, *horizontal.shifts(),
     )  # fmt: skip
     return rows, columns
 

@@ -2,21 +2,32 @@
 
 Pictures come as planes of flat rows: (P, H, W * step), where `step` is the number of interleaved channels. No loop knows
 about kernels, padding or files: `nearest` and `transposed` plan, these only multiply, add and store. All of them stand in
-this one file because Numba's cache does not notice a change in another one. Every sum runs in one fixed order without
-fused multiply-adds, so that the result depends neither on the number of threads nor on the engine.
+this one file because Numba's cache does not notice a change in another one. Every sum runs in one fixed order, so that the
+result depends neither on the number of threads nor on the engine or the processor: products of 32-bit floats are added as
+they are (fused), those of 64-bit floats rounded before.
+
+What LLVM does not find by itself is written in its own language, as intrinsics: sums that stay in registers over all taps
+(`_adder`), pixels that are shuffled from several lanes into one row (`_weave_blocks`), copies past the caches (`_copy`).
+Their vectors are 64 bytes long; where registers are shorter, LLVM takes several.
 """
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, assignment, operator"
+# What Numba compiles, and what builds code for LLVM, has no types that a checker could follow.
+# mypy: ignore-errors
+
+import math
 
 import numba
 import numpy as np
-from numba import prange
+from llvmlite import ir
+from numba import prange, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 #: False where no cache folder can be written: the loops are then compiled in each process.
 CACHED = True
 
-#: Output rows that one thread does in one go: enough that its buffers and the rows around them weigh little.
-_PART = 16
+#: Bytes of output that no cache is expected to hold until someone reads them.
+_CACHES = 1 << 25
 
 
 def _compiled(function):
@@ -29,114 +40,611 @@ def _compiled(function):
         return numba.njit(parallel=True)(function)
 
 
-@numba.njit(inline="always")
-def _finish(values, rounded, limits):
-    """Round half up and clip in place, for integers, and count what was clipped; floats stay as they are."""
-    clipped = 0
-    if rounded:
-        for x in range(values.size):
-            value = np.floor(values[x] + limits[2])
-            clipped += (value < limits[0]) | (value > limits[1])
-            values[x] = min(max(value, limits[0]), limits[1])
+#: For what other loops call. Without an account of references, which would count those to each array at each call and take
+#: as long as a row does; so these make no arrays.
+_inner = numba.njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_making = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def _pointer(context, builder, signature, arguments, which, at, kind):
+    """Point to what lies `at` bytes into an array argument, whatever its alignment."""
+    array = context.make_array(signature.args[which])(context, builder, arguments[which])
+    begin = builder.bitcast(array.data, ir.IntType(8).as_pointer())
+    return builder.bitcast(builder.gep(begin, [at]), kind.as_pointer())
+
+
+@intrinsic
+def _borrowed(typing_context, array):
+    """View an array without a count of references, which threads that slice the same array would fight over.
+
+    Only for what the caller holds for as long as the view lives.
+    """
+
+    def generate(context, builder, signature, arguments):
+        view = context.make_array(signature.args[0])(context, builder, arguments[0])
+        view.meminfo = cgutils.get_null_value(view.meminfo.type)
+        return view._getvalue()
+
+    return array(array), generate
+
+
+def _loads(context, builder, signature, arguments, kind):
+    """Make functions that load from and store to a place in an array argument, counted in bytes, whatever its alignment."""
+
+    def load(which, at):
+        return builder.load(_pointer(context, builder, signature, arguments, which, at, kind), align=1)
+
+    def store(value, which, at):
+        builder.store(value, _pointer(context, builder, signature, arguments, which, at, kind), align=1)
+
+    return load, store
+
+
+@intrinsic
+def _repeat(typing_context, row, size, factor, many, target):
+    """Lay the first `many` pixels of `size` bytes of a row into a target, `factor` times each.
+
+    A pixel is read as a piece of 16 bytes and written as one that holds as many copies as fit, or as several pieces where it is
+    larger; the next pixel overwrites what is too much. So both must go on for 16 bytes after the last.
+    """
+
+    def generate(context, builder, signature, arguments):
+        _, size, factor, many, _ = arguments
+        load, store = _loads(context, builder, signature, arguments, ir.VectorType(ir.IntType(8), 16))
+        integer = size.type
+        block = builder.mul(size, factor)
+        for known in (1, 2, 3, 4, 5, 6, 7, 8, 0):
+            copies = 16 // known if known else 1
+            chosen = builder.icmp_signed("==", size, integer(known)) if known else builder.icmp_signed(">", size, integer(8))
+            with builder.if_then(chosen), cgutils.for_range(builder, many) as pixel:
+                begin, to = builder.mul(pixel.index, size), builder.mul(pixel.index, block)
+                if known:
+                    piece = load(0, begin)
+                    mask = [i % known for i in range(16)]
+                    piece = builder.shuffle_vector(piece, piece, ir.Constant(ir.VectorType(ir.IntType(32), 16), mask))
+                    with cgutils.for_range_slice(builder, integer(0), block, integer(copies * known)) as (at, _):
+                        store(piece, 4, builder.add(to, at))
+                else:
+                    copies, pieces = (block, size), (size, integer(16))
+                    with (
+                        cgutils.for_range_slice(builder, integer(0), *copies) as (copy, _),
+                        cgutils.for_range_slice(builder, integer(0), *pieces) as (at, _),
+                    ):
+                        store(load(0, builder.add(begin, at)), 4, builder.add(builder.add(to, copy), at))
+        return context.get_dummy_value()
+
+    integer = types.intp
+    return types.void(row, integer, integer, integer, target), generate
+
+
+@intrinsic
+def _weave_blocks(typing_context, lanes, shifts, size, stride, many, target):
+    """Lay `many` pixels of `size` bytes of each lane side by side; return how many of each were laid: all or none.
+
+    Lanes are rows, of which each begins some pixels behind its first, or one row that stands for all of them. This is done in
+    whole blocks of vectors, each of which is shuffled together from all lanes; the last block ends with the last pixel, overlapping
+    the one before. There are blocks for 2 to 4 lanes and the usual sizes; others, and less than a block, are left to the caller.
+    Lanes must go on for 64 bytes after the last pixel.
+    """
+
+    def generate(context, builder, signature, arguments):
+        _, _, size, stride, many, _ = arguments
+        index = size.type
+        load, store = _loads(context, builder, signature, arguments, ir.VectorType(ir.IntType(8), 64))
+        single = signature.args[0].ndim == 1
+        lanes = context.make_array(signature.args[0])(context, builder, arguments[0])
+        begins = [index(0)]
+        if not single:
+            row, begins = builder.extract_value(lanes.strides, 0), []
+            shifts = context.make_array(signature.args[1])(context, builder, arguments[1])
+            for lane in range(4):  # of which those beyond the stride are not used
+                shift = builder.load(builder.gep(shifts.data, [index(lane)]))
+                begins.append(builder.add(builder.mul(row, index(lane)), builder.mul(shift, size)))
+        done = cgutils.alloca_once_value(builder, index(0))
+        usual = (
+            (1, 2, 3, 4, 6, 8, 12, 16)
+            if single
+            else [signature.args[0].dtype.bitwidth // 8 * samples for samples in (1, 2, 3, 4)]
+        )
+        for pixel, fixed in ((pixel, fixed) for pixel in usual for fixed in (2, 3, 4)):
+            vectors = pixel * fixed // math.gcd(64, pixel * fixed)
+            pixels = 64 * vectors // (pixel * fixed)
+            alike = builder.and_(builder.icmp_signed("==", size, index(pixel)), builder.icmp_signed("==", stride, index(fixed)))
+            with builder.if_then(builder.and_(alike, builder.icmp_signed(">=", many, index(pixels)))):
+                builder.store(many, done)
+                last = builder.sub(many, index(pixels))
+                with cgutils.for_range_slice(builder, index(0), many, index(pixels)) as (begin, _):
+                    begin = builder.select(builder.icmp_signed("<", begin, last), begin, last)
+                    for v in range(vectors):
+                        # Where each byte of the vector comes from: the lane, and the place in its part of the block.
+                        places = [
+                            ((at // pixel) % fixed, at // (pixel * fixed) * pixel + at % pixel)
+                            for at in range(64 * v, 64 * v + 64)
+                        ]
+                        first = min(at for _, at in places)
+                        vector = None
+                        for lane in range(1 if single else fixed):
+                            at = builder.add(builder.mul(begin, index(pixel)), index(first))
+                            piece = load(0, builder.add(begins[lane], at))
+                            mask = [
+                                at - first if single or lane == 0 else 64 + at - first if mine == lane else i
+                                for i, (mine, at) in enumerate(places)
+                            ]
+                            mask = ir.Constant(ir.VectorType(ir.IntType(32), 64), mask)
+                            vector = builder.shuffle_vector(piece if lane == 0 else vector, piece, mask)
+                        store(vector, 5, builder.add(builder.mul(begin, index(pixel * fixed)), index(64 * v)))
+        return builder.load(done)
+
+    integer = types.intp
+    return integer(lanes, shifts, integer, integer, integer, target), generate
+
+
+@intrinsic
+def _copy(typing_context, row, target, streamed):
+    """Copy a row; `streamed` past the caches, which would first read what is then overwritten: for large outputs."""
+
+    def generate(context, builder, signature, arguments):
+        row, target = (context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 1))
+        index, kind = builder.extract_value(target.shape, 0).type, ir.VectorType(ir.IntType(8), 64)
+        size = builder.mul(builder.extract_value(target.shape, 0), index(signature.args[1].dtype.bitwidth // 8))
+        begin, end = (builder.bitcast(array.data, ir.IntType(8).as_pointer()) for array in (row, target))
+        # Such stores must lie at a multiple of 64; what is before the first and behind the last is copied plainly.
+        address = builder.ptrtoint(end, index)
+        before = builder.and_(builder.neg(address), index(63))
+        vectors = builder.sdiv(builder.sub(size, before), index(64))
+        with builder.if_else(builder.and_(arguments[2], builder.icmp_signed(">", vectors, index(0)))) as (then, otherwise):
+            with then:
+                behind = builder.add(before, builder.mul(vectors, index(64)))
+                for at, many in ((index(0), before), (behind, builder.sub(size, behind))):
+                    cgutils.raw_memcpy(builder, builder.gep(end, [at]), builder.gep(begin, [at]), many, index(1))
+                with cgutils.for_range(builder, vectors) as vector:
+                    at = builder.add(before, builder.mul(vector.index, index(64)))
+                    source, to = (builder.bitcast(builder.gep(data, [at]), kind.as_pointer()) for data in (begin, end))
+                    stored = builder.store(builder.load(source, align=1), to, align=64)
+                    stored.set_metadata("nontemporal", builder.module.add_metadata([ir.IntType(32)(1)]))
+            with otherwise:
+                cgutils.raw_memcpy(builder, end, begin, size, index(1))
+        return context.get_dummy_value()
+
+    return types.void(row, target, types.boolean), generate
+
+
+#: Vectors of 64 bytes that `_adder` sums at once, for 1 to 4 rows: what fits into 16 registers of 32 bytes, or into 32 of 64.
+_VECTORS = {1: (4, 4), 2: (3, 6), 3: (2, 4), 4: (1, 3)}
+
+#: Bytes beyond its end that a line may be read and written.
+_BEYOND = 64 * 6
+
+
+def _adder(many):
+    """Make the heart of every transposed convolution: all taps of `many` rows of sums, for some vectors of their places.
+
+    Each piece of input, once loaded, is used by all rows, and the sums stay in registers from the first tap to the last, and on
+    until they are rounded. Products of 32-bit floats are not rounded before they are added: most processors do both at once.
+    """
+
+    @intrinsic
+    def add(typing_context, data, offsets, number, begin, end, weights, first, sums, limits, out):
+        """Add `number` taps to places of sums[first:], from `begin` on: weights[t, row] times what lies offsets[t] further in data.
+
+        With out, which is as many rows, sums is one row that all begin with, and what they come to is stored in out; integers are
+        rounded and clipped to `limits`. Vectors follow one another until the next would begin at `end` or beyond; returns where
+        that is, and how many samples were clipped.
+        """
+
+        def generate(context, builder, signature, arguments):
+            _, _, number, begin, end, _, first, *_ = arguments
+            arrays = [
+                context.make_array(kind)(context, builder, value) if isinstance(kind, types.Array) else None
+                for kind, value in zip(signature.args, arguments, strict=True)
+            ]
+            data, offsets, _, _, _, weights, _, sums, limits, out = arrays
+            builder.function.attributes.add("noinline")  # or each caller would compile it anew
+            size, floats = signature.args[0].dtype.bitwidth // 8, context.get_value_type(signature.args[0].dtype)
+            places = 64 // size
+            vector, flags, index = ir.VectorType(floats, places), ir.IntType(places), begin.type
+            triple, _, features = context.codegen().magic_tuple()
+            vectors = _VECTORS[many]["+avx512f" in features]
+            rows = [builder.add(first, index(row)) for row in range(many)]
+
+            def function(name, result, *takes):
+                return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, takes), name)
+
+            def place(array, width, row, column):
+                across = builder.sdiv(builder.extract_value(array.strides, 0), index(width))
+                return builder.gep(array.data, [builder.add(builder.mul(row, across), column)])
+
+            def pieces(pointer, kind):
+                return [builder.bitcast(builder.gep(pointer, [index(v * places)]), kind.as_pointer()) for v in range(vectors)]
+
+            def everywhere(value):
+                one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.IntType(32)(0))
+                return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), places), None))
+
+            def multiply_add(weight, piece, total):
+                if size == 8:
+                    return builder.fadd(total, builder.fmul(weight, piece))
+                if "+fma" in features or "x86" not in triple:
+                    return builder.call(
+                        function(f"llvm.fma.v{places}f32", vector, vector, vector, vector), [weight, piece, total]
+                    )
+                wide = ir.VectorType(ir.DoubleType(), places)  # products of 32-bit floats fit into 64 bits
+                weight, piece, total = (builder.fpext(value, wide) for value in (weight, piece, total))
+                return builder.fptrunc(builder.fadd(total, builder.fmul(weight, piece)), vector)
+
+            def finish(value, made):
+                """Make samples of a vector; return them and how many were clipped."""
+                kind = ir.VectorType(context.get_value_type(made), places)
+                if isinstance(made, types.Float):
+                    change = {-1: builder.fptrunc, 0: lambda value, _: value, 1: builder.fpext}
+                    return change[(made.bitwidth > 8 * size) - (made.bitwidth < 8 * size)](value, kind), index(0)
+                low, high, half, beneath = (everywhere(builder.load(builder.gep(limits.data, [index(i)]))) for i in range(4))
+                value = builder.fadd(value, half)
+                if not made.signed:  # the conversion below rounds down what is not below 0
+                    high = beneath
+                else:
+                    value = builder.call(function(f"llvm.floor.v{places}f{8 * size}", vector, vector), [value])
+                kept = builder.select(builder.fcmp_ordered(">", value, low), value, low)
+                kept = builder.select(builder.fcmp_ordered("<", kept, high), kept, high)
+                changed = builder.bitcast(builder.fcmp_unordered("!=", value, kept), flags)
+                count = builder.call(function(f"llvm.ctpop.i{places}", flags, flags), [changed])
+                return (builder.fptosi if made.signed else builder.fptoui)(kept, kind), builder.zext(count, index)
+
+            totals = [cgutils.alloca_once(builder, vector) for _ in range(many * vectors)]
+            clipped = cgutils.alloca_once_value(builder, index(0))
+            with cgutils.for_range_slice(builder, begin, end, index(vectors * places)) as (at, _):
+                if out is None:
+                    begun = [piece for row in rows for piece in pieces(place(sums, size, row, at), vector)]
+                else:
+                    begun = pieces(builder.gep(sums.data, [at]), vector) * many
+                for total, piece in zip(totals, begun, strict=True):
+                    builder.store(builder.load(piece, align=size), total)
+                with cgutils.for_range(builder, number) as tap:
+                    offset = builder.load(builder.gep(offsets.data, [tap.index]))
+                    source = builder.gep(data.data, [builder.add(offset, at)])
+                    inputs = [builder.load(piece, align=size) for piece in pieces(source, vector)]
+                    for r, row in enumerate(rows):
+                        weight = everywhere(builder.load(place(weights, size, tap.index, row)))
+                        for total, piece in zip(totals[r * vectors : (r + 1) * vectors], inputs, strict=True):
+                            builder.store(multiply_add(weight, piece, builder.load(total)), total)
+                if out is None:
+                    for total, piece in zip(totals, begun, strict=True):
+                        builder.store(builder.load(total), piece, align=size)
+                else:
+                    made = signature.args[-1].dtype
+                    width, kind = made.bitwidth // 8, ir.VectorType(context.get_value_type(made), places)
+                    targets = [piece for row in rows for piece in pieces(place(out, width, row, at), kind)]
+                    finished = [finish(builder.load(total), made) for total in totals]
+                    for (samples, count), target in zip(finished, targets, strict=True):
+                        builder.store(samples, target, align=width)
+                        builder.store(builder.add(builder.load(clipped), count), clipped)
+            return context.make_tuple(builder, signature.return_type, [at, builder.load(clipped)])
+
+        integer = types.intp
+        result = types.UniTuple(integer, 2)
+        takes = (data, offsets, integer, integer, integer, weights, integer, sums, limits, out)
+        return result(*takes), generate
+
+    return add
+
+
+_add_1, _add_2, _add_3, _add_4 = (_adder(many) for many in (1, 2, 3, 4))
+
+
+@_inner
+def _add(many, data, offsets, number, begin, end, weights, first, sums, limits, out):
+    if many == 1:
+        return _add_1(data, offsets, number, begin, end, weights, first, sums, limits, out)
+    if many == 2:
+        return _add_2(data, offsets, number, begin, end, weights, first, sums, limits, out)
+    if many == 3:
+        return _add_3(data, offsets, number, begin, end, weights, first, sums, limits, out)
+    return _add_4(data, offsets, number, begin, end, weights, first, sums, limits, out)
+
+
+@_inner
+def _into_sums(data, offsets, numbers, together, weights, size, sums):
+    """Add numbers[row] taps at offsets[row] to `size` places of each row of sums; `together` where all rows' are the same."""
+    row = 0
+    while row < sums.shape[0]:
+        many = _at_once(sums.shape[0] - row) if together else 1
+        _add(many, data, offsets[row], numbers[row], 0, size, weights, row, sums, None, None)
+        row += many
+
+
+@_inner
+def _into_lanes(data, offsets, numbers, together, weights, size, start, limits, lanes):
+    """Do the same, but beginning with `start` and ending in lanes."""
+    row = 0
+    while row < lanes.shape[0]:
+        many = _at_once(lanes.shape[0] - row) if together else 1
+        _add(many, data, offsets[row], numbers[row], 0, size, weights, row, start, limits, lanes)
+        row += many
+
+
+@_inner
+def _into_rows(data, offsets, number, weights, start, room, rounded, limits, out):
+    """Add `number` taps to `start` and store what they come to in up to 4 rows of out; count what was clipped.
+
+    The last places, which do not fill vectors, go by way of room.
+    """
+    many, size, beyond = out.shape[0], out.shape[1], _BEYOND // start.itemsize
+    x, clipped = 0, 0
+    if size >= beyond:
+        x, clipped = _add(many, data, offsets, number, 0, size - beyond + 1, weights, 0, start, limits, out)
+    _add(many, data, offsets, number, x, size, weights, 0, start, limits, room)
+    for i in range(many):
+        clipped += _finish(room, i, x, size, rounded, limits, out, x)
     return clipped
 
 
-@numba.njit(inline="always")
+@_inner
+def _at_once(left):
+    """Choose of how many rows the sums are made together, where so many are left."""
+    return 3 if left in (3, 5, 6) else min(left, 4)
+
+
+@_inner
+def _finish(values, row, begin, end, rounded, limits, out, to):
+    """Store places of a row of values at out[row, to:]. Integers are rounded half up and clipped; return how many were clipped."""
+    clipped = np.int32(0)
+    if rounded:
+        low, high, half = limits[0], limits[1], limits[2]
+        for x in range(end - begin):
+            value = np.floor(values[row, begin + x] + half)
+            kept = min(max(value, low), high)
+            clipped = np.int32(clipped + (value != kept))
+            out[row, to + x] = kept
+    else:
+        for x in range(end - begin):
+            out[row, to + x] = values[row, begin + x]
+    return np.int64(clipped)
+
+
+@_inner
+def _weave(lanes, shifts, step, target):
+    """Lay pixels of `step` samples side by side, one from each lane in turn, each beginning with pixel `shifts` of its lane."""
+    stride, width = lanes.shape[0], target.size // step
+    done = _weave_blocks(lanes, shifts, lanes.itemsize * step, stride, width // stride, target)
+    for x in range(done, (width + stride - 1) // stride):
+        for p in range(min(stride, width - x * stride)):
+            for c in range(step):
+                target[(x * stride + p) * step + c] = lanes[p, (x + shifts[p]) * step + c]
+
+
+@_inner
+def _span(lines, begin, end):
+    """Find the first and the last line that rows of output take."""
+    lowest, highest = np.iinfo(np.int64).max, -1
+    for y in range(begin, end):
+        for t in range(lines.shape[1]):
+            if lines[y, t] >= 0:
+                lowest, highest = min(lowest, lines[y, t]), max(highest, lines[y, t])
+    return lowest, highest
+
+
+@_inner
+def _alike(lines, begin, end):
+    """Count the rows of output, from `begin` on, that take the same lines."""
+    y = begin + 1
+    while y < end:
+        for t in range(lines.shape[1]):
+            if lines[y, t] != lines[begin, t]:
+                return y - begin
+        y += 1
+    return y - begin
+
+
+@_inner
+def _repeated(values, row):
+    """Fill a row with the same few values again and again."""
+    if values.size == 1:
+        row[:] = values[0]
+        return
+    for x in range(0, row.size - values.size + 1, values.size):
+        for c in range(values.size):
+            row[x + c] = values[c]
+
+
+@_inner
+def _convert(row, line, at):
+    """Convert a row to floats in a line, from place `at` on, with zeros around."""
+    before, inside, behind = line[:at], line[at : at + row.size], line[at + row.size :]
+    before[:] = 0
+    for x in range(row.size):
+        inside[x] = row[x]
+    behind[:] = 0
+
+
+@_inner
 def _extend(line, sources, left, width, step):
     """Fill a line beyond the border: each position there repeats the input column that `sources` names, or stays 0."""
-    for at in range(sources.size):
-        if (at < left or at >= left + width) and sources[at] >= 0:
+    for i in range(sources.size - width):
+        at = i if i < left else width + i
+        if sources[at] >= 0:
             for c in range(step):
                 line[at * step + c] = line[(left + sources[at]) * step + c]
 
 
 @_compiled
-def nearest(source, vertical, horizontal, step, out):
-    """Duplicate every value of (H, W * step) over its block of out, (H * vertical, W * horizontal * step)."""
+def nearest(source, vertical, horizontal, size, out):
+    """Duplicate pixels of `size` bytes: (H, W * size) over their blocks of out, (H * vertical, W * horizontal * size)."""
     height, flat = source.shape
-    width = flat // step
     for y in prange(height):
         row, first = source[y], out[y * vertical]
-        # Factor 2, and 1 and 3 channels, stand apart: as constants they let LLVM turn the copies into wide stores.
         if horizontal == 1:
-            for x in range(flat):
-                first[x] = row[x]
-        elif step == 1 and horizontal == 2:
-            for x in range(width):
-                first[2 * x] = row[x]
-                first[2 * x + 1] = row[x]
-        elif step == 1:
-            for x in range(width):
-                for i in range(horizontal):
-                    first[x * horizontal + i] = row[x]
-        elif step == 3:
-            for x in range(width):
-                a, b, c = row[3 * x], row[3 * x + 1], row[3 * x + 2]
-                for i in range(horizontal):
-                    at = 3 * (x * horizontal + i)
-                    first[at] = a
-                    first[at + 1] = b
-                    first[at + 2] = c
+            _copy(row, first, False)
         else:
-            for x in range(width):
+            done = _weave_blocks(row, None, size, horizontal, max(0, (flat - 64) // size), first)
+            many = max(done, (flat - (size + 15) // 16 * 16) // size + 1)
+            _repeat(row[done * size :], size, horizontal, many - done, first[done * horizontal * size :])
+            for x in range(many, flat // size):
                 for i in range(horizontal):
-                    for c in range(step):
-                        first[(x * horizontal + i) * step + c] = row[x * step + c]
+                    for b in range(size):
+                        first[(x * horizontal + i) * size + b] = row[x * size + b]
         for i in range(1, vertical):
-            out[y * vertical + i, :] = first
+            _copy(first, out[y * vertical + i], out.size > _CACHES)
+
+
+@_inner
+def _part(rows):
+    """Choose how many rows of output one thread does in one go: few enough for many cores, many enough to share their input."""
+    return max(16, min(64, rows // 64))
+
+
+@_making
+def _separable_part(source, step, base, rows, columns, rounded, limits, out, begin, end):
+    """Compute rows `begin` to `end` of one plane; see `separable`."""
+    source, out = _borrowed(source), _borrowed(out)
+    size, (stride, taps) = out.shape[1], columns.start.shape
+    lane_size = (size // step + stride - 1) // stride * step + step
+    beyond, clipped = _BEYOND // limits.itemsize, 0
+    # Fields are taken out of their tuples once: references to them would be counted at each use.
+    tapped, line_source, row_weight, number, together = rows.line, rows.source, rows.weight, columns.number, columns.together
+    column_source, column_start, shift, column_weight = columns.source, columns.start, columns.shift, columns.weight
+    edge, edge_at, edge_weight = columns.edge, columns.edge_at, columns.edge_weight
+    left, width = columns.left, source.shape[1] // step
+
+    line = np.zeros(column_source.size * step + 2 * beyond, limits.dtype)
+    lanes, zeros = np.empty((stride, lane_size + beyond), limits.dtype), np.zeros(lane_size + beyond, limits.dtype)
+    shifts = np.zeros(max(4, stride), np.int64)
+    beside, across = np.empty((stride, taps), np.int64), np.empty((taps, stride), limits.dtype)
+    for p in range(stride):
+        shifts[p] = shift[p]
+        for t in range(taps):
+            beside[p, t] = (column_start[p, t] - shift[p]) * step
+            across[t, p] = column_weight[p, t]
+    next_line = _span(tapped, begin, end)[0]
+    kept = 1  # wide lines at a time
+    for y in range(begin, end):
+        first, last = _span(tapped, y, y + 1)
+        kept = max(kept, last - first + 1)
+    wide = np.empty((kept, size + beyond), limits.dtype)
+    wide[:, size:] = 0
+    flat_wide = wide.ravel()
+    start = np.zeros(size + beyond, limits.dtype)
+    _repeated(base, start)
+    below, down = np.empty(tapped.shape[1], np.int64), np.empty((tapped.shape[1], 4), limits.dtype)
+    sums = np.empty((4, size + beyond), limits.dtype)
+    y = begin
+    while y < end:
+        many, many_taps, last = _alike(tapped, y, min(y + 4, end)), 0, next_line - 1
+        for t in range(tapped.shape[1]):
+            if tapped[y, t] >= 0:
+                below[many_taps] = tapped[y, t] % kept * wide.shape[1]
+                for i in range(many):
+                    down[many_taps, i] = row_weight[y + i, t]
+                many_taps, last = many_taps + 1, max(last, tapped[y, t])
+        for at in range(next_line, last + 1):
+            row = wide[at % kept, :size]
+            _convert(source[line_source[at]], line, left * step)
+            _extend(line, column_source, left, width, step)
+            _into_lanes(line, beside, number, together, across, lane_size, zeros, limits, lanes)
+            _weave(lanes, shifts, step, row)
+            for e in range(edge.size):  # columns with weights of their own
+                for c in range(step):
+                    value = limits.dtype.type(0)
+                    for t in range(edge_at.shape[1]):
+                        if edge_at[e, t] >= 0:
+                            value += edge_weight[e, t] * line[edge_at[e, t] * step + c]
+                    row[edge[e] * step + c] = value
+        next_line = last + 1
+        clipped += _into_rows(flat_wide, below, many_taps, down, start, sums, rounded, limits, out[y : y + many])
+        y += many
+    return clipped
+
+
+@_making
+def _dense_part(source, step, weights, base, rows, columns, gain, rounded, limits, out, begin, end, streamed):
+    """Compute rows `begin` to `end` of one plane from the planes (C, H, W * step) and weights (C, kH, kW); see `dense`."""
+    source, out = _borrowed(source), _borrowed(out)
+    size, (stride, taps) = out.shape[1], columns.start.shape
+    lane_size = (size // step + stride - 1) // stride * step + step
+    channels, beyond, clipped = source.shape[0], _BEYOND // limits.itemsize, 0
+    most = max(1, 4 // stride)  # rows at once
+    # Fields are taken out of their tuples once: references to them would be counted at each use.
+    tapped, line_source, row_tap, row_kind = rows.line, rows.source, rows.tap, rows.kind
+    column_source, column_start, shift, together = columns.source, columns.start, columns.shift, columns.together
+    column_tap, column_kind, number = columns.tap, columns.kind, columns.number
+    edge, edge_at, edge_tap, edge_kind = columns.edge, columns.edge_at, columns.edge_tap, columns.edge_kind
+    left, width = columns.left, source.shape[2] // step
+
+    lowest, highest = _span(tapped, begin, end)
+    lines = np.zeros((max(highest - lowest + 1, 0), column_source.size * step + 2 * beyond), limits.dtype)
+    flat_lines, long = lines.ravel(), lines.shape[1]
+    sums = np.empty(((end - begin if channels > 1 else most) * stride, lane_size + beyond), limits.dtype)
+    edges = np.empty((end - begin, edge.size * step), limits.dtype)
+    for y in range(end - begin):
+        _repeated(base, edges[y])
+    shifts = np.zeros(max(4, stride), np.int64)
+    shifts[:stride] = shift
+    beside, across = (
+        np.empty((most * stride, tapped.shape[1] * taps), np.int64),
+        np.empty((tapped.shape[1] * taps, most * stride), limits.dtype),
+    )
+    numbers, weight, room = np.empty(most * stride, np.int64), np.empty(1, limits.dtype), np.empty((1, size), limits.dtype)
+    for channel in range(channels):
+        for i in range(lines.shape[0]):
+            _convert(source[channel, line_source[lowest + i]], lines[i], left * step)
+            _extend(lines[i], column_source, left, width, step)
+        y = begin
+        while y < end:
+            many = _alike(tapped, y, min(y + most, end))
+            numbers[:] = 0
+            for i in range(many):
+                kind = row_kind[y + i]
+                for t in range(tapped.shape[1]):
+                    if tapped[y, t] < 0:
+                        continue
+                    line, tap = tapped[y, t] - lowest, row_tap[y + i, t]
+                    for p in range(stride):
+                        row = i * stride + p
+                        for s in range(number[p]):
+                            beside[row, numbers[row]] = line * long + (column_start[p, s] - shift[p]) * step
+                            across[numbers[row], row] = weights[channel, tap, column_tap[p, s]] / gain[kind, column_kind[p]]
+                            numbers[row] += 1
+                    for e in range(edge.size):
+                        for s in range(edge_at.shape[1]):
+                            if edge_at[e, s] >= 0:
+                                weight[0] = weights[channel, tap, edge_tap[e, s]] / gain[kind, edge_kind[e]]
+                                for c in range(step):
+                                    edges[y + i - begin, e * step + c] += weight[0] * lines[line, edge_at[e, s] * step + c]
+            first = (y - begin) * stride if channels > 1 else 0
+            begun = sums[first : first + many * stride]
+            if channel == 0:
+                for row in range(many * stride):
+                    _repeated(base, begun[row])
+            _into_sums(flat_lines, beside, numbers, together, across, lane_size, begun)
+            if channel == channels - 1:
+                for i in range(many):
+                    row, target = room[0], out[y + i]
+                    _weave(begun[i * stride : (i + 1) * stride], shifts, step, row)
+                    for e in range(edge.size):  # columns with weights of their own
+                        for c in range(step):
+                            row[edge[e] * step + c] = edges[y + i - begin, e * step + c]
+                    if rounded or out.itemsize != room.itemsize:
+                        clipped += _finish(room, 0, 0, size, rounded, limits, out[y + i : y + i + 1], 0)
+                    else:
+                        _copy(row, target, streamed)
+            y += many
+    return clipped
 
 
 @_compiled
 def separable(source, step, base, rows, columns, rounded, limits, out):
     """Transposed convolution of each plane by one kernel of rank 1; `rows` and `columns` are tables of `gather`.
 
-    Each row of output is first summed over its vertical taps into one line of floats as wide as the input, which stays in
-    the core's cache; each horizontal phase is then a sum of shifted pieces of that line, stored `stride` pixels apart.
+    Each row of input is first summed over its horizontal taps into one wide line of floats: a lane for each phase, woven. Rows
+    of output are then sums of a few of these lines, which stay in the core's cache meanwhile, and up to 4 that take the same
+    lines are made at once.
     """
-    planes, flat = source.shape[0], source.shape[2]
-    out_rows, out_width = out.shape[1], out.shape[2] // step
-    stride = columns.start.shape[0]
-    parts = (out_rows + _PART - 1) // _PART
+    part = _part(out.shape[1])
+    parts = (out.shape[1] + part - 1) // part
     clipped = 0
-    for n in prange(planes * parts):
-        plane, part = n // parts, n % parts
-        line = np.zeros(columns.source.size * step, limits.dtype)
-        body = line[columns.left * step : columns.left * step + flat]
-        lanes = np.empty((out_width + stride - 1) // stride * step, limits.dtype)
-        for y in range(part * _PART, min((part + 1) * _PART, out_rows)):
-            body[:] = 0
-            for t in range(rows.line.shape[1]):
-                if rows.line[y, t] >= 0:
-                    w = rows.weight[y, t]
-                    row = source[plane, rows.source[rows.line[y, t]]]
-                    for x in range(flat):
-                        body[x] += w * body.dtype.type(row[x])
-            _extend(line, columns.source, columns.left, flat // step, step)
-            target = out[plane, y]
-            for p in range(min(stride, out_width)):
-                many = (out_width - p + stride - 1) // stride
-                lane = lanes[: many * step]
-                lane[:] = base[0, : many * step]
-                for t in range(columns.number[p]):
-                    w = columns.weight[p, t]
-                    begin = columns.start[p, t] * step
-                    piece = line[begin : begin + many * step]
-                    for x in range(many * step):
-                        lane[x] += w * piece[x]
-                clipped += _finish(lane, rounded, limits)
-                for j in range(many):
-                    for c in range(step):
-                        target[(j * stride + p) * step + c] = lane[j * step + c]
-            for e in range(columns.edge.size):  # columns with weights of their own
-                pixel = lanes[:step]
-                pixel[:] = base[0, :step]
-                for t in range(columns.edge_at.shape[1]):
-                    if columns.edge_at[e, t] >= 0:
-                        for c in range(step):
-                            pixel[c] += columns.edge_weight[e, t] * line[columns.edge_at[e, t] * step + c]
-                clipped += _finish(pixel, rounded, limits)
-                for c in range(step):
-                    target[columns.edge[e] * step + c] = pixel[c]
+    for n in prange(out.shape[0] * parts):
+        plane, begin = n // parts, n % parts * part
+        end = min(begin + part, out.shape[1])
+        clipped += _separable_part(source[plane], step, base[0], rows, columns, rounded, limits, out[plane], begin, end)
     return clipped
 
 
@@ -144,76 +652,24 @@ def separable(source, step, base, rows, columns, rounded, limits, out):
 def dense(source, step, weights, groups, base, rows, columns, gain, rounded, limits, out):
     """Transposed convolution by any kernel, with channels mixed within groups; see `gather` for the tables.
 
-    A part is some rows of one output plane. Its sums are kept as floats, one lane a horizontal phase, while one input channel
-    after the other is converted to lines with zeros around them and added tap by tap.
+    A part is some rows of one output plane. One input channel after the other is converted to lines with zeros around them, and
+    all taps of a row of output, or of those that take the same lines, are added at once. Sums are kept as floats meanwhile, one
+    lane for each phase, and woven at the end.
     """
-    flat = source.shape[2]
-    out_planes, out_rows, out_width = out.shape[0], out.shape[1], out.shape[2] // step
     channels, out_channels = weights.shape[0] // groups, weights.shape[1]
-    stride = columns.start.shape[0]
-    longest = (out_width + stride - 1) // stride * step
-    left = columns.left * step
-    parts = (out_rows + _PART - 1) // _PART
-    clipped = 0
-    for n in prange(out_planes * parts):
-        plane, part = n // parts, n % parts
+    part = 16  # rows of sums that stay in the cache from one channel to the next
+    parts = (out.shape[1] + part - 1) // part
+    clipped, streamed = 0, out.size * out.itemsize > _CACHES
+    for n in prange(out.shape[0] * parts):
+        plane, begin = n // parts, n % parts * part
+        end = min(begin + part, out.shape[1])
         batch, m = plane // (groups * out_channels), plane % (groups * out_channels)
-        first_weight = m // out_channels * channels
-        first_plane = batch * weights.shape[0] + first_weight
-        begin, end = part * _PART, min((part + 1) * _PART, out_rows)
-        lowest, highest = rows.source.size, -1
-        for y in range(begin, end):
-            for t in range(rows.line.shape[1]):
-                if rows.line[y, t] >= 0:
-                    lowest, highest = min(lowest, rows.line[y, t]), max(highest, rows.line[y, t])
-        lines = np.zeros((max(highest - lowest + 1, 0), columns.source.size * step), limits.dtype)
-        sums = np.empty((end - begin, stride, longest), limits.dtype)
-        sums[:] = base[m % base.shape[0]]
-        edges = np.empty((end - begin, columns.edge.size, step), limits.dtype)
-        edges[:] = base[m % base.shape[0], :step]
-        weight = np.empty(1, limits.dtype)
-        for channel in range(channels):
-            kernel = weights[first_weight + channel, m % out_channels]
-            for i in range(lines.shape[0]):
-                row, line = source[first_plane + channel, rows.source[lowest + i]], lines[i]
-                for x in range(flat):
-                    line[left + x] = row[x]
-                _extend(line, columns.source, columns.left, flat // step, step)
-            for y in range(begin, end):
-                for t in range(rows.line.shape[1]):
-                    if rows.line[y, t] < 0:
-                        continue
-                    line = lines[rows.line[y, t] - lowest]
-                    taps, gains = kernel[rows.tap[y, t]], gain[m % gain.shape[0], rows.kind[y]]
-                    for p in range(min(stride, out_width)):
-                        many = (out_width - p + stride - 1) // stride * step
-                        lane = sums[y - begin, p, :many]
-                        for s in range(columns.number[p]):
-                            weight[0] = taps[columns.tap[p, s]] / gains[columns.kind[p]]
-                            w = weight[0]
-                            at = columns.start[p, s] * step
-                            piece = line[at : at + many]
-                            for x in range(many):
-                                lane[x] += w * piece[x]
-                    for e in range(columns.edge.size):
-                        for s in range(columns.edge_at.shape[1]):
-                            if columns.edge_at[e, s] >= 0:
-                                weight[0] = taps[columns.edge_tap[e, s]] / gains[columns.edge_kind[e]]
-                                for c in range(step):
-                                    edges[y - begin, e, c] += weight[0] * line[columns.edge_at[e, s] * step + c]
-        for y in range(begin, end):
-            target = out[plane, y]
-            for p in range(min(stride, out_width)):
-                many = (out_width - p + stride - 1) // stride
-                lane = sums[y - begin, p]
-                clipped += _finish(lane[: many * step], rounded, limits)
-                for j in range(many):
-                    for c in range(step):
-                        target[(j * stride + p) * step + c] = lane[j * step + c]
-            for e in range(columns.edge.size):
-                clipped += _finish(edges[y - begin, e], rounded, limits)
-                for c in range(step):
-                    target[columns.edge[e] * step + c] = edges[y - begin, e, c]
+        first = m // out_channels * channels
+        planes = source[batch * weights.shape[0] + first : batch * weights.shape[0] + first + channels]
+        clipped += _dense_part(
+            planes, step, weights[first : first + channels, m % out_channels], base[m % base.shape[0]], rows, columns,
+            gain[m % gain.shape[0]], rounded, limits, out[plane], begin, end, streamed,
+        )  # fmt: skip
     return clipped
 
 
@@ -247,13 +703,11 @@ def store(values, rounded, limits, out):
     """Round and clip (H, W) into out; return how many were clipped."""
     clipped = 0
     for y in prange(values.shape[0]):
-        clipped += _finish(values[y], rounded, limits)
-        for x in range(values.shape[1]):
-            out[y, x] = values[y, x]
+        clipped += _finish(values, y, 0, values.shape[1], rounded, limits, out, 0)
     return clipped
 
 
-@numba.njit(inline="always")
+@_inner
 def _png_row(row, above, step, kind, line):
     """Filter one row by one of PNG's filters, after the byte that names it; return the sum of absolute differences."""
     line[0] = kind

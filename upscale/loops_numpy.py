@@ -3,6 +3,7 @@
 The arguments and the results are the same; sums run in the same order, so that both engines round alike.
 """
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,17 +30,24 @@ def _as_pixels(rows: Array, step: int) -> Array:
     return rows.reshape(*rows.shape[:-1], -1, step)
 
 
-def nearest(source: Array, vertical: int, horizontal: int, step: int, out: Array) -> None:
-    """Duplicate every value of (H, W * step) over its block of out, (H * vertical, W * horizontal * step)."""
+def _add(total: Array, weight: Array, pieces: Array) -> None:
+    """Add weighted pieces to a total; those of 32-bit floats come as 64-bit ones, which hold their products unrounded."""
+    np.add(total, weight * pieces, out=total, casting="same_kind")
+
+
+def nearest(source: Array, vertical: int, horizontal: int, size: int, out: Array) -> None:
+    """Duplicate pixels of `size` bytes: (H, W * size) over their blocks of out, (H * vertical, W * horizontal * size)."""
+    lane = math.gcd(size, 8)  # as wide as divide a pixel evenly
     height = source.shape[0]
-    wide = _as_pixels(source, step).repeat(horizontal, axis=1)
+    pixels = np.ascontiguousarray(source).view(f"u{lane}").reshape(height, -1, size // lane)
+    wide = pixels.repeat(horizontal, axis=1).view(np.uint8)
     out.reshape(height, vertical, -1)[:] = wide.reshape(height, 1, -1)
 
 
-def _lines(rows: Array, step: int, columns: "Columns", dtype: DTypeLike) -> Array:
-    """Give rows (..., W * step) room on both sides for what lies beyond the border: (..., positions, step)."""
+def _lines(rows: Array, step: int, columns: "Columns") -> Array:
+    """Give rows (..., W * step) room on both sides for what lies beyond the border: 64-bit floats (..., positions, step)."""
     pixels = _as_pixels(rows, step)
-    lines = np.zeros((*pixels.shape[:-2], len(columns.source), step), dtype)
+    lines = np.zeros((*pixels.shape[:-2], len(columns.source), step))
     left, right = columns.left, columns.left + pixels.shape[-2]
     lines[..., left:right, :] = pixels
     for at in (*range(left), *range(right, len(columns.source))):
@@ -57,32 +65,44 @@ def separable(
     source: Array, step: int, base: Array, rows: "Rows", columns: "Columns", rounded: bool, limits: Array, out: Array
 ) -> int:
     """Transposed convolution of each plane by one kernel of rank 1."""
-    stride, dtype, clipped = len(columns.start), limits.dtype, 0
-    planes, _, flat = source.shape
-    source = np.concatenate([source, np.zeros((planes, 1, flat), source.dtype)], axis=1)
-    sums = np.zeros((planes, out.shape[1], flat), dtype)
-    for weights, row in zip(rows.weight.T, _row_of_taps(rows).T, strict=True):
-        sums += weights[:, None] * source[:, row]
-    lines = _lines(sums, step, columns, dtype)
-    target, start = _as_pixels(out, step), _as_pixels(base, step)
-    for p in range(min(stride, target.shape[2])):
-        lane = target[:, :, p::stride]
-        total = np.empty(lane.shape, dtype)
-        total[:] = start[:, : lane.shape[2]]
+    clipped = 0
+    for plane, target in zip(source, out, strict=True):
+        wide = _wide(plane, step, columns, limits.dtype, out.shape[2])
+        start = np.resize(base[0], out.shape[2])
+        taps = _row_of_taps(rows)
+        # A few rows at a time, so that what lies between the steps stays in the cache.
+        height = max(1, (1 << 16) // out.shape[2])
+        for at in range(0, len(target), height):
+            part = slice(at, at + height)
+            total = np.empty(target[part].shape, limits.dtype)
+            total[:] = start
+            for weights, row in zip(rows.weight[part].T, taps[part].T, strict=True):
+                _add(total, weights[:, None], wide[row])
+            clipped += _finish(total, rounded, limits)
+            target[part] = total
+    return clipped
+
+
+def _wide(rows: Array, step: int, columns: "Columns", dtype: DTypeLike, size: int) -> Array:
+    """Sum rows (H, W * step) over their horizontal taps, as 64-bit floats, and put a row of zeros behind them."""
+    lines = _lines(rows, step, columns)
+    wide = np.zeros((len(rows) + 1, size), dtype)
+    target, stride = _as_pixels(wide[:-1], step), len(columns.start)
+    for p in range(min(stride, target.shape[1])):
+        lane = target[:, p::stride]
+        total = np.zeros(lane.shape, dtype)
         for s in range(columns.number[p]):
             at = columns.start[p, s]
-            total += columns.weight[p, s] * lines[:, :, at : at + lane.shape[2]]
-        clipped += _finish(total, rounded, limits)
+            _add(total, columns.weight[p, s], lines[:, at : at + lane.shape[1]])
         lane[:] = total
-    for e, column in enumerate(columns.edge):
-        pixel = np.empty((*target.shape[:2], step), dtype)
-        pixel[:] = start[0, 0]
+    lines = lines.astype(dtype)
+    for e, column in enumerate(columns.edge):  # whose products are rounded
+        pixel = np.zeros((len(rows), step), dtype)
         for s, at in enumerate(columns.edge_at[e]):
             if at >= 0:
-                pixel += columns.edge_weight[e, s] * lines[:, :, at]
-        clipped += _finish(pixel, rounded, limits)
-        target[:, :, column] = pixel
-    return clipped
+                pixel += columns.edge_weight[e, s] * lines[:, at]
+        target[:, column] = pixel
+    return wide.astype(np.float64)
 
 
 def dense(
@@ -95,15 +115,15 @@ def dense(
     for plane in range(len(out)):
         batch, m = divmod(plane, groups * out_channels)
         first_weight = m // out_channels * channels
-        gains, start = gain[m % len(gain)][rows.kind], _as_pixels(base[m % len(base)], step)
+        gains, start = gain[m % len(gain)][rows.kind], base[m % len(base)]
         target = _as_pixels(out[plane], step)
         sums: list[Array] = [np.empty(target[:, p::stride].shape, dtype) for p in range(min(stride, target.shape[1]))]
         for total in sums:
-            total[:] = start[: len(total[0])]
+            total[:] = start
         edges = np.empty((len(columns.edge), len(target), step), dtype)
-        edges[:] = start[0]
+        edges[:] = start
         for channel in range(first_weight, first_weight + channels):
-            lines = _lines(source[batch * len(weights) + channel], step, columns, dtype)
+            lines = _lines(source[batch * len(weights) + channel], step, columns)
             lines = np.concatenate([lines, np.zeros_like(lines[:1])])
             kernel = weights[channel, m % out_channels]
             for tap, row in zip(rows.tap.T, _row_of_taps(rows).T, strict=True):
@@ -112,12 +132,12 @@ def dense(
                     for s in range(columns.number[p]):
                         w = (taps[:, columns.tap[p, s]] / gains[:, columns.kind[p]]).astype(dtype)
                         at = columns.start[p, s]
-                        total += w[:, None, None] * chosen[:, at : at + total.shape[1]]
-                for e in range(len(columns.edge)):
+                        _add(total, w[:, None, None], chosen[:, at : at + total.shape[1]])
+                for e in range(len(columns.edge)):  # whose products are rounded
                     for s, at in enumerate(columns.edge_at[e]):
                         if at >= 0:
                             w = (taps[:, columns.edge_tap[e, s]] / gains[:, columns.edge_kind[e]]).astype(dtype)
-                            edges[e] += w[:, None] * chosen[:, at]
+                            edges[e] += w[:, None] * chosen[:, at].astype(dtype)
         for p, total in enumerate(sums):
             clipped += _finish(total, rounded, limits)
             target[:, p::stride] = total

@@ -1,26 +1,21 @@
 """Nearest-neighbour unpooling: every value is duplicated over its block."""
 
-import math
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from upscale.arguments import as_array, factor_pair, output_array, picture_shape
+from upscale.arguments import as_array, factor_pair, frozen, output_array, picture_shape
 from upscale.engines import Work, choose
 from upscale.errors import ArgumentError
 
 Array = NDArray[Any]
 
 
-def _as_lanes(array: Array) -> tuple[Array, int]:
-    """View (H, W) or (H, W, C) of any dtype as unsigned integers (H, W * step), as wide as divide a pixel evenly."""
-    height, width = array.shape[:2]
-    pixel = array.nbytes // (height * width)
-    lane = math.gcd(pixel, 8)
-    lanes = array.reshape(height, -1).view(np.uint8).view(f"u{lane}")
-    return lanes, pixel // lane
+def _as_bytes(array: Array) -> Array:
+    """View (H, W) or (H, W, C) of any dtype as rows of bytes."""
+    return array.reshape(len(array), -1).view(np.uint8)
 
 
 class Plan:
@@ -47,15 +42,15 @@ class Plan:
         self.notes = list[str]()
         self.work = Work("nn", source.shape[0] * source.shape[1], source.nbytes * factor[0] * factor[1])
         self._factor = factor
-        self._source = source if source.flags.aligned else source.copy()
+        self._source = source
 
     def fill(self, loops: ModuleType, out: Array, first_row: int = 0) -> None:
         """Compute rows `first_row` and following into `out`, with one of the engines' loops; both are whole blocks."""
         vertical, horizontal = self._factor
         begin = first_row // vertical
-        source, step = _as_lanes(self._source[begin : begin + len(out) // vertical])
-        source.flags.writeable = False  # one type of input for the compiled loops, not two
-        loops.nearest(source, vertical, horizontal, step, _as_lanes(out)[0])
+        source = _as_bytes(self._source[begin : begin + len(out) // vertical])
+        size = source.shape[1] // self._source.shape[1]
+        loops.nearest(frozen(source), vertical, horizontal, size, _as_bytes(out))
 
 
 def unpool_nearest(array: ArrayLike, factor: int | tuple[int, int], out: Array | None = None) -> Array:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from upscale.arguments import frozen
 from upscale.engines import Work
 from upscale.errors import ArgumentError
-from upscale.gather import Axis, Rows, gain_table, tables, weighted_tables
+from upscale.gather import Axis, Rows, axis, gain_table, tables, weighted_tables
 from upscale.kernel import Kernel
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Operator(NamedTuple):
         """Lay out the gather of a picture along both axes."""
         out = self.size(size)
         vertical, horizontal = (
-            Axis(size[i], out[i], self.kernel.shape[i], self.factor[i], self.begin(i), self.dilation[i], self.edge)
+            axis(size[i], out[i], self.kernel.shape[i], self.factor[i], self.begin(i), self.dilation[i], self.edge)
             for i in (0, 1)
         )
         return vertical, horizontal
@@ -177,7 +178,6 @@ class Plan:
 
     def _work_tables(self, axes: tuple[Axis, Axis], stride: int, width: int) -> None:
         kernel = self._kernel
-        longest = -(-width // stride)
         bias = np.zeros_like(self._bias) if self._alpha else self._bias
         split = kernel.axes_for(self._computed)
         self._separable = split is not None
@@ -192,9 +192,9 @@ class Plan:
                 self._gain = gain_table(*axes, self._weights, kernel.groups)
             taps = self._rows.line.shape[1] * self._columns.start.shape[1] * self._weights.shape[0] / kernel.groups
         if kernel.channels is None:
-            self._base = np.tile(bias, longest)[None]
+            self._base = bias[None]
         else:
-            self._base = np.repeat(bias[: kernel.channels[1], None], longest, axis=1)
+            self._base = bias[: kernel.channels[1], None]
         pixels = self._source.shape[0] * self._source.shape[1]
         self.work = Work("tconv", pixels, int(np.prod(self.shape)), taps)
 
@@ -308,23 +308,20 @@ def _cut(rows: Rows, band: slice) -> Rows:
 
 
 def limits(dtype: np.dtype[Any], computed: DTypeLike) -> tuple[bool, Array]:
-    """Say whether results are rounded, and give the lowest and the highest result and the half that rounds up."""
+    """Say whether results are rounded, and give what the loops need for that.
+
+    That is the lowest and the highest result, the half that rounds up, and the highest float that is cut to the highest result.
+    """
     if dtype.kind == "f":
-        return False, np.zeros(3, computed)
+        return False, np.zeros(4, computed)
     info = np.iinfo(dtype)
     highest = np.array(info.max, computed)
     if float(highest) > info.max:  # a float just above the largest integer would wrap around
         highest = np.nextafter(highest, np.zeros((), computed))
-    return True, np.array([info.min, highest, 0.5], computed)
+    beneath = np.nextafter(np.array(float(info.max) + 1, computed), np.zeros((), computed))
+    return True, np.array([info.min, highest, 0.5, beneath], computed)
 
 
 def _computed(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
     """Choose the floats to compute in: 32 bits where they hold every sample exactly."""
     return np.float64 if dtype.itemsize >= 4 and dtype != np.float32 else np.float32
-
-
-def frozen(array: Array) -> Array:
-    """View an array as read-only, so that the compiled loops see one type of input and not two."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
