@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 #: The installed command, beside the interpreter that runs the benchmark.
@@ -27,5 +27,14 @@ def medians(commands: dict[str, list[str]], rounds: int = 9) -> dict[str, float]
 
 def machine() -> str:
     """Describe the machine and the versions that matter."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba", "pillow", "click"))
+    names = ("numpy", "numba", "pillow", "imagecodecs", "zlib-ng", "opencv-python-headless", "torch", "scikit-image", "scipy")
+    packages = ", ".join(f"{name} {version(name)}" for name in names if _installed(name))
     return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}, {packages}"
+
+
+def _installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True

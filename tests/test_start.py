@@ -87,7 +87,7 @@ def test_a_terminal_is_told_of_a_long_compilation_once(tmp_path):
     import numpy as np
 
     np.save(tmp_path / "in.npy", np.zeros((3, 3)))
-    command = [UPSCALE, "in.npy", "out.npy", "--engine", "numba", "-m", "tconv", "-k", "4,2,1; 1,0,3; 0,5,2"]
+    command = [UPSCALE, "in.npy", "out.npy", "--engine", "numba"]
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     for cached in (False, True):
         leader, follower = pty.openpty()

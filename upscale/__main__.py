@@ -1,20 +1,28 @@
 """The command's entry point, which holds also while the rest is still being imported."""
 
 import gc
+import os
 import sys
 
 
 def main() -> int:
     """Run the command line; the result is the exit status."""
+    # Threads that wait for work must leave the cores to those that have some.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         # Nothing that imports make is garbage: looking for some takes a twentieth of a small picture's time.
         gc.disable()
         from upscale.cli import run
 
-        return run(sys.argv[1:])
+        status = run(sys.argv[1:])
     except KeyboardInterrupt:
         print("upscale: interrupted, nothing was written", file=sys.stderr)
-        return 130
+        status = 130
+    if "numba" in sys.modules:  # to take LLVM down in order takes a tenth of a second, and it may still be starting
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
 
 
 if __name__ == "__main__":

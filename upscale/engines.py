@@ -1,18 +1,20 @@
 """Which loops run: Numba's, or NumPy's for work that is done before Numba would have started."""
 
 import sys
+import threading
 from types import ModuleType
 from typing import NamedTuple
 
 # From `python benchmarks/engines.py`, whose latest results stand in docs/performance.md.
 #: Seconds that a command takes longer where Numba is started, its machine code being in the cache.
-NUMBA_SECONDS = 0.38
+NUMBA_SECONDS = 0.31
 #: The same in a process in which Numba runs already: to wake the threads.
 WARM_SECONDS = 0.0001
-#: Seconds that NumPy takes longer than Numba's loops: for an output byte of nn, an output sample of tconv and each of its taps.
+#: Seconds that NumPy takes longer than Numba's loops: for an output byte of nn, an output sample of tconv (of which 2e-9 is to
+#: filter it for PNG) and each of its taps.
 NN_BYTE = 4e-10
-TCONV_SAMPLE = 6e-9
-TCONV_TAP = 1.5e-9
+TCONV_SAMPLE = 9e-9
+TCONV_TAP = 1.4e-9
 #: From so many input pixels on tconv always runs on Numba: the larger the picture, the less its start is noticed.
 TCONV_PIXELS = 2_000_000
 
@@ -58,12 +60,35 @@ class Engine(NamedTuple):
     def loops(self) -> ModuleType:
         """Import the loops."""
         if self.name == "numba":
+            if _starting is not None:
+                _starting.join()
             from upscale import loops
 
             return loops
         from upscale import loops_numpy
 
         return loops_numpy
+
+
+_starting: threading.Thread | None = None
+
+
+def begin() -> None:
+    """Start Numba in a thread, so that it comes up while pictures are decoded."""
+    global _starting
+    if _starting is None and "upscale.loops" not in sys.modules:
+        _starting = threading.Thread(target=_start, name="numba", daemon=True)
+        _starting.start()
+
+
+def _start() -> None:
+    from numba.core.registry import cpu_target
+
+    from upscale import loops  # noqa: F401
+
+    # What a first call would do, and takes as long as the import.
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()
 
 
 def choose(wanted: str, work: Work) -> Engine:

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from upscale import formats
-from upscale.engines import Engine
+from upscale.engines import Engine, Work, begin, choose
 from upscale.errors import ArgumentError, FileError
 from upscale.files import DASH, check_place, is_regular, read_standard_input, replacing, write_through
 
@@ -122,6 +122,7 @@ class Job:
             self._check_options(target)
             work = Transfer(self, source, request, target)
             self._check(source.contents, request, target)
+            self._begin_engine(source.contents, request)
             if streamed:
                 buffer = io.BytesIO()
                 work.run(buffer)
@@ -133,6 +134,17 @@ class Job:
             self._say(note)
         if options.verbose:
             self._report(request, source.contents, work, target, time.perf_counter() - began)
+
+    def _begin_engine(self, contents: "Contents", request: "Request") -> None:
+        """Start Numba before anything is decoded, where it will be needed."""
+        height, width = request.size(contents.size)
+        size, pixels = height * width * contents.pixel_bytes, contents.size[0] * contents.size[1]
+        if request.operator is None:
+            work = Work("nn", pixels, size)
+        else:
+            work = Work("tconv", pixels, min(size, 4 * height * width), request.operator.taps)
+        if choose(self.options.engine, work).name == "numba":
+            begin()
 
     def _operator(self) -> "Operator":
         from upscale.methods import operator

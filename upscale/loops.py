@@ -122,9 +122,9 @@ def _weave_blocks(typing_context, lanes, shifts, size, stride, many, target):
     """Lay `many` pixels of `size` bytes of each lane side by side; return how many of each were laid: all or none.
 
     Lanes are rows, of which each begins some pixels behind its first, or one row that stands for all of them. This is done in
-    whole blocks of vectors, each of which is shuffled together from all lanes; the last block ends with the last pixel, overlapping
-    the one before. There are blocks for 2 to 4 lanes and the usual sizes; others, and less than a block, are left to the caller.
-    Lanes must go on for 64 bytes after the last pixel.
+    whole blocks of vectors, each of which is shuffled together from all lanes; the last block ends with the last pixel,
+    overlapping the one before. There are blocks for 2 to 4 lanes and the usual sizes; others, and less than a block, are left
+    to the caller. Lanes must go on for 64 bytes after the last pixel.
     """
 
     def generate(context, builder, signature, arguments):
@@ -225,11 +225,11 @@ def _adder(many):
 
     @intrinsic
     def add(typing_context, data, offsets, number, begin, end, weights, first, sums, limits, out):
-        """Add `number` taps to places of sums[first:], from `begin` on: weights[t, row] times what lies offsets[t] further in data.
+        """Add `number` taps to places of sums[first:], from `begin` on: weights[t, row] times data offsets[t] further on.
 
-        With out, which is as many rows, sums is one row that all begin with, and what they come to is stored in out; integers are
-        rounded and clipped to `limits`. Vectors follow one another until the next would begin at `end` or beyond; returns where
-        that is, and how many samples were clipped.
+        With out, which is as many rows, sums is one row that all begin with, and what they come to is stored in out; integers
+        are rounded and clipped to `limits`. Vectors follow one another until the next would begin at `end` or beyond; returns
+        where that is, and how many samples were clipped.
         """
 
         def generate(context, builder, signature, arguments):
@@ -331,6 +331,10 @@ def _adder(many):
 _add_1, _add_2, _add_3, _add_4 = (_adder(many) for many in (1, 2, 3, 4))
 
 
+#: A 0 that is not a constant: Numba would compile a function anew for each.
+_ZERO = np.int64(0)
+
+
 @_inner
 def _add(many, data, offsets, number, begin, end, weights, first, sums, limits, out):
     if many == 1:
@@ -348,7 +352,7 @@ def _into_sums(data, offsets, numbers, together, weights, size, sums):
     row = 0
     while row < sums.shape[0]:
         many = _at_once(sums.shape[0] - row) if together else 1
-        _add(many, data, offsets[row], numbers[row], 0, size, weights, row, sums, None, None)
+        _add(many, data, offsets[row], numbers[row], _ZERO, size, weights, row, sums, None, None)
         row += many
 
 
@@ -358,7 +362,7 @@ def _into_lanes(data, offsets, numbers, together, weights, size, start, limits, 
     row = 0
     while row < lanes.shape[0]:
         many = _at_once(lanes.shape[0] - row) if together else 1
-        _add(many, data, offsets[row], numbers[row], 0, size, weights, row, start, limits, lanes)
+        _add(many, data, offsets[row], numbers[row], _ZERO, size, weights, row, start, limits, lanes)
         row += many
 
 
@@ -371,8 +375,8 @@ def _into_rows(data, offsets, number, weights, start, room, rounded, limits, out
     many, size, beyond = out.shape[0], out.shape[1], _BEYOND // start.itemsize
     x, clipped = 0, 0
     if size >= beyond:
-        x, clipped = _add(many, data, offsets, number, 0, size - beyond + 1, weights, 0, start, limits, out)
-    _add(many, data, offsets, number, x, size, weights, 0, start, limits, room)
+        x, clipped = _add(many, data, offsets, number, _ZERO, size - beyond + 1, weights, _ZERO, start, limits, out)
+    _add(many, data, offsets, number, x, size, weights, _ZERO, start, limits, room)
     for i in range(many):
         clipped += _finish(room, i, x, size, rounded, limits, out, x)
     return clipped
@@ -386,7 +390,7 @@ def _at_once(left):
 
 @_inner
 def _finish(values, row, begin, end, rounded, limits, out, to):
-    """Store places of a row of values at out[row, to:]. Integers are rounded half up and clipped; return how many were clipped."""
+    """Store places of a row of values at out[row, to:]; round integers half up, clip them, and return how many were."""
     clipped = np.int32(0)
     if rounded:
         low, high, half = limits[0], limits[1], limits[2]

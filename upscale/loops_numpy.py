@@ -4,6 +4,8 @@ The arguments and the results are the same; sums run in the same order, so that 
 """
 
 import math
+import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,22 +67,35 @@ def separable(
     source: Array, step: int, base: Array, rows: "Rows", columns: "Columns", rounded: bool, limits: Array, out: Array
 ) -> int:
     """Transposed convolution of each plane by one kernel of rank 1."""
-    clipped = 0
-    for plane, target in zip(source, out, strict=True):
-        wide = _wide(plane, step, columns, limits.dtype, out.shape[2])
-        start = np.resize(base[0], out.shape[2])
-        taps = _row_of_taps(rows)
-        # A few rows at a time, so that what lies between the steps stays in the cache.
-        height = max(1, (1 << 16) // out.shape[2])
-        for at in range(0, len(target), height):
-            part = slice(at, at + height)
-            total = np.empty(target[part].shape, limits.dtype)
-            total[:] = start
-            for weights, row in zip(rows.weight[part].T, taps[part].T, strict=True):
-                _add(total, weights[:, None], wide[row])
-            clipped += _finish(total, rounded, limits)
-            target[part] = total
-    return clipped
+    taps = _row_of_taps(rows)
+    lowest, highest = int(taps.min(initial=source.shape[1], where=taps >= 0)), int(taps.max(initial=-1))
+    taps -= np.where(taps >= 0, lowest, 0)
+    start = np.resize(base[0], out.shape[2])
+    wide = [_wide(plane[lowest : highest + 1], step, columns, limits.dtype, out.shape[2]) for plane in source]
+    # A few rows at a time, so that what lies between the steps stays in the cache.
+    height = max(1, (1 << 16) // out.shape[2])
+
+    def compute(place: tuple[int, int]) -> int:
+        plane, part = place[0], slice(place[1], place[1] + height)
+        total = np.empty(out[plane, part].shape, limits.dtype)
+        total[:] = start
+        for weights, row in zip(rows.weight[part].T, taps[part].T, strict=True):
+            _add(total, weights[:, None], wide[plane][row])
+        clipped = _finish(total, rounded, limits)
+        out[plane, part] = total
+        return clipped
+
+    return _sum_of(compute, [(plane, at) for plane in range(len(out)) for at in range(0, out.shape[1], height)])
+
+
+def _sum_of(function: Callable[[tuple[int, int]], int], places: list[tuple[int, int]]) -> int:
+    """Call a function with each place and add up the results: in threads, where there is enough to do."""
+    if len(places) < 4:
+        return sum(map(function, places))
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return sum(threads.map(function, places))
 
 
 def _wide(rows: Array, step: int, columns: "Columns", dtype: DTypeLike, size: int) -> Array:

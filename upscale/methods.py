@@ -138,18 +138,18 @@ class Enlarging:
 
     def whole(self) -> "Picture":
         """Compute the result."""
-        return self.result._replace(samples=self._filled(0, self.shape[0]))
+        return self.result._replace(samples=self._filled(0, np.empty(self.shape, self.dtype)))
 
     def bands(self, size: int) -> Iterator[Array]:
-        """Compute the result in bands of rows, of at most some bytes."""
+        """Compute the result in bands of rows, of at most some bytes; each one only holds until the next."""
         factor = self._request.factor[0]
         row = max(1, int(np.prod(self.shape[1:])) * self.dtype.itemsize)
-        height = max(1, size // row // factor) * factor
+        height = min(max(1, size // row // factor) * factor, self.shape[0])
+        band = np.empty((height, *self.shape[1:]), self.dtype)  # one for all: fresh memory takes as long as filling it
         for first in range(0, self.shape[0], height):
-            yield self._filled(first, min(height, self.shape[0] - first))
+            yield self._filled(first, band[: self.shape[0] - first])
 
-    def _filled(self, first: int, height: int) -> Array:
-        rows = np.empty((height, *self.shape[1:]), self.dtype)
+    def _filled(self, first: int, rows: Array) -> Array:
         with np.errstate(all="ignore"):  # NaN, infinity and overflow are the picture's and stay what they are
             self._plan.fill(self.loops, rows, first)
         return rows

@@ -127,10 +127,9 @@ class Writer:
             self._depth, picture.base, size, blocks, fast=self._output.compression == "fast", smooth=self._output.smooth,
             loops=self._output.loops,
         )  # fmt: skip
-        packer = _PACKERS[self._output.compression]
         checksum, waiting = 1, _BEGIN
-        tasks = ((packer, variants) for variants in filtering.bands(_in_bands(bands, filtering.rows_of(_BAND))))
-        for data, adler, length in self._workers.run(_deflated, tasks):
+        made = filtering.bands(_in_bands(bands, filtering.rows_of(_BAND)))
+        for data, adler, length in self._workers.run(_deflated, _with_ways(_WAYS[self._output.compression], made)):
             if len(waiting) > len(_BEGIN):
                 self._data(waiting, framed)
                 waiting = b""
@@ -182,10 +181,33 @@ def _in_bands(pieces: Iterable[Array], height: int) -> Iterator[Array]:
 # Each way of packing: which filtering, zlib's level and strategy (Z_RLE or the default).
 _RUNS, _SEARCH, _BEST = (0, 1, 3), (1, 6, 0), (1, 9, 0)
 #: Which ways are tried. Runs are soonest, and smallest where pixels mix; a search finds the repeats of sprites.
-_PACKERS = {"fast": (_RUNS,), "balanced": (_RUNS, _SEARCH), "small": (_RUNS, (0, 9, 0), _BEST)}
+_WAYS = {"fast": (_RUNS,), "balanced": (_RUNS, _SEARCH), "small": (_RUNS, (0, 9, 0), _BEST)}
+#: Neighbouring bands that are packed alike, in the way that a piece of the first one shows.
+_ALIKE = 8
+
+Ways = tuple[tuple[int, int, int], ...]
 
 
-def _deflated(packers: tuple[tuple[int, int, int], ...], variants: tuple[Any, ...]) -> tuple[bytes, int, int]:
+def _with_ways(ways: Ways, bands: Iterable[tuple[Array, ...]]) -> Iterator[tuple[Ways, tuple[Array, ...]]]:
+    """Yield each band's variants with the ways of packing that are to be tried on the whole of it."""
+    chosen = ways
+    for number, variants in enumerate(bands):
+        if number % _ALIKE == 0:
+            chosen = ways if ways is _WAYS["small"] else _promising(ways, variants)
+        yield chosen, variants
+
+
+def _promising(ways: Ways, variants: tuple[Array, ...]) -> Ways:
+    """Choose the way that packs a piece of a band best; all of them, where a piece is all there is."""
+    pieces = [_trial(v) for v in variants]
+    if len(ways) == 1 or all(p.size == v.size for p, v in zip(pieces, variants, strict=True)):
+        return ways
+    runs, search = (len(_packed(pieces[which], level, way)) for which, level, way in ways)
+    # A search takes several times as long: it must be worth it.
+    return ways[1:] if search < 0.95 * runs else ways[:1]
+
+
+def _deflated(ways: Ways, variants: tuple[Array, ...]) -> tuple[bytes, int, int]:
     """Deflate a band by the way that makes it smallest, as blocks that others may follow.
 
     Returns
@@ -193,17 +215,10 @@ def _deflated(packers: tuple[tuple[int, int, int], ...], variants: tuple[Any, ..
     (bytes, int, int)
         The blocks, the checksum of what they hold, and its length.
     """
-    if len(packers) > 1:
-        pieces = [_trial(v) for v in variants]
-        if all(p.size == v.size for p, v in zip(pieces, variants, strict=True)) or packers is _PACKERS["small"]:
-            results = [(_packed(variants[which], level, way), which) for which, level, way in packers]
-            data, which = min(results, key=lambda r: len(r[0]))
-            return data, zlib.adler32(variants[which]), variants[which].size
-        sizes = [len(_packed(pieces[which], level, way)) for which, level, way in packers]
-        # A search takes several times as long: it must be worth it.
-        packers = (packers[1] if sizes[1] < 0.95 * sizes[0] else packers[0],)
-    which, level, way = packers[0]
-    return _packed(variants[which], level, way), zlib.adler32(variants[which]), variants[which].size
+    from zlib_ng import zlib_ng
+
+    data, which = min(((_packed(variants[which], level, way), which) for which, level, way in ways), key=lambda r: len(r[0]))
+    return data, zlib_ng.adler32(variants[which]), variants[which].size
 
 
 def _trial(variant: Array) -> Array:

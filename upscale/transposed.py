@@ -77,6 +77,12 @@ class Operator(NamedTuple):
         return max(self.surplus(axis), 0) // 2 if isinstance(self.padding, str) else self.padding[axis][0]
 
     @property
+    def taps(self) -> float:
+        """About how many multiplications a sample of output takes."""
+        down, across = (-(-self.kernel.shape[i] // self.factor[i]) for i in (0, 1))
+        return down / self.factor[1] + across if self.kernel.axes is not None else down * across
+
+    @property
     def mixes(self) -> bool:
         """Whether neighbouring pixels mix: not by a box as large as the stride, which only duplicates."""
         kernel = self.kernel
@@ -159,6 +165,10 @@ class Plan:
             colours = made - self._alpha
             self._bias[:colours] = np.broadcast_to(kernel.bias, colours) * (1.0 if curve is not None else unit)
         self._work_tables(axes, operator.factor[1], size[1])
+        # The loops are compiled for few types, which takes seconds each; others are converted before and after.
+        floats = (np.float32, np.float64)
+        compiled = (*floats, np.uint8, np.uint16) if self._separable else floats
+        self._staged = self._staged or source.dtype != self.dtype or source.dtype not in compiled
         self._nearest = _nearest(operator, source.shape, self.shape) if self._alpha else None
         self._own_alpha = self._alpha and not (kernel.normalized and kernel.channels is None)
         if self._own_alpha:

@@ -1,0 +1,62 @@
+"""The whole command against others, from PNG to PNG, over sizes of output: `python benchmarks/commands.py`."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import peers
+from pictures import photograph
+from PIL import Image
+from timing import UPSCALE, medians
+
+Image.MAX_IMAGE_PIXELS = None
+
+#: Megapixels of output, and rounds.
+SIZES = ((0.05, 5), (1, 5), (8, 5), (32, 3), (128, 3))
+#: Who is so many times slower than the fastest other one is not waited for again.
+BEHIND = 4
+
+
+def measured() -> dict[str, list[tuple[float, dict[str, tuple[float, float]]]]]:
+    """Measure: job -> [(megapixels, {command: (seconds, file over Pillow's default)})]."""
+    result: dict[str, list[tuple[float, dict[str, tuple[float, float]]]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        source, out = str(Path(folder) / "in.png"), str(Path(folder) / "out.png")
+        for job, factor, options in (
+            ("nearest x4", 4, ["--factor", "4"]),
+            ("bicubic x2", 2, ["--factor", "2", "--method", "tconv", "--kernel", "bicubic"]),
+        ):
+            ruled_out: set[str] = set()
+            for size, rounds in SIZES:
+                side = max(1, round((size * 1e6) ** 0.5 / factor))
+                Image.fromarray(photograph(side, side)).save(source)
+                others = peers.commands(source, out, factor, "nn" if factor == 4 else "tconv")
+                jobs = {"upscale": [UPSCALE, source, out, *options], **others}
+                sizes = {}
+                for name, command in jobs.items():
+                    if name not in ruled_out or name == "Pillow, default":
+                        subprocess.run(command, check=True, capture_output=True)
+                        sizes[name] = os.path.getsize(out)
+                jobs = {name: command for name, command in jobs.items() if name not in ruled_out}
+                times = medians(jobs, rounds)
+                best = min(seconds for name, seconds in times.items() if name != "upscale")
+                ruled_out |= {name for name, seconds in times.items() if name != "upscale" and seconds > BEHIND * best}
+                cells = {name: (seconds, sizes[name] / sizes["Pillow, default"]) for name, seconds in times.items()}
+                result.setdefault(job, []).append((side * side * factor**2 / 1e6, cells))
+    return result
+
+
+def table(measurements: dict[str, list[tuple[float, dict[str, tuple[float, float]]]]]) -> str:
+    """Lay the measurements out as Markdown."""
+    names = list(dict.fromkeys(name for rows in measurements.values() for _, cells in rows for name in cells))
+    lines = ["| job | output MP | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
+    for job, rows in measurements.items():
+        for size, cells in rows:
+            texts = [f"{cells[n][0]:.2f} s, {cells[n][1]:.2f}" if n in cells else "" for n in names]
+            lines.append(f"| {job} | {size:,.2f} | " + " | ".join(texts) + " |")
+    return "Seconds, and the file's size over that of the same pixels at Pillow's default level.\n\n" + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(measured()))

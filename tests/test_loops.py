@@ -1,0 +1,102 @@
+"""The loops where their vectors begin and end: every length around a block's, every size of pixel, other processors."""
+
+import os
+import subprocess
+import sys
+
+import llvmlite.binding
+import numpy as np
+import pytest
+
+import upscale
+from upscale import loops, loops_numpy
+
+WIDTHS = (1, 2, 3, 5, 15, 16, 17, 31, 33, 63, 64, 65, 100, 193)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20])
+@pytest.mark.parametrize("factor", [1, 2, 3, 4, 5, 8, 17])
+def test_nearest_at_every_length(size, factor):
+    rng = np.random.default_rng(0)
+    for width in WIDTHS:
+        source = rng.integers(0, 256, (3, width * size), np.uint8)
+        want = source.reshape(3, width, size).repeat(2, 0).repeat(factor, 1).reshape(6, -1)
+        guarded = np.full((8, want.shape[1]), 77, np.uint8)
+        for engine in (loops, loops_numpy):
+            guarded[1:7] = 0
+            engine.nearest(source, 2, factor, size, guarded[1:7])
+            assert np.array_equal(guarded[1:7], want)
+            assert (guarded[[0, 7]] == 77).all()  # nothing beyond the output was written
+
+
+def test_nearest_beyond_the_caches():
+    source = np.random.default_rng(0).integers(0, 256, (700, 1301, 3), np.uint8)
+    for offset in (0, 1):  # rows at multiples of 64 bytes, or not
+        room = np.zeros(2800 * 5204 * 3 + 1, np.uint8)
+        out = room[offset : offset + 2800 * 5204 * 3].reshape(2800, 5204, 3)
+        assert np.array_equal(upscale.unpool_nearest(source, 4, out=out), source.repeat(4, 0).repeat(4, 1))
+
+
+RARE = [pytest.param(dtype, marks=pytest.mark.heavy) for dtype in (np.int16, np.uint16, np.int32, np.float64)]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, *RARE])
+@pytest.mark.parametrize("kernel", ["bilinear", "lanczos3", "5x5", "6x6"])
+def test_engines_agree_to_the_bit_at_every_length(dtype, kernel):
+    rng = np.random.default_rng(1)
+    weights = kernel if "x" not in kernel else rng.normal(0.1, 0.2, (int(kernel[0]),) * 2)
+    for factor in (1, 2, 3, 4, 5, 7):
+        if isinstance(weights, str) and factor == 1:
+            continue
+        for width, channels in ((1, 1), (7, 3), (16, 4), (33, 3), (97, 2), (200, 1)):
+            source = (rng.random((5, width, channels)) * 250).astype(dtype)
+            one, other = (
+                upscale.enlarge(source, factor, method="tconv", kernel=weights, engine=engine) for engine in ("numba", "numpy")
+            )
+            assert np.array_equal(one, other), (factor, width, channels)
+
+
+def test_infinity_reaches_its_taps_and_no_others():
+    source = np.zeros((9, 40), np.float32)
+    source[4, 20] = np.inf
+    for size in (3, 4, 5):  # of which some phases have fewer taps than others
+        kernel = np.ones((size, size))
+        for engine in ("numba", "numpy"):
+            got = upscale.enlarge(source, 2, method="tconv", kernel=kernel, engine=engine)
+            assert np.isinf(got).sum() == size * size
+            assert not np.isnan(got).any()
+
+
+PIXELS = """
+import hashlib, sys
+import numpy as np, upscale
+rng, seen = np.random.default_rng(1), hashlib.sha256()
+for dtype in (np.uint8, np.float32):
+    for shape in ((20, 53, 3), (9, 300)):
+        source = (rng.random(shape) * 200).astype(dtype)
+        for factor in (2, 3):
+            for kernel in ("bicubic", rng.random((7, 7)) / 49, rng.random((8, 8)) / 16):
+                seen.update(upscale.enlarge(source, factor, method="tconv", kernel=kernel, engine="numba").tobytes())
+        seen.update(upscale.unpool_nearest(source, 3).tobytes())
+print(seen.hexdigest())
+"""
+
+
+@pytest.mark.heavy
+def test_pixels_are_the_same_on_other_processors_and_at_any_number_of_threads(tmp_path):
+    """x86 without fused multiply-adds, with vectors of 32 bytes, and as this machine is."""
+    variants = [{}, {"NUMBA_NUM_THREADS": "1"}, {"NUMBA_THREADING_LAYER": "workqueue"}]
+    has = llvmlite.binding.get_host_cpu_features()
+    for name, features in CPUS.items():
+        if all(has.get(feature[1:]) for feature in features.split(",")):
+            variants.append({"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features})
+    seen = set()
+    for i, variant in enumerate(variants):
+        environment = {**os.environ, **variant, "NUMBA_CACHE_DIR": str(tmp_path / str(i))}
+        done = subprocess.run([sys.executable, "-c", PIXELS], env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        seen.add(done.stdout)
+    assert len(seen) == 1
+
+
+CPUS = {"nehalem": "+sse4.2", "haswell": "+avx,+avx2,+fma,+bmi,+bmi2,+f16c"}
