@@ -14,9 +14,9 @@ from upscale import loops  # noqa: F401  (started, as in a program that enlarges
 SIZES = (0.01, 0.1, 1, 8, 64, 250, 1000)
 JOBS = {"nearest x4": (4, None), "bilinear x2": (2, "bilinear"), "bicubic x2": (2, "bicubic")}
 #: Who takes longer than this is not asked for more.
-PATIENCE = 1.5
+PATIENCE = 0.3
 #: Libraries whose outputs are floats are spared the memory of the largest sizes.
-WIDE = {"torch": 64, "scikit-image": 64, "SciPy": 250}
+WIDE = {"torch": 64, "scikit-image": 8, "SciPy": 64}
 
 
 def in_turn(functions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
@@ -44,7 +44,7 @@ def measured() -> dict[str, dict[str, list[tuple[float, float]]]]:
                 slow = len(seen) < SIZES.index(size) or (seen and seen[-1][1] > PATIENCE)
                 if slow or size > WIDE.get(name, 1000):
                     del functions[name]
-            for name, seconds in in_turn(functions, 3 if size >= 64 else 9).items():
+            for name, seconds in in_turn(functions, 2 if size >= 64 else 7).items():
                 lines.setdefault(name, []).append((side * side * factor**2 / 1e6, seconds))
         result[job] = lines
     return result

@@ -100,3 +100,26 @@ def test_a_terminal_is_told_of_a_long_compilation_once(tmp_path):
         os.close(leader)
         assert told.count(b"\n") == (0 if cached else 1), told
         assert (b"compiling" in told) != cached
+
+
+def test_numba_may_start_while_something_else_is_done():
+    code = (
+        "from upscale import engines; engines.begin(); engines.begin(); "
+        "print(engines.choose('numba', engines.Work('nn', 1, 1)).loops().__name__)"
+    )
+    assert python(code).stdout.splitlines()[-1] == "upscale.loops"
+
+
+@pytest.mark.parametrize("engine", ["numba", "numpy"])
+def test_the_command_ends_with_its_status_and_all_that_it_said(tmp_path, engine):
+    """Where Numba runs, or is still starting, the process leaves without taking it down."""
+    source = SAMPLES / "potion.png"
+    done = subprocess.run([UPSCALE, source, "-", "--engine", engine, "-v"], capture_output=True, timeout=120)
+    assert done.returncode == 0
+    assert done.stdout.endswith(b"IEND\xaeB`\x82")
+    assert done.stderr.splitlines()[-1].startswith(b"upscale: seconds: ") or b"\nseconds: " in done.stderr
+    (tmp_path / "cut.png").write_bytes(source.read_bytes()[:200])
+    done = subprocess.run([UPSCALE, "cut.png", "out.png", "--engine", engine], cwd=tmp_path, capture_output=True, timeout=120)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1 and b"cut.png" in done.stderr
+    assert not (tmp_path / "out.png").exists()
