@@ -43,7 +43,8 @@ def measured() -> dict[str, list[tuple[float, dict[str, tuple[float, float]]]]]:
                 jobs = {name: command for name, command in jobs.items() if name not in ruled_out}
                 times = medians(jobs, rounds)
                 best = min(seconds for name, seconds in times.items() if name != "upscale")
-                ruled_out |= {name for name, seconds in times.items() if name != "upscale" and seconds > BEHIND * best}
+                if size >= 8:
+                    ruled_out |= {name for name, seconds in times.items() if name != "upscale" and seconds > BEHIND * best}
                 cells = {name: (seconds, sizes[name] / sizes["Pillow, default"]) for name, seconds in times.items()}
                 result.setdefault(job, []).append((side * side * factor**2 / 1e6, cells))
     return result

@@ -129,7 +129,9 @@ class Writer:
         )  # fmt: skip
         checksum, waiting = 1, _BEGIN
         made = filtering.bands(_in_bands(bands, filtering.rows_of(_BAND)))
-        for data, adler, length in self._workers.run(_deflated, _with_ways(_WAYS[self._output.compression], made)):
+        for data, adler, length in self._workers.run(
+            _deflated, _with_ways(_WAYS[self._output.compression], made, _ALIKE if self._output.smooth else 1)
+        ):
             if len(waiting) > len(_BEGIN):
                 self._data(waiting, framed)
                 waiting = b""
@@ -182,17 +184,17 @@ def _in_bands(pieces: Iterable[Array], height: int) -> Iterator[Array]:
 _RUNS, _SEARCH, _BEST = (0, 1, 3), (1, 6, 0), (1, 9, 0)
 #: Which ways are tried. Runs are soonest, and smallest where pixels mix; a search finds the repeats of sprites.
 _WAYS = {"fast": (_RUNS,), "balanced": (_RUNS, _SEARCH), "small": (_RUNS, (0, 9, 0), _BEST)}
-#: Neighbouring bands that are packed alike, in the way that a piece of the first one shows.
+#: Neighbouring bands of mixed pixels that are packed alike, in the way that a piece of the first one shows.
 _ALIKE = 8
 
 Ways = tuple[tuple[int, int, int], ...]
 
 
-def _with_ways(ways: Ways, bands: Iterable[tuple[Array, ...]]) -> Iterator[tuple[Ways, tuple[Array, ...]]]:
-    """Yield each band's variants with the ways of packing that are to be tried on the whole of it."""
+def _with_ways(ways: Ways, bands: Iterable[tuple[Array, ...]], alike: int) -> Iterator[tuple[Ways, tuple[Array, ...]]]:
+    """Yield each band's variants with the ways of packing to be tried on all of it, chosen for so many bands at a time."""
     chosen = ways
     for number, variants in enumerate(bands):
-        if number % _ALIKE == 0:
+        if number % alike == 0:
             chosen = ways if ways is _WAYS["small"] else _promising(ways, variants)
         yield chosen, variants
 
