@@ -91,5 +91,5 @@ def stages(measurements: dict[str, dict[str, float]]) -> str:
         left = [a + b for a, b in zip(left, seconds, strict=True)]
     axes.invert_yaxis()
     axes.set(title="Where a command's time goes", xlabel="seconds")
-    axes.legend(fontsize=8, loc="lower right")
+    axes.legend(fontsize=8, loc="upper right")  # the last jobs are the longest
     return _save(figure, "stages")

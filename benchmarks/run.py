@@ -63,7 +63,8 @@ def _stages() -> str:
 SECTIONS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "memory": (
         "Memory",
-        "PNG is written in bands: the decoded input is held, and of the output a few bands.",
+        "PNG is written in bands: the decoded input is held, and of the output a few bands. While a picture is decoded, its\n"
+        "compressed data are held too, which a noisy picture such as these feels.",
         _memory,
     ),
     "start": (
@@ -80,7 +81,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[], str]]] = {
     ),
     "commands": (
         "Whole commands",
-        "From a PNG file to a PNG file. vips and ffmpeg write unfiltered rows, so that their files are twice as large.",
+        "From a PNG file to a PNG file. Empty cells were too far behind, or refused so large a picture.",
         _commands,
     ),
     "stages": (

@@ -95,15 +95,21 @@ def test_tags_of_many_programs_are_kept(tmp_path):
     assert not {270, 305, 33723, 34735} & set(tags(tmp_path / "bare.tif"))
 
 
-@pytest.mark.parametrize("endian", ["<", ">"])
-@pytest.mark.parametrize("suffix", [".tif", ".jpg"])
-def test_exif_directories(tmp_path, suffix, endian):
+def exif_of(endian):
+    """Make EXIF with directories of the camera and of a place."""
     exif = Image.Exif()
     exif.endian = endian
     exif[0x010F] = "a maker"
     exif.get_ifd(0x8769)[0x829A] = 0.5
     exif.get_ifd(0x8769)[0x9003] = "2020:02:02 02:02:02"
     exif.get_ifd(0x8825)[2] = (50.0, 30.0, 0.25)
+    return exif
+
+
+@pytest.mark.parametrize("endian", ["<", ">"])
+@pytest.mark.parametrize("suffix", [".tif", ".jpg"])
+def test_exif_directories(tmp_path, suffix, endian):
+    exif = exif_of(endian)
     image = Image.fromarray(RNG.integers(0, 256, (20, 30, 3), np.uint8))
     image.save(tmp_path / f"in{suffix}", exif=exif.tobytes())
     ok(f"in{suffix}", "out.tif", cwd=tmp_path)
@@ -327,12 +333,7 @@ def test_exif_directories_of_a_large_file(tmp_path, endian):
     from upscale.saving import Output
     from upscale.tiff import Writer
 
-    exif = Image.Exif()
-    exif.endian = endian
-    exif[0x010F] = "a maker"
-    exif.get_ifd(0x8769)[0x829A] = 0.5
-    exif.get_ifd(0x8769)[0x9003] = "2020:02:02 02:02:02"
-    exif.get_ifd(0x8825)[2] = (50.0, 30.0, 0.25)
+    exif = exif_of(endian)
     with open(tmp_path / "out.tif", "w+b") as file:
         writer = Writer(file, Output((100000, 100000)))  # so it expects, and what comes is small
         writer.add(Frame(Picture(np.zeros((4, 5, 3), np.uint8), "RGB", None, {"exif": exif.tobytes()})))

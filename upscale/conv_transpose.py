@@ -98,7 +98,7 @@ def conv_transpose2d(
     planes = frozen(np.ascontiguousarray(x, dtype).reshape(-1, *x.shape[-2:]))
     choose("auto", Work("tconv", x.size, result.size, taps)).loops().dense(
         planes, 1, np.ascontiguousarray(w, np.float64), groups, offsets.astype(dtype)[:, None], rows, columns,
-        np.ones((1, 1, 1)), False, np.zeros(4, dtype), result.reshape(-1, height, width),
+        np.ones((1, 1, 1)), result.reshape(-1, height, width),
     )  # fmt: skip
     return result
 

@@ -347,22 +347,12 @@ def _add(many, data, offsets, number, begin, end, weights, first, sums, limits, 
 
 
 @_inner
-def _into_sums(data, offsets, numbers, together, weights, size, sums):
-    """Add numbers[row] taps at offsets[row] to `size` places of each row of sums; `together` where all rows' are the same."""
+def _add_rows(rows, data, offsets, numbers, together, weights, size, sums, limits, out):
+    """Add numbers[row] taps at offsets[row] to `size` places of each row; `together` where all rows' are the same."""
     row = 0
-    while row < sums.shape[0]:
-        many = _at_once(sums.shape[0] - row) if together else 1
-        _add(many, data, offsets[row], numbers[row], _ZERO, size, weights, row, sums, None, None)
-        row += many
-
-
-@_inner
-def _into_lanes(data, offsets, numbers, together, weights, size, start, limits, lanes):
-    """Do the same, but beginning with `start` and ending in lanes."""
-    row = 0
-    while row < lanes.shape[0]:
-        many = _at_once(lanes.shape[0] - row) if together else 1
-        _add(many, data, offsets[row], numbers[row], _ZERO, size, weights, row, start, limits, lanes)
+    while row < rows:
+        many = _at_once(rows - row) if together else 1
+        _add(many, data, offsets[row], numbers[row], _ZERO, size, weights, row, sums, limits, out)
         row += many
 
 
@@ -543,7 +533,7 @@ def _separable_part(source, step, base, rows, columns, rounded, limits, out, beg
             row = wide[at % kept, :size]
             _convert(source[line_source[at]], line, left * step)
             _extend(line, column_source, left, width, step)
-            _into_lanes(line, beside, number, together, across, lane_size, zeros, limits, lanes)
+            _add_rows(stride, line, beside, number, together, across, lane_size, zeros, limits, lanes)
             _weave(lanes, shifts, step, row)
             for e in range(edge.size):  # columns with weights of their own
                 for c in range(step):
@@ -559,12 +549,12 @@ def _separable_part(source, step, base, rows, columns, rounded, limits, out, beg
 
 
 @_making
-def _dense_part(source, step, weights, base, rows, columns, gain, rounded, limits, out, begin, end, streamed):
+def _dense_part(source, step, weights, base, rows, columns, gain, out, begin, end, streamed):
     """Compute rows `begin` to `end` of one plane from the planes (C, H, W * step) and weights (C, kH, kW); see `dense`."""
     source, out = _borrowed(source), _borrowed(out)
     size, (stride, taps) = out.shape[1], columns.start.shape
     lane_size = (size // step + stride - 1) // stride * step + step
-    channels, beyond, clipped = source.shape[0], _BEYOND // limits.itemsize, 0
+    channels, beyond = source.shape[0], _BEYOND // base.itemsize
     most = max(1, 4 // stride)  # rows at once
     # Fields are taken out of their tuples once: references to them would be counted at each use.
     tapped, line_source, row_tap, row_kind = rows.line, rows.source, rows.tap, rows.kind
@@ -574,19 +564,19 @@ def _dense_part(source, step, weights, base, rows, columns, gain, rounded, limit
     left, width = columns.left, source.shape[2] // step
 
     lowest, highest = _span(tapped, begin, end)
-    lines = np.zeros((max(highest - lowest + 1, 0), column_source.size * step + 2 * beyond), limits.dtype)
+    lines = np.zeros((max(highest - lowest + 1, 0), column_source.size * step + 2 * beyond), base.dtype)
     flat_lines, long = lines.ravel(), lines.shape[1]
-    sums = np.empty(((end - begin if channels > 1 else most) * stride, lane_size + beyond), limits.dtype)
-    edges = np.empty((end - begin, edge.size * step), limits.dtype)
+    sums = np.empty(((end - begin if channels > 1 else most) * stride, lane_size + beyond), base.dtype)
+    edges = np.empty((end - begin, edge.size * step), base.dtype)
     for y in range(end - begin):
         _repeated(base, edges[y])
     shifts = np.zeros(max(4, stride), np.int64)
     shifts[:stride] = shift
     beside, across = (
         np.empty((most * stride, tapped.shape[1] * taps), np.int64),
-        np.empty((tapped.shape[1] * taps, most * stride), limits.dtype),
+        np.empty((tapped.shape[1] * taps, most * stride), base.dtype),
     )
-    numbers, weight, room = np.empty(most * stride, np.int64), np.empty(1, limits.dtype), np.empty((1, size), limits.dtype)
+    numbers, weight, row_of_sums = np.empty(most * stride, np.int64), np.empty(1, base.dtype), np.empty(size, base.dtype)
     for channel in range(channels):
         for i in range(lines.shape[0]):
             _convert(source[channel, line_source[lowest + i]], lines[i], left * step)
@@ -618,20 +608,15 @@ def _dense_part(source, step, weights, base, rows, columns, gain, rounded, limit
             if channel == 0:
                 for row in range(many * stride):
                     _repeated(base, begun[row])
-            _into_sums(flat_lines, beside, numbers, together, across, lane_size, begun)
+            _add_rows(many * stride, flat_lines, beside, numbers, together, across, lane_size, begun, None, None)
             if channel == channels - 1:
                 for i in range(many):
-                    row, target = room[0], out[y + i]
-                    _weave(begun[i * stride : (i + 1) * stride], shifts, step, row)
+                    _weave(begun[i * stride : (i + 1) * stride], shifts, step, row_of_sums)
                     for e in range(edge.size):  # columns with weights of their own
                         for c in range(step):
-                            row[edge[e] * step + c] = edges[y + i - begin, e * step + c]
-                    if rounded or out.itemsize != room.itemsize:
-                        clipped += _finish(room, 0, 0, size, rounded, limits, out[y + i : y + i + 1], 0)
-                    else:
-                        _copy(row, target, streamed)
+                            row_of_sums[edge[e] * step + c] = edges[y + i - begin, e * step + c]
+                    _copy(row_of_sums, out[y + i], streamed)
             y += many
-    return clipped
 
 
 @_compiled
@@ -653,8 +638,8 @@ def separable(source, step, base, rows, columns, rounded, limits, out):
 
 
 @_compiled
-def dense(source, step, weights, groups, base, rows, columns, gain, rounded, limits, out):
-    """Transposed convolution by any kernel, with channels mixed within groups; see `gather` for the tables.
+def dense(source, step, weights, groups, base, rows, columns, gain, out):
+    """Transposed convolution of floats by any kernel, with channels mixed within groups; see `gather` for the tables.
 
     A part is some rows of one output plane. One input channel after the other is converted to lines with zeros around them, and
     all taps of a row of output, or of those that take the same lines, are added at once. Sums are kept as floats meanwhile, one
@@ -663,18 +648,17 @@ def dense(source, step, weights, groups, base, rows, columns, gain, rounded, lim
     channels, out_channels = weights.shape[0] // groups, weights.shape[1]
     part = 16  # rows of sums that stay in the cache from one channel to the next
     parts = (out.shape[1] + part - 1) // part
-    clipped, streamed = 0, out.size * out.itemsize > _CACHES
+    streamed = out.size * out.itemsize > _CACHES
     for n in prange(out.shape[0] * parts):
         plane, begin = n // parts, n % parts * part
         end = min(begin + part, out.shape[1])
         batch, m = plane // (groups * out_channels), plane % (groups * out_channels)
         first = m // out_channels * channels
         planes = source[batch * weights.shape[0] + first : batch * weights.shape[0] + first + channels]
-        clipped += _dense_part(
+        _dense_part(
             planes, step, weights[first : first + channels, m % out_channels], base[m % base.shape[0]], rows, columns,
-            gain[m % gain.shape[0]], rounded, limits, out[plane], begin, end, streamed,
+            gain[m % gain.shape[0]], out[plane], begin, end, streamed,
         )  # fmt: skip
-    return clipped
 
 
 @_compiled

@@ -121,12 +121,19 @@ def _wide(rows: Array, step: int, columns: "Columns", dtype: DTypeLike, size: in
 
 
 def dense(
-    source: Array, step: int, weights: Array, groups: int, base: Array, rows: "Rows", columns: "Columns", gain: Array,
-    rounded: bool, limits: Array, out: Array,
-) -> int:  # fmt: skip
-    """Transposed convolution by any kernel, with channels mixed within groups."""
+    source: Array,
+    step: int,
+    weights: Array,
+    groups: int,
+    base: Array,
+    rows: "Rows",
+    columns: "Columns",
+    gain: Array,
+    out: Array,
+) -> None:
+    """Transposed convolution of floats by any kernel, with channels mixed within groups."""
     channels, out_channels = weights.shape[0] // groups, weights.shape[1]
-    stride, dtype, clipped = len(columns.start), limits.dtype, 0
+    stride, dtype = len(columns.start), base.dtype
     for plane in range(len(out)):
         batch, m = divmod(plane, groups * out_channels)
         first_weight = m // out_channels * channels
@@ -154,12 +161,9 @@ def dense(
                             w = (taps[:, columns.edge_tap[e, s]] / gains[:, columns.edge_kind[e]]).astype(dtype)
                             edges[e] += w[:, None] * chosen[:, at].astype(dtype)
         for p, total in enumerate(sums):
-            clipped += _finish(total, rounded, limits)
             target[:, p::stride] = total
         for e, column in enumerate(columns.edge):
-            clipped += _finish(edges[e], rounded, limits)
             target[:, column] = edges[e]
-    return clipped
 
 
 def premultiply(pixels: Array) -> None:

@@ -345,9 +345,9 @@ class _File:
         from upscale.decoder_noise import decoder_heard
 
         assert self._header is not None
-        data = b"".join(self._pieces(part))
         header = chunk(b"IHDR", self._header.packed(width, height))
-        smallest = b"".join((SIGNATURE, header, chunk(b"IDAT", data), chunk(b"IEND")))
+        # Not by way of a name: what is compressed may be large, and one copy of it is enough while it is decoded.
+        smallest = b"".join((SIGNATURE, header, chunk(b"IDAT", b"".join(self._pieces(part))), chunk(b"IEND")))
         try:
             with decoder_heard() as said:
                 samples: Array = imagecodecs.png_decode(smallest)

@@ -284,10 +284,7 @@ class Plan:
         """Gather with a kernel that mixes channels: on planes, and back to interleaved channels with room for opacity."""
         planes = np.ascontiguousarray(np.moveaxis(floats, 2, 0))
         out = np.empty((len(self._base), height, self.shape[1]), self._computed)
-        loops.dense(
-            frozen(planes), 1, self._weights, self._kernel.groups, self._base, rows, self._columns, self._gain, False,
-            self._limits, out,
-        )  # fmt: skip
+        loops.dense(frozen(planes), 1, self._weights, self._kernel.groups, self._base, rows, self._columns, self._gain, out)
         sums = np.empty((height, self.shape[1], len(self._bias)), self._computed)
         sums[..., : len(out)] = np.moveaxis(out, 0, 2)
         return sums
@@ -295,13 +292,9 @@ class Plan:
     def _gather(self, loops: ModuleType, source: Array, rows: Rows, rounded: bool, out: Array) -> int:
         planes = frozen(source.reshape(1, len(source), -1))
         if self._separable:
-            count = loops.separable(planes, self._step, self._base, rows, self._columns, rounded, self._limits, out[None])
-        else:
-            count = loops.dense(
-                planes, self._step, self._weights, 1, self._base, rows, self._columns, self._gain, rounded, self._limits,
-                out[None],
-            )  # fmt: skip
-        return int(count)
+            return int(loops.separable(planes, self._step, self._base, rows, self._columns, rounded, self._limits, out[None]))
+        loops.dense(planes, self._step, self._weights, 1, self._base, rows, self._columns, self._gain, out[None])
+        return 0
 
 
 def _nearest(operator: Operator, source: tuple[int, ...], result: tuple[int, ...]) -> tuple[Array, Array]:
