@@ -130,7 +130,7 @@ class Writer:
         checksum, waiting = 1, _BEGIN
         made = filtering.bands(_in_bands(bands, filtering.rows_of(_BAND)))
         for data, adler, length in self._workers.run(
-            _deflated, _with_ways(_WAYS[self._output.compression], made, _ALIKE if self._output.smooth else 1)
+            _deflated, _with_ways(_WAYS[self._output.compression], made, blocks[0], _ALIKE if self._output.smooth else 1)
         ):
             if len(waiting) > len(_BEGIN):
                 self._data(waiting, framed)
@@ -190,18 +190,20 @@ _ALIKE = 8
 Ways = tuple[tuple[int, int, int], ...]
 
 
-def _with_ways(ways: Ways, bands: Iterable[tuple[Array, ...]], alike: int) -> Iterator[tuple[Ways, tuple[Array, ...]]]:
+def _with_ways(
+    ways: Ways, bands: Iterable[tuple[Array, ...]], block: int, alike: int
+) -> Iterator[tuple[Ways, tuple[Array, ...]]]:
     """Yield each band's variants with the ways of packing to be tried on all of it, chosen for so many bands at a time."""
     chosen = ways
     for number, variants in enumerate(bands):
         if number % alike == 0:
-            chosen = ways if ways is _WAYS["small"] else _promising(ways, variants)
+            chosen = ways if ways is _WAYS["small"] else _promising(ways, variants, block)
         yield chosen, variants
 
 
-def _promising(ways: Ways, variants: tuple[Array, ...]) -> Ways:
+def _promising(ways: Ways, variants: tuple[Array, ...], block: int) -> Ways:
     """Choose the way that packs a piece of a band best; all of them, where a piece is all there is."""
-    pieces = [_trial(v) for v in variants]
+    pieces = [_trial(v, block) for v in variants]
     if len(ways) == 1 or all(p.size == v.size for p, v in zip(pieces, variants, strict=True)):
         return ways
     runs, search = (len(_packed(pieces[which], level, way)) for which, level, way in ways)
@@ -223,11 +225,13 @@ def _deflated(ways: Ways, variants: tuple[Array, ...]) -> tuple[bytes, int, int]
     return data, zlib_ng.adler32(variants[which]), variants[which].size
 
 
-def _trial(variant: Array) -> Array:
-    """Take a piece out of the middle of a band."""
-    flat = variant.reshape(-1)
-    begin = max(0, (flat.size - _TRIAL) // 2)
-    return flat[begin : begin + _TRIAL]
+def _trial(variant: Array, block: int) -> Array:
+    """Take a piece out of the middle of a band, from the first row of a block: its other rows are all zeros."""
+    height, width = variant.shape
+    row = height // 2 // block * block
+    begin = row * width + max(0, (width - _TRIAL) // 2)
+    begin = min(begin, max(0, variant.size - _TRIAL))
+    return variant.reshape(-1)[begin : begin + _TRIAL]
 
 
 def _packed(rows: Array, level: int, strategy: int) -> bytes:
