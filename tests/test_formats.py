@@ -20,7 +20,7 @@ XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="1"/></x:xmpmeta
 def read(path, notes=None):
     """Read all frames of a file by the package's own readers."""
     with path.open("rb") as file:
-        source = Source(file, str(path), layout="hwc", cut=False, note=[].append if notes is None else notes.append)
+        source = Source(file, str(path), layout="hwc", cut=False, most=10**8, note=[].append if notes is None else notes.append)
         return source.contents, list(source.frames(source.contents.frames))
 
 

@@ -10,3 +10,7 @@ LAYOUTS = ("hwc", "chw")
 COMPRESSIONS = ("fast", "balanced", "small")
 #: Bits a sample.
 DEPTHS = ("8", "16")
+#: As many pixels as Pillow decodes: a file that claims more is taken for an attack.
+MOST_PIXELS = 178_956_970
+#: Pixels of an output that nobody means: a factor mistyped. It would fill any disk.
+MOST_OUTPUT_PIXELS = 1 << 36

@@ -4,18 +4,23 @@ NumPy, Pillow and Numba are imported only when there is work: help, version and 
 """
 
 import os.path
+import re
 import signal
 import sys
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from upscale import __version__, formats, kernel_source, option_types, presets
-from upscale.choices import COMPRESSIONS, DEPTHS, EDGES, ENGINES, LAYOUTS, METHODS
-from upscale.errors import ArgumentError, UpscaleError
-from upscale.files import DASH, is_regular, same_file
+from upscale import __version__, formats, kernel_source, option_types, presets, threads
+from upscale.choices import COMPRESSIONS, DEPTHS, EDGES, ENGINES, LAYOUTS, METHODS, MOST_OUTPUT_PIXELS, MOST_PIXELS
+from upscale.errors import ArgumentError, FileError, UpscaleError
+from upscale.files import DASH, is_regular, same_file, why
 from upscale.option_types import Parsed
+
+if TYPE_CHECKING:
+    from upscale.options import Options
+    from upscale.plan import Naming, Plan
 
 #: The options by what they are for, in the order of the help.
 _GROUPS = {
@@ -43,7 +48,34 @@ _GROUPS = {
         "frame",
         "layout",
     ),
-    "Running": ("list_kernels", "engine", "quiet", "verbose", "version", "_click_default_help", "help"),
+    "Many files": (
+        "recursive",
+        "files_from",
+        "null",
+        "name",
+        "parents",
+        "skip_existing",
+        "update",
+        "no_overwrite",
+        "dry_run",
+        "fail_fast",
+        "json",
+        "scheduler",
+    ),
+    "Running": (
+        "output",
+        "engine",
+        "threads",
+        "max_memory",
+        "max_pixels",
+        "max_output_pixels",
+        "quiet",
+        "verbose",
+        "list_kernels",
+        "version",
+        "_click_default_help",
+        "help",
+    ),
 }
 
 _EXAMPLES = """\b
@@ -52,7 +84,8 @@ Examples:
   upscale sample_images/lake.png large.jpg --method tconv --kernel bicubic
   upscale sample_images/lake.png soft.png -m tconv -k "1,3,3,1; 3,9,9,3; 3,9,9,3; 1,3,3,1"
   upscale --factor 3x2 < sample_images/lake.png > wide.png
-  for f in sample_images/*.png; do upscale "$f" "large_${f##*/}" --factor 4; done
+  upscale sample_images large --factor 4
+  upscale "photos/*.jpg" scans -r large --format png --name "{stem}@{factor}x{suffix}" --skip-existing
 """
 
 
@@ -70,7 +103,8 @@ class _Command(click.Command):
 @click.command(
     cls=_Command, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.argument("paths", nargs=-1, metavar="[INPUT OUTPUT]")  # fmt: skip
+@click.argument("paths", nargs=-1, metavar="[INPUT... OUTPUT]")
+@click.option("-o", "--output", metavar="OUTPUT", help="Where to write; all paths are inputs then.")
 @click.option("-m", "--method", type=click.Choice(METHODS), default="nn", show_default=True,
               help="nn: nearest-neighbour unpooling, every value duplicated. tconv: transposed convolution, a sum of copies "
               "of a kernel.")  # fmt: skip
@@ -97,8 +131,8 @@ class _Command(click.Command):
               help="What lies beyond the border; wrap keeps seamless tiles seamless.")  # fmt: skip
 @click.option("--linear", is_flag=True, help="Filter in linear light: by the file's own curve, else sRGB's.")
 @click.option("--format", type=Parsed("format", option_types.format), metavar="FORMAT",
-              help=f"Format of an output without a suffix: {' '.join(s[1:] for s in formats.FORMATS)}. "
-              "Standard output keeps the input's.")  # fmt: skip
+              help="Format of an output without a suffix, or of all outputs in a folder: "
+              f"{' '.join(s[1:] for s in formats.FORMATS)}. Standard output keeps the input's.")  # fmt: skip
 @click.option("--background", type=Parsed("colour", option_types.colour), metavar="COLOUR",
               help="Lay a transparent picture on this colour: #rrggbb or a simple name.")  # fmt: skip
 @click.option("--depth", type=click.Choice(DEPTHS), callback=lambda ctx, param, value: value and int(value),
@@ -115,65 +149,174 @@ class _Command(click.Command):
               help="Of .npy arrays: chw is (C, H, W) or (N, C, H, W).")  # fmt: skip
 @click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True,
               help="What computes: Numba's compiled loops, or NumPy for small pictures. The results are equal.")  # fmt: skip
+@click.option("-j", "--threads", type=click.IntRange(min=1), metavar="N",
+              help="How many threads work at once.  [default: one for each core]")  # fmt: skip
+@click.option("--max-memory", type=Parsed("memory", option_types.memory), metavar="SIZE",
+              help="What the pictures under way may take together, such as 8G.  [default: 70 % of what is free]")  # fmt: skip
+@click.option("--max-pixels", type=click.IntRange(min=1), default=MOST_PIXELS, show_default=True, metavar="N",
+              help="Refuse inputs of more pixels, which may be an attack.")  # fmt: skip
+@click.option("--max-output-pixels", type=click.IntRange(min=1), default=MOST_OUTPUT_PIXELS, show_default=True, metavar="N",
+              help="Refuse outputs of more pixels.")  # fmt: skip
+@click.option("-r", "--recursive", is_flag=True, help="Take the folders in INPUT folders too.")
+@click.option("--files-from", metavar="FILE|-", help="Read more inputs from a file or standard input, one a line.")
+@click.option("-0", "null", is_flag=True, help="The names of --files-from are separated by NUL, as find -print0 does.")
+@click.option("--name", metavar="TEMPLATE",
+              help='Name outputs in a folder, such as "{stem}@{factor}x{suffix}"; also {method} and {kernel}.')  # fmt: skip
+@click.option("--parents", is_flag=True, help="Keep the folders by which inputs are named under OUTPUT.")
+@click.option("--skip-existing", is_flag=True, help="Leave outputs that are there and have the right size.")
+@click.option("--update", is_flag=True, help="Leave outputs that are there and not older than their inputs.")
+@click.option("--no-overwrite", is_flag=True, help="Fail where an output is there already.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done, with sizes and memory.")
+@click.option("--fail-fast", is_flag=True, help="Begin nothing more once something has failed.")
+@click.option("--scheduler", metavar="ADDRESS", help="Work on a Dask cluster that shares the files, such as tcp://HOST:8786.")
+@click.option("--json", is_flag=True, help="Say on standard output what became of each file, as JSON, one a line.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Say sizes, method, engine and seconds by stage.")  # fmt: skip
 @click.option("--list-kernels", is_flag=True, help="List the presets with what each is good and bad at.")
 @click.version_option(__version__, prog_name="upscale", message="%(prog)s %(version)s")
 @click.pass_context
-def command(ctx: click.Context, /, paths: tuple[str, ...], format: str | None, list_kernels: bool, **options: Any) -> None:
-    """Make a picture larger by a whole factor: INPUT is enlarged into OUTPUT, whose suffix decides its format.
+def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, **values: Any) -> int:
+    """Make pictures larger by a whole factor.
 
-    A path of - is standard input or output, and so are both when no path is given. Arrays (.npy) of shape (H, W) or
-    (H, W, C) may stand for pictures.
+    INPUT is enlarged into OUTPUT, whose suffix decides its format. Several inputs, folders or patterns are enlarged into the
+    folder OUTPUT. A path of - is standard input or output, and so are both when no path is given. Arrays (.npy) of shape
+    (H, W) or (H, W, C) may stand for pictures.
     """
     if list_kernels:
         click.echo(presets.table())
-        return
-    if not paths:
+        return 0
+    inputs, output = list(paths), values.pop("output")
+    if not inputs and output is None and values["files_from"] is None:
         if sys.stdin is None or sys.stdout is None or sys.stdin.isatty() or sys.stdout.isatty():
             click.echo(ctx.get_help())
-            return
-        paths = (DASH, DASH)
-    given = {n for n in options if ctx.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE}
-    target = _checked(paths, format, options, given)
-    from upscale.job import Job, Options
+            return 0
+        inputs, output = [DASH], DASH
+    given = {n for n in values if ctx.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE}
+    _check_clashes(values, given)
+    if output is None:
+        output = _last_path(inputs, values["files_from"])
+    if values["files_from"] is not None:
+        inputs += _listed(values["files_from"], values["null"], inputs)
+    elif values["null"]:
+        raise click.UsageError("-0 goes with --files-from")
+    if not inputs and values["files_from"] is None:
+        raise click.UsageError("INPUT is missing")
+    from upscale.options import Options
 
+    options = Options(**{name: values[name] for name in Options._fields})
+    if values["threads"]:
+        threads.use(values["threads"])
     try:
-        Job(paths[0], paths[1], target, Options(**options), lambda line: click.echo(line, err=True)).run()
+        if len(inputs) == 1 and values["files_from"] is None and _is_one_picture(inputs[0]):
+            return _enlarge_one(inputs[0], output, options, values)
+        return _enlarge_many(inputs, output, options, values)
     except ArgumentError as error:
         raise click.UsageError(str(error)) from error
 
 
-def _checked(paths: tuple[str, ...], wanted: str | None, options: dict[str, Any], given: set[str]) -> formats.Format | None:
-    """Check what can be checked before anything is read; find the output's format, None where it is the input's."""
-    if len(paths) == 1:
-        stem, suffix = os.path.splitext(paths[0])
-        raise click.UsageError(f"OUTPUT is missing: upscale {paths[0]} {os.path.basename(stem)}_large{suffix}")
-    if len(paths) > 2:
-        raise click.UsageError(f"one INPUT and one OUTPUT, not {len(paths)} paths; enlarge several pictures in a loop")
-    source, output = paths
-    if options["method"] == "nn":
+def _check_clashes(values: dict[str, Any], given: set[str]) -> None:
+    """Check what options say of each other."""
+    if values["method"] == "nn":
         for name in _GROUPS["Transposed convolution"]:
             if name in given:
                 raise click.UsageError(f"--{name.replace('_', '-')} goes with --method tconv, not with nn")
-    elif options["kernel"] is None:
+    elif values["kernel"] is None:
         raise click.UsageError(f"--method tconv needs --kernel: {kernel_source.ACCEPTED}")
-    if options["lossless"] and options["quality"] is not None:
-        raise click.UsageError("--lossless and --quality exclude each other")
-    if options["quiet"] and options["verbose"]:
-        raise click.UsageError("--quiet and --verbose exclude each other")
+    for one, other in (
+        ("lossless", "quality"), ("quiet", "verbose"), ("no_overwrite", "skip_existing"), ("no_overwrite", "update"),
+        ("json", "verbose"),
+    ):  # fmt: skip
+        if one in given and other in given:
+            raise click.UsageError(f"--{one.replace('_', '-')} and --{other.replace('_', '-')} exclude each other")
+
+
+def _last_path(inputs: list[str], files_from: str | None) -> str:
+    """Take OUTPUT off the paths."""
+    if len(inputs) == 1 and files_from is None:
+        if os.path.isdir(inputs[0]):
+            raise click.UsageError(f"OUTPUT is missing: upscale {inputs[0]} large/")
+        stem, suffix = os.path.splitext(inputs[0])
+        raise click.UsageError(f"OUTPUT is missing: upscale {inputs[0]} {os.path.basename(stem)}_large{suffix}")
+    if not inputs:
+        raise click.UsageError("OUTPUT is missing: name a folder")
+    return inputs.pop()
+
+
+def _listed(path: str, null: bool, inputs: list[str]) -> list[str]:
+    """Read the names of inputs, one a line or with NUL between."""
+    if path == DASH and DASH in inputs:
+        raise click.UsageError("standard input is the list of inputs, and cannot be an INPUT as well")
+    try:
+        if path == DASH:
+            data = sys.stdin.buffer.read() if sys.stdin is not None else b""
+        else:
+            with open(path, "rb") as file:
+                data = file.read()
+    except OSError as error:
+        raise FileError(f"--files-from {path}: cannot be read: {why(error)}") from error
+    names = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    # A list is no command line: what is named - in it is a file.
+    return [os.path.join(".", DASH) if n == b"-" else os.fsdecode(n) for n in names if n]
+
+
+def _is_one_picture(path: str) -> bool:
+    return path == DASH or (not os.path.isdir(path) and (os.path.exists(path) or not any(c in path for c in "*?[")))
+
+
+def _enlarge_one(source: str, output: str, options: "Options", values: dict[str, Any]) -> int:
+    """Enlarge one picture in this process."""
+    if values["scheduler"] is not None:
+        raise click.UsageError("--scheduler goes with several inputs or a folder")
+    into_folder = output != DASH and (os.path.isdir(output) or output.endswith(("/", os.sep)))
+    if into_folder:
+        if source == DASH:
+            raise click.UsageError(f"OUTPUT {output} is a folder; name a file in it")
+        from upscale import plan
+
+        naming = _naming(output, options, values)
+        output = naming.path(plan.Found(source, os.path.dirname(source), ""))
+    else:
+        for name in ("name", "parents"):
+            if values[name]:
+                raise click.UsageError(f"--{name} goes with an OUTPUT that is a folder")
+    target = _target(source, output, options, values["format"])
+    from upscale.job import Job, Task
+    from upscale.options import request
+
+    if into_folder and not options.dry_run:
+        from upscale.batch import Folders
+
+        Folders().prepare(output)
+    looks_on = not values["quiet"] and sys.stderr is not None and sys.stderr.isatty()
+    tell = (lambda line: click.echo(f"upscale: {line}", err=True)) if looks_on else None
+    task = Task(source, output, target)
+    job = Job(task, options, request(options), tell=tell)
+    result = job.run()
+    if not values["quiet"]:
+        for note in result.notes:
+            click.echo(" ".join(f"upscale: {job.name}: {note}".split()), err=True)
+    for line in result.report if values["verbose"] else ():
+        click.echo(line, err=True)
+    if values["json"] or options.dry_run or result.status == "skipped":
+        from upscale import report
+
+        if values["json"]:
+            click.echo(report.line_of_json(task, result))
+        elif options.dry_run or values["verbose"]:
+            click.echo(report.one_line(report.planned(task, result)), err=not options.dry_run)
+    return 0
+
+
+def _target(source: str, output: str, options: "Options", wanted: str | None) -> formats.Format | None:
+    """Check what can be checked before anything is read; find the output's format, None where it is the input's."""
     if source == DASH and sys.stdin is not None and sys.stdin.isatty():
         raise click.UsageError("INPUT is -, but standard input is a terminal")
     if output == DASH and sys.stdout is not None and sys.stdout.isatty():
         raise click.UsageError("OUTPUT is -, but standard output is a terminal")
-    if output != DASH and os.path.isdir(output):
-        raise click.UsageError(f"OUTPUT {output} is a folder; name a file in it")
     if same_file(source, output):
         raise click.UsageError(f"OUTPUT {output} is the same file as INPUT; an input is never overwritten")
-    kernel, bias = options["kernel"], options["bias"]
-    files = {"--kernel": kernel.path if kernel else "", "--bias": bias[0] if bias and isinstance(bias[0], str) else ""}
-    for name, path in files.items():
-        if path and same_file(path, output):
+    for name, path in _other_files(options).items():
+        if same_file(path, output):
             raise click.UsageError(f"OUTPUT {output} is the same file as {name}; an input is never overwritten")
 
     suffix = os.path.splitext(output)[1]
@@ -190,6 +333,87 @@ def _checked(paths: tuple[str, ...], wanted: str | None, options: dict[str, Any]
         return formats.of_suffix(suffix, f"OUTPUT {output}")
     except ArgumentError as error:
         raise click.UsageError(str(error)) from None
+
+
+def _other_files(options: "Options") -> dict[str, str]:
+    """Say which files are read besides the inputs, by their options."""
+    kernel, bias = options.kernel, options.bias
+    files = {"--kernel": kernel.path if kernel else "", "--bias": bias[0] if bias and isinstance(bias[0], str) else ""}
+    return {name: path for name, path in files.items() if path}
+
+
+def _naming(output: str, options: "Options", values: dict[str, Any]) -> "Naming":
+    """Say how outputs in a folder are named."""
+    from upscale import plan
+
+    template = values["name"] or "{stem}{suffix}"
+    plan.check_template(template)
+    vertical, horizontal = options.factor or (2, 2)
+    if options.factor is None and options.kernel is not None and "{factor}" in template:
+        from upscale.options import request
+
+        vertical, horizontal = request(options).factor
+    kernel = "nn"
+    if options.kernel is not None:
+        text = os.path.splitext(os.path.basename(options.kernel.path))[0] or options.kernel.text
+        kernel = "typed" if options.kernel.kind == "typed" else re.sub(r"[^\w.+-]", "-", text)
+    factor = str(horizontal) if vertical == horizontal else f"{horizontal}x{vertical}"
+    fields = {"factor": factor, "method": options.method, "kernel": kernel}
+    return plan.Naming(output, template, values["format"] or "", values["parents"], fields)
+
+
+def _enlarge_many(inputs: list[str], output: str, options: "Options", values: dict[str, Any]) -> int:
+    """Enlarge many pictures into a folder, in processes of their own."""
+    if DASH in inputs:
+        raise click.UsageError("- is one picture; it does not go with other inputs")
+    if output == DASH or (os.path.lexists(output) and not os.path.isdir(output)):
+        raise click.UsageError(f"OUTPUT {output} must be a folder for several inputs")
+    if not values["name"] and len(inputs) == 1 and os.path.isdir(output) and os.path.samefile(inputs[0], output):
+        raise click.UsageError('INPUT and OUTPUT are one folder: name the results, such as --name "{stem}_large{suffix}"')
+    from upscale import plan
+    from upscale.report import Report
+
+    found = plan.make(
+        inputs, _naming(output, options, values), recursive=values["recursive"], forbidden=_other_files(options).values()
+    )
+    _check_use(found, options)
+    report = Report(
+        quiet=values["quiet"], verbose=values["verbose"], json=values["json"], dry_run=options.dry_run
+    )  # fmt: skip
+    report.begin(found)
+    try:
+        if values["fail_fast"] and report.failed:
+            pass
+        elif values["scheduler"] is not None:
+            from upscale import cluster
+
+            cluster.run(found, options, values["scheduler"], fail_fast=values["fail_fast"], report=report)
+        else:
+            from upscale.batch import Batch
+
+            batch = Batch(found, options, threads.count(), fail_fast=values["fail_fast"], report=report)
+            with batch:
+                if options.kernel is not None:
+                    from upscale.options import request
+
+                    request(options)  # what is wrong with it is told once, and before anything is done
+                batch.run()
+    except (KeyboardInterrupt, _Terminated) as signalled:
+        report.end("terminated: " if isinstance(signalled, _Terminated) else "interrupted: ")
+        return 128 + (signalled.number if isinstance(signalled, _Terminated) else signal.SIGINT)
+    report.end()
+    return 1 if report.failed else 0
+
+
+def _check_use(found: "Plan", options: "Options") -> None:
+    """Refuse an option that no output's format has a use for."""
+    from upscale.options import unfit
+
+    targets = {t.target for t in found.tasks}
+    if targets and None not in targets:
+        texts = [unfit(options, t) for t in targets if t is not None]
+        if all(texts):
+            raise click.UsageError(texts[0])
 
 
 class _Terminated(BaseException):
@@ -221,8 +445,8 @@ def run(arguments: list[str]) -> int:
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _terminate)
     try:
-        command.main(arguments, prog_name="upscale", standalone_mode=False)
-        return 0
+        status = command.main(arguments, prog_name="upscale", standalone_mode=False)
+        return status if isinstance(status, int) else 0
     except click.UsageError as error:
         return _fail(f"{error.format_message()} (see upscale --help)", 2)
     except UpscaleError as error:

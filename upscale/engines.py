@@ -5,6 +5,8 @@ import threading
 from types import ModuleType
 from typing import NamedTuple
 
+from upscale import threads
+
 # From `python benchmarks/engines.py`, whose latest results stand in docs/performance.md.
 #: Seconds that a command takes longer where Numba is started, its machine code being in the cache.
 NUMBA_SECONDS = 0.31
@@ -64,6 +66,10 @@ class Engine(NamedTuple):
                 _starting.join()
             from upscale import loops
 
+            if threads.limit():  # or else it is Numba's own, or its user's, business
+                from numba import config, set_num_threads
+
+                set_num_threads(min(threads.limit(), config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
             return loops
         from upscale import loops_numpy
 
@@ -71,6 +77,14 @@ class Engine(NamedTuple):
 
 
 _starting: threading.Thread | None = None
+_spent = 0.0
+
+
+def spend(engine: Engine, work: Work) -> None:
+    """Remember work that is about to be done."""
+    global _spent
+    if engine.name == "numpy":
+        _spent += work.numpy_seconds()
 
 
 def begin() -> None:
@@ -107,7 +121,8 @@ def choose(wanted: str, work: Work) -> Engine:
     if wanted != "auto":
         return Engine(wanted, "asked for")
     numpy = work.numpy_seconds()
-    start = WARM_SECONDS if "upscale.loops" in sys.modules else NUMBA_SECONDS
+    # What NumPy has cost already is counted: whoever has enlarged many pictures will go on.
+    start = WARM_SECONDS if "upscale.loops" in sys.modules else max(WARM_SECONDS, NUMBA_SECONDS - _spent)
     if numpy <= start and work.method == "tconv" and work.pixels >= TCONV_PIXELS:
         return Engine("numba", f"tconv of at least {TCONV_PIXELS / 1e6:g} megapixels")
     verb = "would take" if numpy > start else "takes"

@@ -1,5 +1,8 @@
 """What the picture formats hold: one table from suffix to format. Needs nothing, so that wrong names are told at once."""
 
+import os
+import re
+import stat
 from typing import Any, NamedTuple
 
 from upscale.errors import ArgumentError
@@ -101,6 +104,35 @@ FORMATS: dict[str, Format] = {
     ".pfm": Format("PFM", "PPM", ("F", "RGB;F"), _SIDE),
     ".npy": NPY,
 }
+
+#: Suffixes of pictures that are read only.
+READ_ONLY = frozenset((
+    ".avifs", ".blp", ".cur", ".dcx", ".dds", ".dib", ".fit", ".fits", ".flc", ".fli", ".ftc", ".ftu", ".gbr",
+    ".icns", ".im", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpf", ".jpx", ".mpo", ".msp", ".pcd", ".pcx",
+    ".psd", ".pxr", ".qoi", ".ras", ".sgi", ".rgb", ".rgba", ".bw", ".icb", ".vda", ".vst", ".xbm", ".xpm",
+))  # fmt: skip
+
+
+def is_picture(path: str) -> bool:
+    """Say whether a file is named or begins as a picture or an array does; one that cannot be read is judged by its name."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix in FORMATS or suffix in READ_ONLY:
+        return True
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # reading from a pipe could wait for ever
+            return False
+        with open(path, "rb") as file:
+            return _SIGNATURE.match(file.read(32)) is not None
+    except OSError:
+        return False
+
+
+#: How files of pictures begin that are told by their first bytes.
+_SIGNATURE = re.compile(
+    rb"\x89PNG\r\n\x1a\n|GIF8[79]a|\xff\xd8\xff|RIFF....WEBP|II\*\0|MM\0\*|II\+\0|MM\0\+|....ftypavi[fs]|BM....\0\0\0\0"
+    rb"|\x93NUMPY|8BPS\0[\1\2]|DDS \x7c|icns|\0\0[\1\2]\0[\1-\xff]\0|\0\0\0\x0cjP  \r\n\x87\n|\xffO\xffQ|qoif"
+    rb"|P[1-6f][ \t\r\n]+[0-9#]|PF\s+[0-9]|\x01\xda[\0\1][\1\2]", re.DOTALL,
+)  # fmt: skip
 
 #: For each colour model, models that hold the same picture exactly, the nearest first.
 WIDER: dict[str, tuple[str, ...]] = {

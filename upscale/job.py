@@ -1,60 +1,88 @@
 """One picture's way from file to file."""
 
+import contextlib
 import gc
 import io
-import sys
+import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from upscale import formats
 from upscale.engines import Engine, Work, begin, choose
-from upscale.errors import ArgumentError, FileError
+from upscale.errors import ArgumentError, FileError, UpscaleError
 from upscale.files import DASH, check_place, is_regular, read_standard_input, replacing, write_through
+from upscale.options import Options, unfit
 
 if TYPE_CHECKING:
-    from upscale.kernel import Kernel
-    from upscale.kernel_source import KernelSource
     from upscale.methods import Request
     from upscale.picture import Contents
+    from upscale.pictures import Source
     from upscale.transfer import Transfer
     from upscale.transposed import Operator
 
-#: As many pixels as Pillow decodes: more are taken for an attack.
-_MOST_PIXELS = 178_956_970
-#: Pixels of an output that nobody means: a factor mistyped. It would fill any disk.
-_MOST_OUTPUT = 1 << 36
 #: Bytes of what is under way in bands.
 _BANDS = 1 << 27
+#: What `read` is told of a file's identity; it changes when somebody writes the file.
+_Identity = tuple[int, int, int, int]
 
 
-class Options(NamedTuple):
-    """What the command line asks for; the names and values are its options'."""
+class Task(NamedTuple):
+    """A picture and what it is to become.
 
-    method: str
-    factor: tuple[int, int] | None
-    kernel: "KernelSource | None"
-    normalize: bool | None
-    padding: Any
-    output_padding: tuple[int, int]
-    dilation: tuple[int, int]
-    groups: int | None
-    bias: Any
-    edge: str
-    linear: bool
-    background: tuple[int, int, int] | None
-    depth: int | None
-    to_rgb: bool
-    quality: int | None
-    lossless: bool
-    compression: str
-    strip: bool
-    frame: int | None
-    layout: str
-    engine: str
-    quiet: bool
-    verbose: bool
+    Attributes
+    ----------
+    source, output : str
+        Paths, or - for standard input and output.
+    target : Format or None
+        None keeps the input's.
+    """
+
+    source: str
+    output: str
+    target: formats.Format | None
+
+
+class Result(NamedTuple):
+    """What became of a task.
+
+    Attributes
+    ----------
+    status : str
+        "written", "skipped", "failed", or "planned" where nothing was to be done.
+    error : str
+        Why it failed, on one line that names the file.
+    notes : tuple of str
+        What a user should know.
+    report : tuple of str
+        All there is to tell, line by line.
+    size, out_size : (int, int)
+        Width and height before and after.
+    format : str
+    frames : int
+    bytes_in, bytes_out : int
+        Of the files.
+    memory : int
+        Bytes that it needs at most, roughly.
+    engine : str
+    seconds : float
+    """
+
+    status: str
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    report: tuple[str, ...] = ()
+    size: tuple[int, int] = (0, 0)
+    out_size: tuple[int, int] = (0, 0)
+    format: str = ""
+    frames: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    memory: int = 0
+    engine: str = ""
+    seconds: float = 0.0
 
 
 class Job:
@@ -62,13 +90,17 @@ class Job:
 
     Parameters
     ----------
-    source, output : str
-        Paths, or - for standard input and output.
-    target : Format or None
-        None keeps the input's.
+    task : Task
     options : Options
-    say : callable
-        Called with each line that a user is to see.
+    request : Request
+    tell : callable
+        Called with a line that a user is to see at once.
+    admit : callable
+        Called with the bytes that the picture needs, before they are taken.
+    strict : bool
+        Whether options that the output's format has no use for are an error, and not meant for other files.
+    token : str
+        Of `files.new_token`, for whoever has to know the unfinished file's name.
 
     Attributes
     ----------
@@ -81,59 +113,108 @@ class Job:
     """
 
     def __init__(
-        self, source: str, output: str, target: formats.Format | None, options: Options, say: Callable[[str], None]
-    ) -> None:
-        self._source, self.output, self._target, self.options, self._say = source, output, target, options, say
-        self.name = "standard input" if source == DASH else source
+        self, task: Task, options: Options, request: "Request", *, tell: Callable[[str], None] | None = None,
+        admit: Callable[[int], None] = lambda need: None, strict: bool = True, token: str = "",
+    ) -> None:  # fmt: skip
+        self._source, self.output, self._target = task
+        self.options, self._request, self._tell, self._admit, self._strict, self._token = (
+            options, request, tell, admit, strict, token,
+        )  # fmt: skip
+        self.name = "standard input" if self._source == DASH else self._source
         self._stages: dict[str, float] = {}
-        self._notes: list[str] = []
+        self._notes: dict[str, None] = {}
         self._engine = "none"
         self.notices = ExitStack()
 
-    def run(self) -> None:
-        """Read, enlarge and write.
+    def run(self) -> Result:
+        """Read, enlarge and write, as far as the options want it.
 
         Raises
         ------
         ArgumentError
-            Where options clash with each other or with the kernel.
+            Where options clash with the picture's format.
         FileError
             Where a file cannot be read, enlarged or written.
         """
         began = time.perf_counter()
         with self.stage("start"):
             from upscale import pictures
-            from upscale.methods import Request
             from upscale.transfer import Transfer
 
             gc.enable()  # which the entry point turned off
         options = self.options
         streamed = self.output == DASH or not is_regular(self.output)
-        if not streamed:
+        exists = not streamed and os.path.exists(self.output)
+        if exists and options.no_overwrite:
+            raise FileError(f"{self.output}: exists already, and --no-overwrite was given")
+        outdated = exists and options.update and self._is_newer()
+        if exists and options.update and not outdated and not options.skip_existing:
+            return Result("skipped", seconds=time.perf_counter() - began)
+        if not streamed and not options.dry_run:
             check_place(self.output)
-        operator = self._operator() if options.kernel is not None else None
-        request = Request(operator.factor if operator else options.factor or (2, 2), operator, options.linear)
         with pictures.opened(read_standard_input() if self._source == DASH else self._source, self.name) as stream:
+            identity = _identity(stream)
             with self.stage("read"):
-                source = pictures.Source(
-                    stream, self.name, layout=options.layout, cut=options.depth == 8, note=self.note
-                )  # fmt: skip
-            target = self._target or self._kept_format(source.contents.format)
+                source = self._opened(stream)
+            contents, request = source.contents, self._request
+            target = self._target or self._kept_format(contents.format)
             self._check_options(target)
             work = Transfer(self, source, request, target)
-            self._check(source.contents, request, target)
-            self._begin_engine(source.contents, request)
+            size, need = self._check(contents, request, target)
+            result = Result(
+                "planned", size=(contents.size[1], contents.size[0]), out_size=(size[1], size[0]), format=target.name,
+                frames=work.total, bytes_in=identity[2] if identity else 0, memory=need, notes=tuple(self._notes),
+            )  # fmt: skip
+            if exists and options.skip_existing and not outdated and self._is_done(contents, request):
+                return result._replace(status="skipped", seconds=time.perf_counter() - began)
+            if options.dry_run:
+                return result
+            self._admit(need)
+            self._begin_engine(contents, request)
             if streamed:
                 buffer = io.BytesIO()
                 work.run(buffer)
                 write_through(self.output, buffer.getbuffer())
+                written = buffer.tell()
             else:
-                with replacing(self.output) as out:
+                with replacing(self.output, self._token, overwrite=not options.no_overwrite) as out:
                     work.run(out)
-        for note in dict.fromkeys(self._notes):  # only now: what failed has one line, its error
-            self._say(note)
-        if options.verbose:
-            self._report(request, source.contents, work, target, time.perf_counter() - began)
+                    written = out.tell()
+                    if identity != _identity(stream):
+                        raise FileError(f"{self.name}: changed while it was read; nothing was written")
+        seconds = time.perf_counter() - began
+        return result._replace(
+            status="written", notes=tuple(self._notes), report=tuple(self._report(contents, work, target, seconds)),
+            out_size=(work.size[1], work.size[0]), bytes_out=written, engine=self._engine, seconds=seconds,
+        )  # fmt: skip
+
+    def _opened(self, stream: BinaryIO) -> "Source":
+        from upscale import pictures
+
+        options = self.options
+        return pictures.Source(
+            stream, self.name, layout=options.layout, cut=options.depth == 8, most=options.max_pixels, note=self.note
+        )  # fmt: skip
+
+    def _is_newer(self) -> bool:
+        """Say whether the source is newer than the output."""
+        try:
+            return os.stat(self._source).st_mtime_ns > os.stat(self.output).st_mtime_ns
+        except OSError:
+            return True
+
+    def _is_done(self, contents: "Contents", request: "Request") -> bool:
+        """Say whether the output is a picture of the size that is asked for; of a source that may have to be turned."""
+        from upscale import pictures
+
+        try:
+            with pictures.opened(self.output, self.output) as stream:
+                found = pictures.Source(
+                    stream, self.output, layout=self.options.layout, cut=True, most=1 << 62, note=lambda text: None
+                ).contents.size  # fmt: skip
+        except UpscaleError:
+            return False
+        return found in (request.size(contents.size), request.size((contents.size[1], contents.size[0])))
 
     def _begin_engine(self, contents: "Contents", request: "Request") -> None:
         """Start Numba before anything is decoded, where it will be needed."""
@@ -146,50 +227,27 @@ class Job:
         if choose(self.options.engine, work).name == "numba":
             begin()
 
-    def _operator(self) -> "Operator":
-        from upscale.methods import operator
-
-        options, source = self.options, self.options.kernel
-        assert source is not None
-        with _naming(f"--kernel {source.label}"):
-            kernel = source.read() or source.sampled(options.factor or (2, 2))
-        if options.groups is not None or options.bias is not None:
-            with _naming("--groups" if options.bias is None else "--bias"):
-                kernel = self._with_more(kernel)
-        with _naming(f"--kernel {source.label}"):
-            return operator(
-                kernel, options.factor, options.padding, output_padding=options.output_padding, dilation=options.dilation,
-                edge=options.edge, normalize=options.normalize,
-            )  # fmt: skip
-
-    def _with_more(self, kernel: "Kernel") -> "Kernel":
-        """Give a kernel the groups and the bias of the command line."""
-        from upscale import kernel_files
-        from upscale.kernel import Kernel
-
-        groups, bias = self.options.groups or kernel.groups, self.options.bias
-        if bias is None:
-            bias = kernel.bias
-        elif isinstance(bias[0], str):
-            bias = kernel_files.read_bias(*bias)
-        return Kernel(
-            kernel.weights, normalized=kernel.normalized, factor=kernel.factor, padding=kernel.padding, bias=bias,
-            groups=groups, title=kernel.title,
-        )  # fmt: skip
-
     def _kept_format(self, name: str) -> formats.Format:
         found = formats.of_name(name)
         if found is None:
             raise FileError(f"{self.name}: {name} pictures cannot be written; choose another with --format")
         return found
 
-    def _check(self, contents: "Contents", request: "Request", target: formats.Format) -> None:
-        """Refuse an output that the format or the memory cannot hold, before anything is allocated."""
+    def _check(self, contents: "Contents", request: "Request", target: formats.Format) -> tuple[tuple[int, int], int]:
+        """Refuse an output that the format or the memory cannot hold, before anything is allocated.
+
+        Returns
+        -------
+        ((int, int), int)
+            The output's height and width, and the bytes that the picture needs.
+        """
         from upscale import memory
 
-        if contents.size[0] * contents.size[1] > _MOST_PIXELS and contents.format != formats.NPY.pillow:
+        options = self.options
+        if contents.size[0] * contents.size[1] > options.max_pixels and contents.format != formats.NPY.pillow:
             raise FileError(
-                f"{self.name}: {contents.size[1]}x{contents.size[0]} are more than {_MOST_PIXELS} pixels: perhaps an attack"
+                f"{self.name}: {contents.size[1]}x{contents.size[0]} are more than {options.max_pixels} pixels: perhaps an "
+                "attack; --max-pixels allows more"
             )
         try:
             height, width = request.size(contents.size)
@@ -199,9 +257,10 @@ class Job:
             raise FileError(
                 f"{self.name}: would become {width}x{height}; {target.name} holds at most {target.longest} pixels a side"
             )
-        if height * width > _MOST_OUTPUT:
+        if height * width > options.max_output_pixels:
             raise FileError(
-                f"{self.name}: would become {width}x{height}, more than {_MOST_OUTPUT} pixels; choose a smaller factor"
+                f"{self.name}: would become {width}x{height}, more than {options.max_output_pixels} pixels; choose a smaller "
+                "factor, or allow more with --max-output-pixels"
             )
         pixel = contents.pixel_bytes
         need = contents.size[0] * contents.size[1] * pixel
@@ -210,24 +269,21 @@ class Job:
         else:
             if request.operator is not None and (target is formats.NPY or pixel == 1):
                 pixel *= 4
-            # Pillow keeps a copy of its own to encode, with colours in 4 bytes a pixel.
-            need += height * width * (pixel if target is formats.NPY else pixel + (4 if pixel == 3 else pixel))
-        have = memory.available()
-        if have is not None and need > have:
-            raise FileError(
-                f"{self.name}: would become {width}x{height}, which takes {_gigabytes(need)}; {_gigabytes(have)} are free"
-            )
+            # Pillow keeps a copy of its own to encode, with colours in 4 bytes a pixel; of most animations all frames.
+            kept = contents.total if target.pillow in ("WEBP", "AVIF", "ICO") and options.frame is None else 1
+            need += kept * height * width * (pixel if target is formats.NPY else pixel + (4 if pixel == 3 else pixel))
+        for have, what in ((memory.available(), "are free"), (options.max_memory, "are allowed by --max-memory")):
+            if have is not None and need > have:
+                raise FileError(
+                    f"{self.name}: would become {width}x{height}, which takes {gigabytes(need)}; {gigabytes(have)} {what}"
+                )
+        return (height, width), need
 
     def _check_options(self, target: formats.Format) -> None:
         """Refuse options that the output's format has no use for: whoever gives one expects something of it."""
-        options = self.options
-        lossy = ("JPEG", "WebP", "AVIF")
-        if options.lossless and target.name == "JPEG":
-            raise ArgumentError("--lossless: JPEG always loses something; write .png or .webp")
-        if options.quality is not None and target.name not in lossy:
-            raise ArgumentError(f"--quality: {target.name} has none; it goes with {', '.join(lossy)}")
-        if options.compression != "balanced" and target.name not in ("PNG", "TIFF"):
-            raise ArgumentError(f"--compression: {target.name} has no choice of it; it goes with PNG and TIFF")
+        text = unfit(self.options, target)
+        if text and (self._strict or self.options.lossless):
+            raise ArgumentError(text)
 
     def watch(self, engine: Engine) -> None:
         """Remember the engine, and have a long first compilation told on a terminal."""
@@ -236,16 +292,16 @@ class Job:
             loops = engine.loops()
             if not loops.CACHED:
                 self._engine += "; no cache folder can be written, so it compiles each time"
-            if sys.stderr.isatty() and not self.options.quiet:
+            if self._tell is not None:
                 from upscale.compiling import noticed
 
-                text = "upscale: compiling a loop for this machine, once; it is kept for the next run"
-                self.notices.enter_context(noticed(lambda: self._say(text)))
+                tell = self._tell
+                text = "compiling a loop for this machine, once; it is kept for the next run"
+                self.notices.enter_context(noticed(lambda: tell(text)))
 
     def note(self, text: str) -> None:
         """Keep a line for the user until the job has succeeded."""
-        if not self.options.quiet:
-            self._notes.append(" ".join(f"upscale: {self.name}: {text}".split()))
+        self._notes[" ".join(text.split())] = None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -254,10 +310,8 @@ class Job:
         yield
         self._stages[name] = self._stages.get(name, 0.0) + time.perf_counter() - began
 
-    def _report(
-        self, request: "Request", contents: "Contents", work: "Transfer", target: formats.Format, seconds: float
-    ) -> None:
-        size, out_size = contents.size, work.size
+    def _report(self, contents: "Contents", work: "Transfer", target: formats.Format, seconds: float) -> Iterator[str]:
+        request, size, out_size = self._request, contents.size, work.size
         frames = f", {work.total} frames" if work.total > 1 else ""
         vertical, horizontal = request.factor
         method = f"{self.options.method}, factor {horizontal}x{vertical}"
@@ -278,16 +332,16 @@ class Job:
             *notes,
             f"seconds: {', '.join(f'{k} {v:.3f}' for k, v in self._stages.items())}, in all {seconds:.3f}",
         ):
-            self._say(" ".join(line.split()))
+            yield " ".join(line.split())
 
 
-@contextmanager
-def _naming(option: str) -> Iterator[None]:
-    """Name the option in what is wrong with its value."""
-    try:
-        yield
-    except ArgumentError as error:
-        raise ArgumentError(f"{option}: {error}") from error
+def _identity(stream: BinaryIO) -> _Identity | None:
+    """Tell an open file's state from all others; None for what is no file on a disk."""
+    with contextlib.suppress(OSError, AttributeError):
+        found = os.fstat(stream.fileno())
+        if stat.S_ISREG(found.st_mode):
+            return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return None
 
 
 def _shift_note(operator: "Operator") -> list[str]:
@@ -302,5 +356,6 @@ def _shift_note(operator: "Operator") -> list[str]:
     ]
 
 
-def _gigabytes(number: int) -> str:
+def gigabytes(number: int) -> str:
+    """Say a number of bytes."""
     return f"{number / 1e9:,.1f} GB"

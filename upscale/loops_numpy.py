@@ -4,12 +4,13 @@ The arguments and the results are the same; sums run in the same order, so that 
 """
 
 import math
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from upscale import threads
 
 if TYPE_CHECKING:
     from upscale.gather import Columns, Rows
@@ -90,12 +91,12 @@ def separable(
 
 def _sum_of(function: Callable[[tuple[int, int]], int], places: list[tuple[int, int]]) -> int:
     """Call a function with each place and add up the results: in threads, where there is enough to do."""
-    if len(places) < 4:
+    if len(places) < 4 or threads.count() == 1:
         return sum(map(function, places))
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return sum(threads.map(function, places))
+    with ThreadPoolExecutor(threads.count()) as pool:
+        return sum(pool.map(function, places))
 
 
 def _wide(rows: Array, step: int, columns: "Columns", dtype: DTypeLike, size: int) -> Array:

@@ -200,6 +200,7 @@ def save_options(target: str, picture: Picture, output: Output) -> dict[str, Any
             options |= {"quality": output.quality, "exact": True, "method": 4}
         else:
             options |= {"quality": 90 if output.quality is None else output.quality, "subsampling": "4:4:4"}
+            options["max_threads"] = output.threads
     elif target == "BMP":
         options = {k: info[k] for k in ("dpi",) if k in info}
     return options

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from upscale.arguments import as_array, factor_pair, is_same, output_array, paddings, pair, picture_shape
 from upscale.choices import EDGES, ENGINES
-from upscale.engines import Engine, choose
+from upscale.engines import Engine, choose, spend
 from upscale.errors import ArgumentError
 from upscale.kernel_source import ACCEPTED, identify
 
@@ -113,6 +113,7 @@ class Enlarging:
         self._plan = _plan(source, request, dtype, **options)
         self.shape, self.dtype, self.notes = self._plan.shape, self._plan.dtype, self._plan.notes
         chosen = choose(engine, self._plan.work)
+        spend(chosen, self._plan.work)
         watch(chosen)
         self.loops = chosen.loops()
 

@@ -62,6 +62,19 @@ def pair(least: int) -> Callable[[str], tuple[int, int]]:
     return parse
 
 
+def memory(text: str) -> int:
+    """Read a number of bytes, with k, M, G or T behind for powers of 1000."""
+    digits = text.strip().upper().removesuffix("B").removesuffix("I")
+    power = "KMGT".find(digits[-1:]) + 1 if digits else 0
+    try:
+        number = float(digits[:-1] if power else digits) * 1000**power
+    except ValueError:
+        number = 0.0
+    if not 1 <= number < 1e18:
+        raise ArgumentError(f"{text!r} is no size of memory; give bytes, or 500M or 8G")
+    return int(number)
+
+
 def bias(text: str) -> tuple[str, str] | tuple[float, ...]:
     """Read numbers, or a file and the name of an array in it."""
     file = kernel_source.file_and_name(text)

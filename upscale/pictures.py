@@ -33,6 +33,8 @@ class Source:
         Of an array: one of `choices.LAYOUTS`.
     cut : bool
         Whether samples of more than 8 bits may be read as 8 where there is no decoder that keeps them.
+    most : int
+        Of how many pixels a picture is taken for an attack, if it has more.
     note : callable
         Called with a line for what is wrong with the file but not fatal.
 
@@ -46,10 +48,10 @@ class Source:
         Where the file cannot be read, or is no picture.
     """
 
-    def __init__(self, stream: BinaryIO, name: str, *, layout: str, cut: bool, note: Note) -> None:
+    def __init__(self, stream: BinaryIO, name: str, *, layout: str, cut: bool, most: int, note: Note) -> None:
         self._name, self._note = name, note
         with self._guarded():
-            self.contents = _contents(stream, layout, cut, note)
+            self.contents = _contents(stream, layout, cut, most, note)
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -113,7 +115,7 @@ def _errors_of(name: str) -> Iterator[None]:
         raise FileError(f"{name}: there is not enough memory to decode it") from None
     except Exception as error:  # decoders let anything out on damaged files: struct.error, IndexError, ...
         if type(error).__name__ == "DecompressionBombError":
-            raise FileError(f"{name}: too large to be decoded safely: {error}") from error
+            raise FileError(f"{name}: has too many pixels: perhaps an attack; --max-pixels allows more") from error
         raise FileError(f"{name}: damaged: {type(error).__name__}: {error}") from error
 
 
@@ -128,11 +130,15 @@ def _noted(note: Note) -> Iterator[None]:
             note(" ".join(str(warning.message).split()))
 
 
-def _contents(stream: BinaryIO, layout: str, cut: bool, note: Note) -> Contents:
+def _contents(stream: BinaryIO, layout: str, cut: bool, most: int, note: Note) -> Contents:
     magic = stream.read(8)
     stream.seek(0)
     if magic[:6] == _NPY_MAGIC:
         return _array_contents(stream, layout)
+    from PIL import Image
+
+    # Pillow warns of more pixels than this, and refuses twice as many.
+    Image.MAX_IMAGE_PIXELS = (most + 1) // 2
     if magic == b"\x89PNG\r\n\x1a\n":
         from upscale import png_reader
 
@@ -144,7 +150,7 @@ def _contents(stream: BinaryIO, layout: str, cut: bool, note: Note) -> Contents:
     if magic[:4] in _TIFF_MAGICS:
         from upscale import tiff
 
-        return tiff.read(stream, note)
+        return tiff.read(stream, most, note)
     from upscale import pillow_files
 
     return pillow_files.read(stream, cut)

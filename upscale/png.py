@@ -4,7 +4,6 @@ Rows are filtered and deflated in bands, each by itself, so that cores can work 
 layout of chunks is that of the PNG specification, third edition (W3C, 2025).
 """
 
-import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -254,8 +253,8 @@ def _adler_joined(first: int, second: int, length: int) -> int:
 class _Workers:
     """Threads that are started when there is a second task, and not more tasks under way than keep them busy."""
 
-    def __init__(self, threads: int | None) -> None:
-        self._threads = threads or os.cpu_count() or 1
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
         self._pool: Any = None
 
     def run(self, function: Any, tasks: Iterator[tuple[Any, ...]]) -> Iterator[Any]:

@@ -29,8 +29,8 @@ class Output(NamedTuple):
         As in `picture.Contents`.
     loops : module or None
         One of the engines' loops, for what a writer computes itself.
-    threads : int or None
-        How many threads a writer may use; None for all cores.
+    threads : int
+        How many threads a writer may use.
     note : callable
         Called with a line that a user should see.
     """
@@ -45,7 +45,7 @@ class Output(NamedTuple):
     strip: bool = False
     extras: bytes = b""
     loops: Any = None
-    threads: int | None = None
+    threads: int = 1
     note: Any = print
 
 

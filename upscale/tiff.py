@@ -43,8 +43,8 @@ _PILLOW = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB")
 _RARE = (34925, 34887, 34712, 34933, 50000, 50001)
 #: How Pillow turned a picture by each orientation is undone by turning it by this one.
 _BACK = {6: 8, 8: 6}
-_MOST_PIXELS = 178_956_970
-_MOST_BYTES = 16 * _MOST_PIXELS
+#: Bytes of a pixel for each that may be there: a page that takes more is taken for an attack.
+_MOST_BYTES = 16
 _LOSSLESS = {1: "raw", 5: "tiff_lzw", 8: "tiff_adobe_deflate", 32773: "packbits", 32946: "tiff_deflate"}
 _COMPRESSIONS = {"raw": None, "tiff_lzw": "lzw", "packbits": "packbits"}
 _LEVELS = {"fast": 1, "balanced": 6, "small": 9}
@@ -54,13 +54,15 @@ _PHOTOMETRIC = {"1": "minisblack", "L": "minisblack", "LA": "minisblack", "P": "
 _STRIP = 1 << 19
 
 
-def read(stream: BinaryIO, note: Note) -> Contents:
+def read(stream: BinaryIO, most: int, note: Note) -> Contents:
     """Read the directories of a TIFF file; pages are decoded when they are asked for.
 
     Parameters
     ----------
     stream : binary file
         Seekable; stays open until the last page has been decoded.
+    most : int
+        Of how many pixels a page is taken for an attack, if it has more.
     note : callable
         Called with a line for what is broken but not needed.
 
@@ -69,7 +71,7 @@ def read(stream: BinaryIO, note: Note) -> Contents:
     Exception
         Whatever Pillow and tifffile let out where the file is damaged.
     """
-    file = _File(stream, note)
+    file = _File(stream, most, note)
     return file.contents()
 
 
@@ -109,10 +111,10 @@ def _told(handler: _Told) -> Iterator[None]:
 
 
 class _File:
-    def __init__(self, stream: BinaryIO, note: Note) -> None:
+    def __init__(self, stream: BinaryIO, most: int, note: Note) -> None:
         from PIL import Image
 
-        self._stream, self._note, self._handler = stream, note, _Told(note)
+        self._stream, self._most, self._note, self._handler = stream, most, note, _Told(note)
         self._image: Any = None
         self._pages: Any = None
         with _told(self._handler):
@@ -161,11 +163,13 @@ class _File:
     def _page(self, number: int) -> Picture:
         image = self._seek(number)
         tags, source = self._tags(number, image)
-        if tags.get(256, 0) * tags.get(257, 0) > _MOST_PIXELS:
-            raise ArgumentError(f"page {number} has more than {_MOST_PIXELS} pixels: perhaps an attack")
+        if tags.get(256, 0) * tags.get(257, 0) > self._most:
+            raise ArgumentError(f"page {number} has more than {self._most} pixels: perhaps an attack; --max-pixels allows more")
         # Whether there is memory for the first page was known before it is asked for.
-        if number and tags.get(256, 0) * tags.get(257, 0) * _pixel_bytes(tags) > _MOST_BYTES:
-            raise ArgumentError(f"page {number} takes more than {_MOST_BYTES} bytes: perhaps an attack")
+        if number and tags.get(256, 0) * tags.get(257, 0) * _pixel_bytes(tags) > _MOST_BYTES * self._most:
+            raise ArgumentError(
+                f"page {number} takes more than {_MOST_BYTES * self._most} bytes: perhaps an attack; --max-pixels allows more"
+            )
         if tags.get(32997, 1) != 1:
             raise ArgumentError(f"page {number} is a volume, not a picture")
         info = self._info(number, tags, source)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from upscale import fitting, formats, metadata, modes, pictures
+from upscale import fitting, formats, metadata, modes, pictures, threads
 from upscale.errors import ArgumentError, FileError, KernelError
 from upscale.methods import Enlarging, Request
 from upscale.picture import Contents, Frame, Picture
@@ -130,7 +130,7 @@ class Transfer:
             (self.size[0], self.size[1]), self.total, self._plays, options.quality, options.lossless,
             options.compression, self._request.operator is not None, options.strip,
             self._contents.extras if self._as_parts else b"",
-            enlarging.loops, note=self._note,
+            enlarging.loops, threads.count(), self._note,
         )  # fmt: skip
         return pictures.writer(self._target, file, output)
 
