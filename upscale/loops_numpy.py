@@ -209,10 +209,10 @@ def _png_rows(rows: Array, above: Array, step: int, kinds: Array, spread: int, o
         elif kind == 2:
             guess = up
         elif kind == 4:
-            a, b, c = (v.astype(np.int16) for v in (left, up, corner))
-            b -= c
-            a -= c
-            to_left, to_up, to_corner = np.abs(b), np.abs(a), np.abs(a + b)
+            # All in bytes. Where both differences have one sign, the corner is the farthest.
+            to_left, to_up = _distance(up, corner), _distance(left, corner)
+            alike = (up >= corner) == (left >= corner)
+            to_corner = _distance(to_left, to_up) | -alike.view(np.uint8)
             guess = _chosen(to_up <= to_corner, up, corner)
             guess = _chosen(to_left <= np.minimum(to_up, to_corner), left, guess)
         made.append(rows - guess)
@@ -224,6 +224,11 @@ def _png_rows(rows: Array, above: Array, step: int, kinds: Array, spread: int, o
     for i, filtered in enumerate(made):
         chosen = best == i
         out[chosen, 1:] = filtered[chosen]
+
+
+def _distance(one: Array, other: Array) -> Array:
+    distance: Array = np.maximum(one, other) - np.minimum(one, other)
+    return distance
 
 
 def _chosen(first: Array, one: Array, other: Array) -> Array:

@@ -123,14 +123,12 @@ class Writer:
     ) -> None:
         """Write the image data of one frame: what the workers deflate, in order, as one zlib stream in many chunks."""
         filtering = png_filters.Filtering(
-            self._depth, picture.base, size, blocks, fast=self._output.compression == "fast", smooth=self._output.smooth,
-            loops=self._output.loops,
-        )  # fmt: skip
+            self._depth, picture.base, size, blocks, smooth=self._output.smooth, loops=self._output.loops
+        )
         checksum, waiting = 1, _BEGIN
         made = filtering.bands(_in_bands(bands, filtering.rows_of(_BAND)))
-        for data, adler, length in self._workers.run(
-            _deflated, _with_ways(_WAYS[self._output.compression], made, blocks[0], _ALIKE if self._output.smooth else 1)
-        ):
+        tasks = _with_ways(_WAYS[self._output.compression], made, self._output.smooth)
+        for data, adler, length in self._workers.run(_deflated, tasks):
             if len(waiting) > len(_BEGIN):
                 self._data(waiting, framed)
                 waiting = b""
@@ -189,28 +187,39 @@ _ALIKE = 8
 Ways = tuple[tuple[int, int, int], ...]
 
 
-def _with_ways(
-    ways: Ways, bands: Iterable[tuple[Array, ...]], block: int, alike: int
-) -> Iterator[tuple[Ways, tuple[Array, ...]]]:
-    """Yield each band's variants with the ways of packing to be tried on all of it, chosen for so many bands at a time."""
-    chosen = ways
-    for number, variants in enumerate(bands):
-        if number % alike == 0:
-            chosen = ways if ways is _WAYS["small"] else _promising(ways, variants, block)
-        yield chosen, variants
+def _with_ways(ways: Ways, bands: Iterable[png_filters.Band], smooth: bool) -> Iterator[tuple[tuple[Array, int, int], ...]]:
+    """Yield each band, filtered, with the levels and strategies to be tried on it; a piece of it shows which are promising."""
+    chosen, alike = ways, 0
+    for band in bands:
+        if alike == 0:
+            chosen, alike = (ways, 1) if ways is _WAYS["small"] else _promising(ways, band)
+            alike = _ALIKE if smooth else alike
+        yield tuple((band.whole(variant), level, strategy) for variant, level, strategy in chosen)
+        alike -= 1
 
 
-def _promising(ways: Ways, variants: tuple[Array, ...], block: int) -> Ways:
-    """Choose the way that packs a piece of a band best; all of them, where a piece is all there is."""
-    pieces = [_trial(v, block) for v in variants]
-    if len(ways) == 1 or all(p.size == v.size for p, v in zip(pieces, variants, strict=True)):
-        return ways
-    runs, search = (len(_packed(pieces[which], level, way)) for which, level, way in ways)
+def _promising(ways: Ways, band: png_filters.Band) -> tuple[Ways, int]:
+    """Choose the way that packs a piece of a band best; all of them, where a piece is all there is.
+
+    Returns
+    -------
+    (Ways, int)
+        And for how many bands this holds: for the next one too, where a search finds nothing at all.
+    """
+    if len(ways) == 1:
+        return ways, 1
+    sizes = []
+    for variant, level, strategy in ways:
+        piece = band.piece(variant, _TRIAL)
+        if piece is None:
+            return ways, 1
+        sizes.append(len(_packed(piece, level, strategy)))
+    runs, search = sizes
     # A search takes several times as long: it must be worth it.
-    return ways[1:] if search < 0.95 * runs else ways[:1]
+    return (ways[1:], 1) if search < 0.95 * runs else (ways[:1], 1 if search < runs else 2)
 
 
-def _deflated(ways: Ways, variants: tuple[Array, ...]) -> tuple[bytes, int, int]:
+def _deflated(*ways: tuple[Array, int, int]) -> tuple[bytes, int, int]:
     """Deflate a band by the way that makes it smallest, as blocks that others may follow.
 
     Returns
@@ -220,17 +229,8 @@ def _deflated(ways: Ways, variants: tuple[Array, ...]) -> tuple[bytes, int, int]
     """
     from zlib_ng import zlib_ng
 
-    data, which = min(((_packed(variants[which], level, way), which) for which, level, way in ways), key=lambda r: len(r[0]))
-    return data, zlib_ng.adler32(variants[which]), variants[which].size
-
-
-def _trial(variant: Array, block: int) -> Array:
-    """Take a piece out of the middle of a band, from the first row of a block: its other rows are all zeros."""
-    height, width = variant.shape
-    row = height // 2 // block * block
-    begin = row * width + max(0, (width - _TRIAL) // 2)
-    begin = min(begin, max(0, variant.size - _TRIAL))
-    return variant.reshape(-1)[begin : begin + _TRIAL]
+    data, rows = min(((_packed(*way), way[0]) for way in ways), key=lambda r: len(r[0]))
+    return data, zlib_ng.adler32(rows), rows.size
 
 
 def _packed(rows: Array, level: int, strategy: int) -> bytes:

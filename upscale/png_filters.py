@@ -26,8 +26,6 @@ class Filtering:
         Height and width, blocks included.
     blocks : (int, int)
         Each sample that comes stands for a block as high and wide.
-    fast : bool
-        Make the first variant only.
     smooth : bool
         Whether neighbouring pixels mix.
     loops : module
@@ -35,10 +33,9 @@ class Filtering:
     """
 
     def __init__(
-        self, depth: int, base: str, size: tuple[int, int], blocks: tuple[int, int], *, fast: bool, smooth: bool,
-        loops: ModuleType,
+        self, depth: int, base: str, size: tuple[int, int], blocks: tuple[int, int], *, smooth: bool, loops: ModuleType,
     ) -> None:  # fmt: skip
-        self._depth, self._fast, self._loops = depth, fast, loops
+        self._depth, self._loops = depth, loops
         self._step = max(1, _CHANNELS[base] * depth // 8)
         # Grey of few bits comes scaled to 8 bits.
         self._scale = 255 // ((1 << depth) - 1) if base == "L" else 1
@@ -51,24 +48,28 @@ class Filtering:
         if base in ("1", "P") or depth < 8:
             self._choices = ((0, 2), (0, 2))
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a filtered row."""
+        return self._bytes + 1
+
+    def kinds(self, variant: int) -> tuple[int, ...]:
+        """Say which filters a variant tries."""
+        return self._choices[variant]
+
     def rows_of(self, size: int) -> int:
         """Say how many incoming rows make a band of at most so many bytes."""
         return max(1, size // ((self._bytes + 1) * self._blocks[0]))
 
-    def bands(self, bands: Iterable[Array]) -> Iterator[tuple[Array, ...]]:
-        """Yield each band's variants: uint8 arrays (rows, 1 + bytes of a row) that begin with the filter's type."""
+    def bands(self, bands: Iterable[Array]) -> Iterator["Band"]:
+        """Yield each band, to be filtered when it is known how."""
         previous: Array | None = None
         for band in bands:
             rows = self._as_bytes(band)
             if previous is None:
                 previous = np.zeros(rows.shape[1], np.uint8)
-            made = [self._filtered(rows, previous, kinds) for kinds in self._distinct()]
+            yield Band(self, rows, previous)
             previous = rows[-1].copy()
-            yield tuple(made if len(made) == 2 or self._fast else made * 2)
-
-    def _distinct(self) -> tuple[tuple[int, ...], ...]:
-        one, other = self._choices
-        return (one,) if self._fast or one == other else (one, other)
 
     def _as_bytes(self, band: Array) -> Array:
         """Lay out rows as PNG stores them before filtering; blocks stay single samples where they are whole bytes."""
@@ -82,7 +83,9 @@ class Filtering:
             band = band.astype(">u2")
         return np.ascontiguousarray(band.reshape(len(band), -1)).view(np.uint8)
 
-    def _filtered(self, rows: Array, previous: Array, kinds: tuple[int, ...]) -> Array:
+    def filtered(self, rows: Array, previous: Array, variant: int) -> Array:
+        """Filter rows of bytes by one of the two variants: uint8 (rows, 1 + bytes of a row), the filter's type first."""
+        kinds = self._choices[variant]
         height, width = rows.shape
         vertical, horizontal = (1, 1) if self._expands else self._blocks
         filtered = np.empty((height, 1 + width), np.uint8)
@@ -90,6 +93,35 @@ class Filtering:
         if (vertical, horizontal) == (1, 1):
             return filtered
         return _in_blocks(filtered, vertical, horizontal, self._step)
+
+
+class Band:
+    """Rows of bytes, filtered by either variant when that is asked for; it holds until the next one is made."""
+
+    def __init__(self, filtering: Filtering, rows: Array, previous: Array) -> None:
+        self._filtering, self._rows, self._previous = filtering, rows, previous
+        self._made: dict[tuple[int, ...], Array] = {}
+
+    def whole(self, variant: int) -> Array:
+        """Filter all of it by one of the two variants, as `Filtering.filtered`."""
+        kinds = self._filtering.kinds(variant)
+        if kinds not in self._made:
+            self._made[kinds] = self._filtering.filtered(self._rows, self._previous, variant)
+        return self._made[kinds]
+
+    def piece(self, variant: int, size: int) -> Array | None:
+        """Filter about `size` bytes out of its middle; None where that is all there is.
+
+        It begins with the first row of a block, since others are all zeros.
+        """
+        height, many = len(self._rows), self._filtering.rows_of(size)
+        if many >= height:
+            return None
+        at = height // 2
+        part = self._rows[at : at + many]
+        row = self._filtering.filtered(part, self._rows[at - 1] if at else self._previous, variant).reshape(-1)
+        begin = max(0, self._filtering.row_bytes - size) // 2
+        return row[begin : begin + size]
 
 
 def _packed(band: Array, depth: int, scale: int) -> Array:
@@ -116,8 +148,9 @@ def _in_blocks(filtered: Array, vertical: int, horizontal: int, step: int) -> Ar
     blocks = out[:, 0, 1:].reshape(height, width, horizontal, step)
     values = filtered[:, 1:].reshape(height, width, step)
     assert np.shares_memory(blocks, out)
-    sparse = np.isin(filtered[:, 0], (1, 4))
-    blocks[:, :, 0] = values
+    sparse = (filtered[:, 0] == 1) | (filtered[:, 0] == 4)
+    for i in range(step):  # byte by byte, in long strides: three at a time would take longer
+        blocks[:, :, 0, i] = values[:, :, i]
     dense = ~sparse
     if dense.any():
         blocks[dense, :, 1:] = values[dense][:, :, None]

@@ -360,6 +360,8 @@ class _File:
 
     def _pieces(self, part: _Part) -> Iterator[bytes]:
         """Read a frame's compressed data; where a checksum is wrong, look whether the data are."""
+        from zlib_ng import zlib_ng
+
         wrong = False
         pieces = []
         for at, length in part.pieces:
@@ -369,7 +371,7 @@ class _File:
             checksum = self._stream.read(4)
             if len(checksum) < 4:
                 raise ArgumentError("damaged: the file ends within its image data")
-            wrong |= zlib.crc32(stored) != int.from_bytes(checksum, "big")
+            wrong |= zlib_ng.crc32(stored) != int.from_bytes(checksum, "big")
             pieces.append(stored[at - kind_at :])
         if wrong:
             try:
