@@ -198,7 +198,7 @@ def through(tmp_path, size=None, threads=None):
 
     notes, pictures, writer = [], [], None
     with open(tmp_path / "in.tif", "rb") as source, open(tmp_path / "out.tif", "w+b") as target:
-        contents = read(source, notes.append)
+        contents = read(source, 10**9, notes.append)
         for frame in contents.frames():
             pictures.append(frame.picture)
             picture = frame.picture._replace(samples=larger(frame.picture.samples)).with_info(orientation=None)

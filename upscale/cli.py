@@ -85,7 +85,7 @@ Examples:
   upscale sample_images/lake.png soft.png -m tconv -k "1,3,3,1; 3,9,9,3; 3,9,9,3; 1,3,3,1"
   upscale --factor 3x2 < sample_images/lake.png > wide.png
   upscale sample_images large --factor 4
-  upscale "photos/*.jpg" scans -r large --format png --name "{stem}@{factor}x{suffix}" --skip-existing
+  upscale "sample_images/*.png" sprites --format webp --name "{stem}@{factor}x{suffix}" --skip-existing
 """
 
 
@@ -356,7 +356,7 @@ def _naming(output: str, options: "Options", values: dict[str, Any]) -> "Naming"
     kernel = "nn"
     if options.kernel is not None:
         text = os.path.splitext(os.path.basename(options.kernel.path))[0] or options.kernel.text
-        kernel = "typed" if options.kernel.kind == "typed" else re.sub(r"[^\w.+-]", "-", text)
+        kernel = "typed" if options.kernel.kind == "typed" else re.sub(r'[\\/:*?"<>|\0]', "-", text)
     factor = str(horizontal) if vertical == horizontal else f"{horizontal}x{vertical}"
     fields = {"factor": factor, "method": options.method, "kernel": kernel}
     return plan.Naming(output, template, values["format"] or "", values["parents"], fields)
@@ -368,6 +368,8 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
         raise click.UsageError("- is one picture; it does not go with other inputs")
     if output == DASH or (os.path.lexists(output) and not os.path.isdir(output)):
         raise click.UsageError(f"OUTPUT {output} must be a folder for several inputs")
+    if os.path.splitext(output)[1].lower() in formats.FORMATS and not os.path.isdir(output):
+        raise click.UsageError(f"OUTPUT {output} is named as one picture; several inputs or a folder need a folder")
     if not values["name"] and len(inputs) == 1 and os.path.isdir(output) and os.path.samefile(inputs[0], output):
         raise click.UsageError('INPUT and OUTPUT are one folder: name the results, such as --name "{stem}_large{suffix}"')
     from upscale import plan
@@ -377,16 +379,14 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
         inputs, _naming(output, options, values), recursive=values["recursive"], forbidden=_other_files(options).values()
     )
     _check_use(found, options)
-    report = Report(
-        quiet=values["quiet"], verbose=values["verbose"], json=values["json"], dry_run=options.dry_run
-    )  # fmt: skip
-    report.begin(found)
+    report = Report(found, quiet=values["quiet"], verbose=values["verbose"], json=values["json"], dry_run=options.dry_run)
     try:
-        if values["fail_fast"] and report.failed:
-            pass
+        if values["fail_fast"] and found.failed:
+            report.begin()
         elif values["scheduler"] is not None:
             from upscale import cluster
 
+            report.begin()
             cluster.run(found, options, values["scheduler"], fail_fast=values["fail_fast"], report=report)
         else:
             from upscale.batch import Batch
@@ -397,6 +397,7 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
                     from upscale.options import request
 
                     request(options)  # what is wrong with it is told once, and before anything is done
+                report.begin()
                 batch.run()
     except (KeyboardInterrupt, _Terminated) as signalled:
         report.end("terminated: " if isinstance(signalled, _Terminated) else "interrupted: ")

@@ -42,6 +42,7 @@ class Report:
 
     Parameters
     ----------
+    plan : Plan
     quiet, verbose, json : bool
     dry_run : bool
 
@@ -53,7 +54,8 @@ class Report:
         Whether a user looks on who wants to know what takes long.
     """
 
-    def __init__(self, *, quiet: bool, verbose: bool, json: bool, dry_run: bool) -> None:
+    def __init__(self, plan: Plan, *, quiet: bool, verbose: bool, json: bool, dry_run: bool) -> None:
+        self._plan = plan
         self._quiet, self._verbose, self._json, self._dry_run = quiet, verbose, json, dry_run
         self.tells = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._counts = {"written": 0, "planned": 0, "skipped": 0, "failed": 0}
@@ -70,9 +72,9 @@ class Report:
         """How many tasks and inputs have failed."""
         return self._counts["failed"]
 
-    def begin(self, plan: Plan) -> None:
+    def begin(self) -> None:
         """Tell what was found."""
-        self._plan = plan
+        plan = self._plan
         self._sizes = dict(zip((t.output for t in plan.tasks), plan.sizes, strict=True))
         for note in plan.notes:
             self._line(f"upscale: {note}")
