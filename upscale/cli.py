@@ -15,7 +15,7 @@ import click
 from upscale import __version__, formats, kernel_source, option_types, presets, threads
 from upscale.choices import COMPRESSIONS, DEPTHS, EDGES, ENGINES, LAYOUTS, METHODS, MOST_OUTPUT_PIXELS, MOST_PIXELS
 from upscale.errors import ArgumentError, FileError, UpscaleError
-from upscale.files import DASH, is_regular, same_file, why
+from upscale.files import DASH, Folders, is_regular, same_file, why
 from upscale.option_types import Parsed
 
 if TYPE_CHECKING:
@@ -284,8 +284,6 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
     from upscale.options import request
 
     if into_folder and not options.dry_run:
-        from upscale.batch import Folders
-
         Folders().prepare(output)
     looks_on = not values["quiet"] and sys.stderr is not None and sys.stderr.isatty()
     tell = (lambda line: click.echo(f"upscale: {line}", err=True)) if looks_on else None

@@ -244,3 +244,28 @@ def _move(part: str, target: str, overwrite: bool) -> None:
         if os.path.lexists(target):
             raise FileExistsError(target) from None
         os.replace(part, target)
+
+
+class Folders:
+    """Output folders, made and cleaned of what dead processes left when they are first needed."""
+
+    def __init__(self) -> None:
+        self._ready: set[str] = set()
+
+    def prepare(self, path: str) -> None:
+        """Make the folder of a path.
+
+        Raises
+        ------
+        FileError
+            Where that is refused.
+        """
+        folder = os.path.dirname(path)
+        if folder in self._ready:
+            return
+        try:
+            os.makedirs(folder or ".", exist_ok=True)
+        except OSError as error:
+            raise FileError(f"{folder}: the folder cannot be made: {why(error)}") from error
+        remove_leftovers(folder or ".")
+        self._ready.add(folder)

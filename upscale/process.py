@@ -1,0 +1,79 @@
+"""Start and speak to a `worker`, from the process that gives it orders."""
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from queue import SimpleQueue
+from typing import Any
+
+from upscale.files import part_of
+from upscale.job import Result
+from upscale.worker import Order, Settings
+
+
+class WorkerProcess:
+    """A process and what it is doing."""
+
+    def __init__(self, settings: Settings, inbox: "SimpleQueue[tuple[WorkerProcess, Any]]") -> None:
+        # The path that modules come from is this process' own, and not the current folder, which is full of strangers.
+        code = f"import sys; sys.path[:] = {sys.path!r}; from upscale.worker import main; main()"
+        environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"} | dict(os.environ)
+        with _unheard_by_children():
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+            )
+        self.order: Order | None = None
+        self._inbox = inbox
+        self.send(settings)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def send(self, message: Any) -> None:
+        """Send a message; that the process is dead is heard by its own pipe."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            pickle.dump(message, self.process.stdin, pickle.HIGHEST_PROTOCOL)
+            self.process.stdin.flush()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        message: Any = True
+        while message is not None:
+            try:
+                message = pickle.load(self.process.stdout)
+            except Exception:  # it has ended, perhaps within a message
+                message = None
+            self._inbox.put((self, message))
+
+    def death(self) -> Result:
+        """Say of the order that it has failed because the process is dead, and remove what it was writing."""
+        assert self.order is not None
+        code = self.process.wait()
+        self.clean()
+        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        source = self.order.task.source
+        text = f"{source}: the process that enlarged it ended ({how}): damaged, or there was not enough memory"
+        return Result("failed", text)
+
+    def clean(self) -> None:
+        """Remove what a dead process was writing."""
+        if self.order is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(part_of(self.order.task.output, self.order.token))
+
+
+@contextlib.contextmanager
+def _unheard_by_children() -> Iterator[None]:
+    """Keep the terminal's interrupt from processes that are started in the block: who has started them ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
