@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import batch
 import commands
 import engines
 import in_process
@@ -67,6 +68,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[], str]]] = {
         "compressed data are held too, which a noisy picture such as these feels.",
         _memory,
     ),
+    "batch": ("Many files", "See docs/scale.md for what follows from it.", batch.report),
     "start": (
         "Starting",
         "Numba is not started for a small picture, and NumPy and Pillow only when there is work.",

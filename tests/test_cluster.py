@@ -74,6 +74,7 @@ def test_a_lost_workers_files_are_done_again(tmp_path, cluster):
     assert whole(out, source, 4) == 12
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_what_is_interrupted_stops_on_the_cluster_too(tmp_path, cluster, number, status):
     address, _ = cluster
@@ -98,6 +99,7 @@ def test_what_is_interrupted_stops_on_the_cluster_too(tmp_path, cluster, number,
     assert whole(out, source, 2) == 12
 
 
+@pytest.mark.heavy
 def test_a_scheduler_that_is_not_there(tmp_path):
     source = pictures(tmp_path / "in", 2)
     for address, status in (("tcp://127.0.0.1:9", 1), ("nonsense", 2), ("tcp://127.0.0.1", 2)):
