@@ -5,17 +5,19 @@ picture has decoders, warnings and loops of its own.
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from upscale.errors import FileError
-from upscale.files import Folders, new_token
+from upscale.files import Folders, new_token, why
 from upscale.job import Result, Task
 from upscale.memory import Room
 from upscale.options import Options
 from upscale.plan import Plan
 from upscale.process import WorkerProcess
 from upscale.report import Report
+from upscale.signals import Interrupted, heard
 from upscale.worker import Need, Order, Settings, Tell
 
 #: Seconds between two looks at the clock where nothing happens.
@@ -44,14 +46,24 @@ class Batch:
         self._pending: Iterator[Task] = iter([plan.tasks[i] for i in order])
         self._left = len(plan.tasks)  # of the pending ones
         self._settings = Settings(options, report.tells)
-        self._inbox: SimpleQueue[tuple[WorkerProcess, Any]] = SimpleQueue()
+        self._inbox: SimpleQueue[tuple[WorkerProcess | None, Any]] = SimpleQueue()
         self._folders = Folders()
+        self._signals = ExitStack()
         # Started before all else, since they take a while.
-        self._workers = [self._new_worker() for _ in range(min(threads, len(plan.tasks)))]
+        self._workers: list[WorkerProcess] = []
+        for _ in range(min(threads, len(plan.tasks))):
+            try:
+                self._workers.append(self._new_worker())
+            except OSError as error:  # no more files, processes or memory for one; those that there are will do
+                if not self._workers:
+                    raise FileError(f"no process can be started: {why(error)}") from error
+                break
         self._room = Room(options.max_memory, len(self._workers))
         self._asking: dict[WorkerProcess, int] = {}  # the bytes for which each one waits
 
     def __enter__(self) -> "Batch":
+        # Signals only join the queue: whatever is being done when one comes is done to its end.
+        self._signals.enter_context(heard(lambda number: self._inbox.put((None, number))))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -62,25 +74,34 @@ class Batch:
         for worker in self._workers:
             worker.process.wait()
         while busy:
-            worker, message = self._inbox.get(timeout=10)
-            if isinstance(message, Result) and worker in busy:
-                self._done(worker, message)
-                busy.remove(worker)
-            elif message is None and worker in busy:
-                worker.clean()
-                busy.remove(worker)
+            ended, message = self._inbox.get()
+            if ended in busy and isinstance(message, Result):
+                self._done(ended, message)
+                busy.remove(ended)
+            elif ended in busy and message is None:
+                ended.clean()
+                busy.remove(ended)
+        self._signals.close()
 
     def run(self) -> None:
-        """Do all that is to be done; within a `with` block, which ends the processes."""
+        """Do all that is to be done; within a `with` block, which ends the processes.
+
+        Raises
+        ------
+        Interrupted
+            Where a signal asks to end.
+        """
         for worker in list(self._workers):
             self._give(worker)
         while any(w.order for w in self._workers):
             try:
-                worker, message = self._inbox.get(timeout=_TICK)
+                sender, message = self._inbox.get(timeout=_TICK)
             except Empty:
                 self._report.tick()
                 continue
-            self._heard(worker, message)
+            if sender is None:
+                raise Interrupted(message)
+            self._heard(sender, message)
             self._admit()
 
     def _new_worker(self) -> WorkerProcess:

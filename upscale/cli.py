@@ -5,14 +5,12 @@ NumPy, Pillow and Numba are imported only when there is work: help, version and 
 
 import os.path
 import re
-import signal
 import sys
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from upscale import __version__, formats, kernel_source, option_types, presets, threads
+from upscale import __version__, formats, kernel_source, option_types, presets, signals, threads
 from upscale.choices import COMPRESSIONS, DEPTHS, EDGES, ENGINES, LAYOUTS, METHODS, MOST_OUTPUT_PIXELS, MOST_PIXELS
 from upscale.errors import ArgumentError, FileError, UpscaleError
 from upscale.files import DASH, Folders, is_regular, same_file, why
@@ -191,6 +189,9 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, *
             click.echo(ctx.get_help())
             return 0
         inputs, output = [DASH], DASH
+    if "" in (*inputs, output):
+        raise click.UsageError("a path is empty; perhaps a variable is not set")
+    _check_folder((*inputs, output or DASH))
     given = {n for n in values if ctx.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE}
     _check_clashes(values, given)
     if output is None:
@@ -214,6 +215,15 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, *
         raise click.UsageError(str(error)) from error
 
 
+def _check_folder(paths: tuple[str, ...]) -> None:
+    """Check that relative paths mean something."""
+    try:
+        os.getcwd()
+    except OSError:
+        if not all(os.path.isabs(path) or path == DASH for path in paths):
+            raise FileError("the current folder is gone; name whole paths") from None
+
+
 def _check_clashes(values: dict[str, Any], given: set[str]) -> None:
     """Check what options say of each other."""
     if values["method"] == "nn":
@@ -224,7 +234,6 @@ def _check_clashes(values: dict[str, Any], given: set[str]) -> None:
         raise click.UsageError(f"--method tconv needs --kernel: {kernel_source.ACCEPTED}")
     for one, other in (
         ("lossless", "quality"), ("quiet", "verbose"), ("no_overwrite", "skip_existing"), ("no_overwrite", "update"),
-        ("json", "verbose"),
     ):  # fmt: skip
         if one in given and other in given:
             raise click.UsageError(f"--{one.replace('_', '-')} and --{other.replace('_', '-')} exclude each other")
@@ -254,7 +263,8 @@ def _listed(path: str, null: bool, inputs: list[str]) -> list[str]:
                 data = file.read()
     except OSError as error:
         raise FileError(f"--files-from {path}: cannot be read: {why(error)}") from error
-    names = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    names = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in lines if line.strip()]
     # A list is no command line: what is named - in it is a file.
     return [os.path.join(".", DASH) if n == b"-" else os.fsdecode(n) for n in names if n]
 
@@ -265,6 +275,10 @@ def _is_one_picture(path: str) -> bool:
 
 def _enlarge_one(source: str, output: str, options: "Options", values: dict[str, Any]) -> int:
     """Enlarge one picture in this process."""
+    if source != DASH and not os.path.lexists(source):
+        raise FileError(f"{source}: there is no such file")
+    if values["json"] and output == DASH:
+        raise click.UsageError("--json and an OUTPUT of - would both write to standard output")
     if values["scheduler"] is not None:
         raise click.UsageError("--scheduler goes with several inputs or a folder")
     into_folder = output != DASH and (os.path.isdir(output) or output.endswith(("/", os.sep)))
@@ -277,9 +291,9 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
         output = naming.path(plan.Found(source, os.path.dirname(source), ""))
     else:
         for name in ("name", "parents"):
-            if values[name]:
+            if values[name] not in (None, False):
                 raise click.UsageError(f"--{name} goes with an OUTPUT that is a folder")
-    target = _target(source, output, options, values["format"])
+    target = _target(source, output, options, values["format"], keeps=into_folder)
     from upscale.job import Job, Task
     from upscale.options import request
 
@@ -299,14 +313,26 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
         from upscale import report
 
         if values["json"]:
-            click.echo(report.line_of_json(task, result))
+            _say(report.line_of_json(task, result))
         elif options.dry_run or values["verbose"]:
-            click.echo(report.one_line(report.planned(task, result)), err=not options.dry_run)
+            _say(report.one_line(report.planned(task, result)), err=not options.dry_run)
     return 0
 
 
-def _target(source: str, output: str, options: "Options", wanted: str | None) -> formats.Format | None:
-    """Check what can be checked before anything is read; find the output's format, None where it is the input's."""
+def _say(text: str, *, err: bool = False) -> None:
+    try:
+        click.echo(text, err=err)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FileError(f"standard {'error' if err else 'output'}: cannot be written: {why(error)}") from error
+
+
+def _target(source: str, output: str, options: "Options", wanted: str | None, *, keeps: bool) -> formats.Format | None:
+    """Check what can be checked before anything is read; find the output's format, None where it is the input's.
+
+    Where an output `keeps` the name of its input, it need not have a suffix that is known.
+    """
     if source == DASH and sys.stdin is not None and sys.stdin.isatty():
         raise click.UsageError("INPUT is -, but standard input is a terminal")
     if output == DASH and sys.stdout is not None and sys.stdout.isatty():
@@ -325,7 +351,7 @@ def _target(source: str, output: str, options: "Options", wanted: str | None) ->
         return found
     if wanted:
         return formats.FORMATS[wanted]
-    if output == DASH or not is_regular(output):
+    if output == DASH or keeps or not is_regular(output):
         return None
     try:
         return formats.of_suffix(suffix, f"OUTPUT {output}")
@@ -344,7 +370,7 @@ def _naming(output: str, options: "Options", values: dict[str, Any]) -> "Naming"
     """Say how outputs in a folder are named."""
     from upscale import plan
 
-    template = values["name"] or "{stem}{suffix}"
+    template = "{stem}{suffix}" if values["name"] is None else values["name"]
     plan.check_template(template)
     vertical, horizontal = options.factor or (2, 2)
     if options.factor is None and options.kernel is not None and "{factor}" in template:
@@ -364,11 +390,13 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
     """Enlarge many pictures into a folder, in processes of their own."""
     if DASH in inputs:
         raise click.UsageError("- is one picture; it does not go with other inputs")
-    if output == DASH or (os.path.lexists(output) and not os.path.isdir(output)):
+    there = output.rstrip("/" + os.sep) or output
+    if output == DASH or (os.path.lexists(there) and not os.path.isdir(there)):
         raise click.UsageError(f"OUTPUT {output} must be a folder for several inputs")
     if os.path.splitext(output)[1].lower() in formats.FORMATS and not os.path.isdir(output):
         raise click.UsageError(f"OUTPUT {output} is named as one picture; several inputs or a folder need a folder")
-    if not values["name"] and len(inputs) == 1 and os.path.isdir(output) and os.path.samefile(inputs[0], output):
+    in_place = len(inputs) == 1 and os.path.isdir(inputs[0]) and os.path.isdir(output) and os.path.samefile(inputs[0], output)
+    if in_place and values["name"] is None:
         raise click.UsageError('INPUT and OUTPUT are one folder: name the results, such as --name "{stem}_large{suffix}"')
     from upscale import plan
     from upscale.report import Report
@@ -397,9 +425,12 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
                     request(options)  # what is wrong with it is told once, and before anything is done
                 report.begin()
                 batch.run()
-    except (KeyboardInterrupt, _Terminated) as signalled:
-        report.end("terminated: " if isinstance(signalled, _Terminated) else "interrupted: ")
-        return 128 + (signalled.number if isinstance(signalled, _Terminated) else signal.SIGINT)
+    except signals.Interrupted as signalled:
+        report.end(f"{signalled.ending}: ")
+        return 128 + signalled.number
+    except BrokenPipeError:
+        report.end("standard output was closed: ")
+        raise
     report.end()
     return 1 if report.failed else 0
 
@@ -415,17 +446,6 @@ def _check_use(found: "Plan", options: "Options") -> None:
             raise click.UsageError(texts[0])
 
 
-class _Terminated(BaseException):
-    """A signal that asks to end; not an Exception, so that nothing on its way takes it for an error."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Terminated(number)
-
-
 def run(arguments: list[str]) -> int:
     """Run the command.
 
@@ -439,10 +459,7 @@ def run(arguments: list[str]) -> int:
     int
         0 all done, 1 something failed, 2 wrong usage, 130 interrupted, 143 terminated.
     """
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, _terminate)
+    signals.interrupt()
     try:
         status = command.main(arguments, prog_name="upscale", standalone_mode=False)
         return status if isinstance(status, int) else 0
@@ -450,10 +467,8 @@ def run(arguments: list[str]) -> int:
         return _fail(f"{error.format_message()} (see upscale --help)", 2)
     except UpscaleError as error:
         return _fail(str(error), 1)
-    except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted, nothing was written", 130)
-    except _Terminated as signalled:
-        return _fail("terminated, nothing was written", 128 + signalled.number)
+    except signals.Interrupted as signalled:
+        return _fail(f"{signalled.ending}, nothing was written", 128 + signalled.number)
     except BrokenPipeError:
         # The reader has seen enough. Python would complain once more when it flushes the stream at exit.
         sys.stdout = None

@@ -58,7 +58,7 @@ def fitted(picture: Picture, target: Format) -> Picture:
     ArgumentError
         Where the target cannot hold it.
     """
-    if target is NPY:
+    if target == NPY:
         return filterable(picture) if picture.mode in ("P", "PA") or "transparency" in picture.info else picture
     if picture.leading:
         raise ArgumentError(f"a batch of {picture.leading[0]} arrays is no {target.name} picture; write .npy instead")

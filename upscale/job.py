@@ -144,6 +144,8 @@ class Job:
             gc.enable()  # which the entry point turned off
         options = self.options
         streamed = self.output == DASH or not is_regular(self.output)
+        if streamed and not self._strict:  # one of many, for which nobody may wait
+            raise FileError(f"{self.output}: is there, and no file that can be replaced")
         exists = not streamed and os.path.exists(self.output)
         if exists and options.no_overwrite:
             raise FileError(f"{self.output}: exists already, and --no-overwrite was given")
@@ -179,7 +181,7 @@ class Job:
             else:
                 with replacing(self.output, self._token, overwrite=not options.no_overwrite) as out:
                     work.run(out)
-                    written = out.tell()
+                    written = out.seek(0, 2)
                     if identity != _identity(stream):
                         raise FileError(f"{self.name}: changed while it was read; nothing was written")
         seconds = time.perf_counter() - began
@@ -214,7 +216,11 @@ class Job:
                 ).contents.size  # fmt: skip
         except UpscaleError:
             return False
-        return found in (request.size(contents.size), request.size((contents.size[1], contents.size[0])))
+        if found == request.size(contents.size):
+            return True
+        if found != request.size((contents.size[1], contents.size[0])):
+            return False
+        return pictures.orientation(next(contents.frames()).picture) >= 5  # which only shows when it is decoded
 
     def _begin_engine(self, contents: "Contents", request: "Request") -> None:
         """Start Numba before anything is decoded, where it will be needed."""
@@ -241,7 +247,7 @@ class Job:
         ((int, int), int)
             The output's height and width, and the bytes that the picture needs.
         """
-        from upscale import memory
+        from upscale.memory import available, in_bytes
 
         options = self.options
         if contents.size[0] * contents.size[1] > options.max_pixels and contents.format != formats.NPY.pillow:
@@ -267,15 +273,15 @@ class Job:
         if target.name == "PNG":  # in bands
             need = 2 * need + min(_BANDS, 4 * height * width * pixel)
         else:
-            if request.operator is not None and (target is formats.NPY or pixel == 1):
+            if request.operator is not None and (target == formats.NPY or pixel == 1):
                 pixel *= 4
             # Pillow keeps a copy of its own to encode, with colours in 4 bytes a pixel; of most animations all frames.
             kept = contents.total if target.pillow in ("WEBP", "AVIF", "ICO") and options.frame is None else 1
-            need += kept * height * width * (pixel if target is formats.NPY else pixel + (4 if pixel == 3 else pixel))
-        for have, what in ((memory.available(), "are free"), (options.max_memory, "are allowed by --max-memory")):
+            need += kept * height * width * (pixel if target == formats.NPY else pixel + (4 if pixel == 3 else pixel))
+        for have, what in ((available(), "are free"), (options.max_memory, "are allowed by --max-memory")):
             if have is not None and need > have:
                 raise FileError(
-                    f"{self.name}: would become {width}x{height}, which takes {gigabytes(need)}; {gigabytes(have)} {what}"
+                    f"{self.name}: would become {width}x{height}, which takes {in_bytes(need)}; {in_bytes(have)} {what}"
                 )
         return (height, width), need
 
@@ -354,8 +360,3 @@ def _shift_note(operator: "Operator") -> list[str]:
         "padding: same cuts the smaller half off the beginning, as TensorFlow's SAME does; PyTorch's usual layer cuts the "
         f"larger half, one output pixel further: --padding {mirrored}"
     ]
-
-
-def gigabytes(number: int) -> str:
-    """Say a number of bytes."""
-    return f"{number / 1e9:,.1f} GB"

@@ -1,5 +1,6 @@
 """How much memory there is, so that what cannot fit is refused before anything is allocated."""
 
+import math
 from collections.abc import Hashable
 
 
@@ -79,3 +80,9 @@ def _limit() -> int | None:
 def _text(path: str) -> str:
     with open(path, encoding="ascii") as file:
         return file.read()
+
+
+def in_bytes(number: float) -> str:
+    """Say a number of bytes as people read it, in powers of 1000."""
+    power = min(3, int(math.log10(max(number, 1)) // 3))
+    return f"{number / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB')[power]}"

@@ -228,7 +228,7 @@ class _ArrayWriter:
 
 def writer(target: Format, file: BinaryIO, output: Output) -> Writer:
     """Make the writer of a format."""
-    if target is NPY:
+    if target == NPY:
         return _ArrayWriter(file, output)
     if target.name == "PNG":
         from upscale import png

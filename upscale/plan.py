@@ -1,19 +1,27 @@
 """Which input becomes which output: folders, patterns and lists of names to tasks, before anything is done."""
 
+import functools
 import glob
 import os
 import re
+import stat
 import string
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from upscale import formats
+from upscale.choices import METHODS
 from upscale.errors import ArgumentError
 from upscale.files import why
 from upscale.job import Task
 
 #: What `--name` may be made of.
 FIELDS = ("stem", "suffix", "factor", "method", "kernel")
+_FIELD_PATTERNS = {
+    "stem": "(?P<stem>.+)", "suffix": r"(?:\.[^.]*)?", "factor": r"\d+(?:x\d+)?", "method": f"(?:{'|'.join(METHODS)})",
+    "kernel": ".+",
+}  # fmt: skip
 
 
 class Naming(NamedTuple):
@@ -45,6 +53,17 @@ class Naming(NamedTuple):
         name = self.template.format(stem=stem, suffix=self.suffix or suffix, **self.fields)
         parents = re.split(r"[\\/]" if os.sep == "\\" else "/", os.path.splitdrive(found.root)[1]) if self.parents else []
         return os.path.join(self.output, *(p for p in parents if p not in ("", ".", "..")), found.folder, name)
+
+    def pattern(self) -> re.Pattern[str] | None:
+        """Make a pattern of outputs' names, with the group `stem`; None where they cannot be told from inputs' names."""
+        made, telling = "", False
+        for text, field, _, _ in string.Formatter().parse(self.template):
+            made += re.escape(text)
+            telling |= bool(text) or field in ("factor", "method", "kernel")
+            if field is not None:
+                again = field == "stem" and "(?P<stem>" in made
+                made += "(?P=stem)" if again else _FIELD_PATTERNS[field]
+        return re.compile(made, re.DOTALL) if telling and "(?P<stem>" in made else None
 
 
 class Found(NamedTuple):
@@ -105,7 +124,7 @@ def check_template(template: str) -> None:
     for _, field, form, conversion in parts:
         if field is not None and (field not in FIELDS or form or conversion):
             raise ArgumentError(f"--name {template!r}: the fields are {' '.join('{' + f + '}' for f in FIELDS)}")
-    if "{stem}" not in template and not template.strip(". "):
+    if not template.strip(". "):
         raise ArgumentError(f"--name {template!r} is no file's name")
     if "/" in template or os.sep in template or "\0" in template:
         raise ArgumentError(f"--name {template!r}: a name has no folders in it; --parents keeps the inputs' own")
@@ -129,49 +148,60 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
     ArgumentError
         Where two inputs would become one output, or an output is an input.
     """
-    search = _Search(naming.output, recursive)
     given = list(inputs)
+    search = _Search(naming.output, recursive)
     found = [f for name in given for f in search.files(name, alone=len(given) == 1)]
-    outputs = [naming.path(f) for f in found]
-    results: list[str] = []
-    if search.in_place:
-        made = {os.path.normpath(p) for p in outputs}
-        kept = [i for i, f in enumerate(found) if os.path.normpath(f.path) not in made]
-        results = [f.path for f in found if os.path.normpath(f.path) in made]
-        found, outputs = [found[i] for i in kept], [outputs[i] for i in kept]
-    fold = os.path.normcase if not _ignores_case(naming.output) else str.casefold
+    found, results = _without_results(found, naming)
+    fold = str.casefold if _ignores_case(naming.output) else os.path.normcase
+    real = functools.cache(os.path.realpath)
     by_output: dict[str, str] = {}
     inodes: dict[tuple[int, int], str] = {}
-    rows: list[tuple[int, Task]] = []
-    for file, output in zip(found, outputs, strict=True):
-        before = by_output.setdefault(fold(os.path.normpath(output)), file.path)
-        if before != file.path:
+    plan = Plan([], [], search.failed, search.others, results, search.notes)
+    for file in found:
+        output = naming.path(file)
+        folder, name = os.path.split(output)
+        before = by_output.setdefault(fold(os.path.join(real(folder), name)), file.path)
+        if before is not file.path:
             if os.path.realpath(before) == os.path.realpath(file.path):
                 continue  # named twice
             raise ArgumentError(f"{before} and {file.path} would both become {output}: --name or --parents tells them apart")
         try:
             status = os.stat(file.path)
         except OSError as error:
-            search.failed.append((file.path, f"{file.path}: cannot be read: {why(error)}"))
+            plan.failed.append((file.path, f"{file.path}: cannot be read: {why(error)}"))
             continue
         inodes[status.st_dev, status.st_ino] = file.path
-        rows.append((status.st_size, Task(file.path, output, _target(output))))
+        plan.tasks.append(Task(file.path, output, _target(output)))
+        plan.sizes.append(status.st_size)
     for path in forbidden:
-        status = os.stat(path)
-        inodes[status.st_dev, status.st_ino] = path
-    for _, task in rows:
-        try:
-            status = os.stat(task.output)
-        except OSError:
-            continue
-        if (status.st_dev, status.st_ino) in inodes:
-            other = inodes[status.st_dev, status.st_ino]
+        if (inode := _inode(path)) is not None:
+            inodes[inode] = path
+    for task in plan.tasks:
+        other = inodes.get(_inode(task.output) or (-1, -1))
+        if other is not None:
             same = "the same file as an input" if other == task.source else f"the input {other}"
             raise ArgumentError(
                 f"the output of {task.source} would be {same}, which is never overwritten: choose another folder, or names "
                 'such as --name "{stem}_large{suffix}"'
             )
-    return Plan([t for _, t in rows], [s for s, _ in rows], search.failed, search.others, results, search.notes)
+    return plan
+
+
+def _without_results(found: list[Found], naming: Naming) -> tuple[list[Found], list[str]]:
+    """Part inputs from the results of others beside them: those that are named as an output, by any factor and method."""
+    pattern = naming.pattern()
+    beside = functools.cache(lambda folder, output: _inode(folder) == _inode(output) is not None)
+    stems = {(os.path.dirname(f.path), os.path.splitext(os.path.basename(f.path))[0]) for f in found}
+    inputs, results = [], []
+    for file in found:
+        folder, name = os.path.split(file.path)
+        match = pattern.fullmatch(name) if pattern else None
+        made = match and (folder, match["stem"]) in stems and beside(folder or ".", os.path.dirname(naming.path(file)))
+        if made:
+            results.append(file.path)
+        else:
+            inputs.append(file)
+    return inputs, results
 
 
 def _target(output: str) -> formats.Format | None:
@@ -201,67 +231,96 @@ class _Search:
         self.failed: list[tuple[str, str]] = []
         self.others: list[str] = []
         self.notes: list[str] = []
-        self.in_place = False
 
-    def files(self, name: str, *, alone: bool) -> Iterator[Found]:
+    def files(self, name: str, *, alone: bool) -> list[Found]:
         """Find the pictures that a name stands for; it is `alone` where it is the only input."""
         if os.path.isdir(name):
-            yield from self._named_folder(name, alone)
-        elif os.path.lexists(name):
-            yield from self._judged(Found(name, os.path.dirname(name), ""))
-        elif glob.has_magic(name):
-            matches = sorted(glob.glob(name, recursive=True))
-            if not matches:
-                self.failed.append((name, f"{name}: matches no file"))
-            for match in matches:
-                if os.path.isdir(match):
-                    yield from self._named_folder(match, alone=False)
+            return self._folder(name) if alone or _inode(name) != self._output else []
+        if os.path.lexists(name) or not glob.has_magic(name):
+            return self._judged(Found(name, os.path.dirname(name), ""))
+        matches = sorted(glob.glob(name, recursive=True))
+        if not matches:
+            self.failed.append((name, f"{name}: matches no file"))
+        found = []
+        for match in matches:
+            if not self._is_output(match, name):
+                found += self._folder(match) if os.path.isdir(match) else self._judged(Found(match, os.path.dirname(match), ""))
+        return found
+
+    def _is_output(self, match: str, pattern: str) -> bool:
+        """Say whether a pattern has found the output folder, or something in it."""
+        parts = re.split(r"[\\/]" if os.sep == "\\" else "/", match)
+        fixed = next(i for i, part in enumerate(re.split(r"[\\/]" if os.sep == "\\" else "/", pattern)) if glob.has_magic(part))
+        return self._output is not None and any(
+            _inode("/".join(parts[:n])) == self._output for n in range(fixed + 1, len(parts) + 1)
+        )
+
+    def _judged(self, found: Found) -> list[Found]:
+        path = found.path
+        try:
+            mode = os.stat(path).st_mode
+        except (FileNotFoundError, ValueError):  # a name that no file can have
+            self.failed.append((path, f"{path}: {'a link to nothing' if os.path.lexists(path) else 'there is no such file'}"))
+            return []
+        except OSError as error:
+            self.failed.append((path, f"{path}: cannot be read: {why(error)}"))
+            return []
+        # Of pipes and devices nothing is read, whatever their name.
+        if stat.S_ISREG(mode) and formats.is_picture(path):
+            return [found]
+        self.others.append(path)
+        return []
+
+    def _folder(self, root: str) -> list[Found]:
+        """Find the pictures in a folder: first in those that are in it, then in those that links lead to, each of them once."""
+        found: list[Found] = []
+        again: list[str] = []
+        seen = {_inode(root)}
+        folders, links = deque([(root, "")]), deque[tuple[str, str]]()
+        while folders or links:
+            if not folders:
+                path, below = links.popleft()
+                if (inode := _inode(path)) in seen:
+                    again.append(path)
+                    continue
+                seen.add(inode)
+                folders.append((path, below))
+            folder, below = folders.popleft()
+            left_out = 0
+            for entry in self._entries(folder):
+                place = os.path.join(below, entry.name)
+                if not _is_folder(entry):
+                    found += self._judged(Found(entry.path, root, below))
+                elif not self._recursive:
+                    left_out += _inode(entry.path) != self._output
+                elif _inode(entry.path) == self._output is not None:
+                    pass  # what is there is no input
+                elif entry.is_symlink():
+                    links.append((entry.path, place))
                 else:
-                    yield from self._judged(Found(match, os.path.dirname(match), ""))
-        else:
-            self.failed.append((name, f"{name}: there is no such file"))
+                    seen.add(_inode(entry.path))
+                    folders.append((entry.path, place))
+            if left_out:
+                self.notes.append(f"{folder}: {left_out} folders in it are left alone; -r takes them too")
+        if again:
+            more = f" (and {len(again) - 1} more links alike)" if len(again) > 1 else ""
+            self.notes.append(f"{again[0]}: leads to a folder that is taken already, and is left alone{more}")
+        return sorted(found, key=lambda f: (f.folder, os.path.basename(f.path)))
 
-    def _judged(self, found: Found) -> Iterator[Found]:
-        if not formats.is_picture(found.path):
-            self.others.append(found.path)
-        elif os.path.isfile(found.path):
-            yield found
-        elif os.path.exists(found.path):  # a pipe or a device, whatever its name
-            self.others.append(found.path)
-        else:
-            self.failed.append((found.path, f"{found.path}: a link to nothing"))
-
-    def _named_folder(self, folder: str, alone: bool) -> Iterator[Found]:
-        if _inode(folder) == self._output is not None:
-            if not alone:
-                return
-            self.in_place = True
-        yield from self._folder(folder, folder, "", ())
-
-    def _folder(self, root: str, folder: str, below: str, above: tuple[tuple[int, int] | None, ...]) -> Iterator[Found]:
-        above = (*above, _inode(folder))
+    def _entries(self, folder: str) -> "list[os.DirEntry[str]]":
         try:
             with os.scandir(folder) as entries:
-                found = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
+                return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
         except OSError as error:
             self.failed.append((folder, f"{folder}: cannot be looked into: {why(error)}"))
-            return
-        left_out = 0
-        for entry in found:
-            if entry.is_dir():
-                inode = _inode(entry.path)
-                if inode == self._output is not None:  # what is there is no input
-                    continue
-                if not self._recursive:
-                    left_out += 1
-                elif inode in above:
-                    self.notes.append(f"{entry.path}: leads back to a folder that it is in, and is left alone")
-                else:
-                    yield from self._folder(root, entry.path, os.path.join(below, entry.name), above)
-            else:
-                yield from self._judged(Found(entry.path, root, below))
-        if left_out:
-            self.notes.append(f"{folder}: {left_out} folders in it are left alone; -r takes them too")
+            return []
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself, or to where nobody may look
+        return False
 
 
 def _inode(path: str) -> tuple[int, int] | None:

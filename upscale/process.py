@@ -7,23 +7,23 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import Any
 
 from upscale.files import part_of
 from upscale.job import Result
+from upscale.signals import blocked
 from upscale.worker import Order, Settings
 
 
 class WorkerProcess:
     """A process and what it is doing."""
 
-    def __init__(self, settings: Settings, inbox: "SimpleQueue[tuple[WorkerProcess, Any]]") -> None:
+    def __init__(self, settings: Settings, inbox: "SimpleQueue[Any]") -> None:
         # The path that modules come from is this process' own, and not the current folder, which is full of strangers.
         code = f"import sys; sys.path[:] = {sys.path!r}; from upscale.worker import main; main()"
         environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"} | dict(os.environ)
-        with _unheard_by_children():
+        with blocked():
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
             )
@@ -64,16 +64,3 @@ class WorkerProcess:
         if self.order is not None:
             with contextlib.suppress(OSError):
                 os.unlink(part_of(self.order.task.output, self.order.token))
-
-
-@contextlib.contextmanager
-def _unheard_by_children() -> Iterator[None]:
-    """Keep the terminal's interrupt from processes that are started in the block: who has started them ends them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,7 +1,7 @@
 """What a user or a script is told of a batch: progress, lines, JSON, and the sums at the end."""
 
+import contextlib
 import json
-import math
 import re
 import sys
 import time
@@ -9,13 +9,16 @@ from typing import Any
 
 import click
 
+from upscale.errors import FileError
+from upscale.files import why
 from upscale.job import Result, Task
+from upscale.memory import in_bytes
 from upscale.plan import Plan
 
 
 def one_line(text: str) -> str:
-    """Make a text fit one line on any screen: names may hold line ends, and bytes that are no characters."""
-    return " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
+    """Make a text fit one line on any screen: names may hold line ends, commands for terminals, and what is no text at all."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in " ".join(text.split()))
 
 
 def line_of_json(task: Task, result: Result) -> str:
@@ -83,7 +86,8 @@ class Report:
         for status, names in (("not a picture", plan.others), ("own result", plan.results)):
             for name in names if self._json else ():
                 self._print(json.dumps({"input": name, "status": status}))
-        if self.tells and not self._dry_run and plan.tasks:
+        shared = self._json and sys.stdout is not None and sys.stdout.isatty()  # with what scripts are told
+        if self.tells and not shared and not self._dry_run and plan.tasks:
             self._bar = click.progressbar(
                 length=max(1, sum(plan.sizes) + len(plan.sizes)), file=sys.stderr, show_percent=True, show_eta=True,
                 item_show_func=lambda item: item, bar_template="%(bar)s %(info)s", width=24,
@@ -132,15 +136,15 @@ class Report:
             self._bar = None
         for task in self._plan.tasks:  # in their order, and not in that in which they were looked at
             if task.output in self._planned:
-                self._print(self._planned[task.output])
+                self._print(one_line(self._planned[task.output]))
         if not self._quiet:
             for texts in self._notes.values():
                 more = f" (and {len(texts) - 1} more files alike)" if len(texts) > 1 else ""
                 self._line(f"upscale: {texts[0]}{more}")
-        for error in self._errors:
-            click.echo(error, err=True)
-        if not self._quiet:
-            self._line(f"upscale: {self._sums(ending)}")
+        with contextlib.suppress(OSError):
+            for error in self._errors:
+                click.echo(error, err=True)
+        self._line(f"upscale: {self._sums(ending)}")
 
     def _sums(self, ending: str) -> str:
         counts = self._counts
@@ -156,10 +160,10 @@ class Report:
         text = f"{ending}{', '.join(parts)}"
         megapixels = self._pixels / 1e6
         if self._dry_run:
-            return f"{text}; {megapixels:,.4g} megapixels, at most {_bytes(self._most_memory)} of memory for one"
+            return f"{text}; {megapixels:,.4g} megapixels, at most {in_bytes(self._most_memory)} of memory for one"
         if counts["written"]:
-            text += f"; {_bytes(self._bytes)}, {megapixels:,.4g} megapixels in {seconds:.3g} s: "
-            text += f"{_bytes(self._bytes / seconds)}/s, {megapixels / seconds:,.3g} megapixels/s"
+            text += f"; {in_bytes(self._bytes)}, {megapixels:,.4g} megapixels in {seconds:.3g} s: "
+            text += f"{in_bytes(self._bytes / seconds)}/s, {megapixels / seconds:,.3g} megapixels/s"
         return text
 
     def _position(self) -> str:
@@ -168,17 +172,24 @@ class Report:
         return f"{done}/{len(self._plan.tasks) + len(self._plan.failed)}{failed}, {rate:,.3g} megapixels/s"
 
     def _line(self, text: str) -> None:
-        """Write a line for people, above the progress bar."""
-        if self._bar is not None:
-            click.echo("\r\033[K", err=True, nl=False)
-        if not self._quiet:
+        """Write a line for people, above the progress bar; that nobody reads it is no reason to stop."""
+        if self._quiet:
+            return
+        with contextlib.suppress(OSError):
+            if self._bar is not None:
+                click.echo("\r\033[K", err=True, nl=False)
             click.echo(one_line(text), err=True)
-        if self._bar is not None:
-            self._bar.update(0, self._position())
+            if self._bar is not None:
+                self._bar.update(0, self._position())
 
     def _print(self, text: str) -> None:
         """Write a line for scripts, at once."""
-        click.echo(one_line(text))
+        try:
+            click.echo(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise FileError(f"standard output: cannot be written: {why(error)}") from error
 
 
 def _told(task: Task, result: Result) -> str:
@@ -196,14 +207,9 @@ def planned(task: Task, result: Result) -> str:
         return f"{task.source} -> {task.output}: skipped, is there"
     return (
         f"{task.source} ({_size(result.size)}) -> {task.output} ({_size(result.out_size)}, {result.format}), "
-        f"{_bytes(result.memory)} of memory"
+        f"{in_bytes(result.memory)} of memory"
     )
 
 
 def _size(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
-
-
-def _bytes(number: float) -> str:
-    power = min(3, int(math.log10(max(number, 1)) // 3))
-    return f"{number / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB')[power]}"

@@ -139,7 +139,7 @@ class Transfer:
         job, options = self._job, self._options
         try:
             picture = self._prepared(frame.picture)
-            enlarging = Enlarging(picture, self._request, options.engine, floats=self._target is formats.NPY, watch=job.watch)
+            enlarging = Enlarging(picture, self._request, options.engine, floats=self._target == formats.NPY, watch=job.watch)
         except ArgumentError as error:
             raise self._explained(error) from error
         for note in enlarging.notes:

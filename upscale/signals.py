@@ -1,0 +1,76 @@
+"""Signals that ask to end: where they may interrupt, where they are only heard, and where they come too late."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+_ASKING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Interrupted(BaseException):
+    """A signal that asks to end; not an Exception, so that nothing on its way takes it for an error.
+
+    Attributes
+    ----------
+    number : int
+    ending : str
+        What has happened, for a user.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.ending = "interrupted" if number == signal.SIGINT else "terminated"
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    ignore()
+    raise Interrupted(number)
+
+
+def interrupt() -> None:
+    """Have signals raise `Interrupted`, once: what is cleaned up afterwards is not interrupted again."""
+    for number in _ASKING:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _interrupt)
+
+
+def ignore() -> None:
+    """Let signals pass from now on, since all is being ended already."""
+    for number in _ASKING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def heard(tell: Callable[[int], None]) -> Iterator[None]:
+    """Have signals call a function within the block, which must do no more than remember them."""
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        ignore()
+        tell(number)
+
+    before = {number: signal.getsignal(number) for number in _ASKING}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, hear)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is hear:  # nothing has come
+                signal.signal(number, handler)
+
+
+@contextmanager
+def blocked() -> Iterator[None]:
+    """Keep signals from processes that are started in the block, for ever; here they come when the block ends."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ASKING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
