@@ -492,12 +492,15 @@ def test_links_between_many_folders_and_very_deep_ones(tmp_path):
                 (tmp_path / "in" / str(i) / f"to{j}").symlink_to(f"../{j}")
     assert "9 written" in last_line(ok("in", "out", "-r", cwd=tmp_path))
     deep = tmp_path / "deep"
-    below = deep
+    below = [deep]
     for _ in range(1500):
-        below.mkdir()
-        below /= "d"
-    picture(deep / "d" / "x.png")
+        below[-1].mkdir()
+        below.append(below[-1] / "d")
+    picture(below[1] / "x.png")
     assert "1 written" in last_line(ok("deep", "flat", "-r", cwd=tmp_path))
+    (below[1] / "x.png").unlink()
+    for folder in reversed(below[:-1]):  # what cleans up after the tests does not get so deep
+        folder.rmdir()
 
 
 def test_a_rotated_source_is_done_again(tmp_path):

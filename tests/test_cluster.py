@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ok, run
-from test_faults import begin, pictures, wait_for, whole
+from test_faults import begin, done, parts, pictures, wait_for, whole
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals and /proc")
@@ -42,10 +42,6 @@ def cluster(tmp_path):
     log.close()
 
 
-def left_over(folder):
-    return [p for p in folder.iterdir() if p.suffix == ".part"]
-
-
 def test_the_same_files_as_on_one_machine(tmp_path, cluster):
     address, _ = cluster
     source = pictures(tmp_path / "in", 40, (90, 70))
@@ -66,7 +62,7 @@ def test_a_lost_workers_files_are_done_again(tmp_path, cluster):
     address, workers = cluster
     source, out = pictures(tmp_path / "in", 12, (500, 500)), tmp_path / "out"
     process = begin(source, out, "-f", "4", "--compression", "small", "--scheduler", address)
-    wait_for(lambda: out.exists() and any(p.suffix == ".png" for p in out.iterdir()))
+    wait_for(lambda: done(out))
     workers[1].kill()
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
@@ -80,7 +76,7 @@ def test_what_is_interrupted_stops_on_the_cluster_too(tmp_path, cluster, number,
     address, _ = cluster
     source, out = pictures(tmp_path / "in", 12, (900, 900)), tmp_path / "out"
     process = begin(source, out, "-f", "8", "--compression", "small", "--scheduler", address)
-    wait_for(lambda: out.exists() and any(p.suffix == ".png" for p in out.iterdir()), 60)
+    wait_for(lambda: done(out), 60)
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == status
@@ -88,7 +84,7 @@ def test_what_is_interrupted_stops_on_the_cluster_too(tmp_path, cluster, number,
         assert b"interrupted: " in errors
         assert b"not done" in errors
         assert b"Traceback" not in errors
-    wait_for(lambda: not left_over(out), 20)
+    wait_for(lambda: not parts(out), 20)
     time.sleep(1)
     number = whole(out, source, 8)
     assert 1 <= number < 12

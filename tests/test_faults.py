@@ -38,6 +38,14 @@ def whole(folder, source, factor=2):
     return len(names)
 
 
+def parts(folder):
+    return [n for n in os.listdir(folder) if n.endswith(".part")] if folder.exists() else []
+
+
+def done(folder):
+    return [n for n in os.listdir(folder) if n.endswith(".png")] if folder.exists() else []
+
+
 def begin(*arguments, **options):
     return subprocess.Popen([UPSCALE, *map(str, arguments)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, **options)
 
@@ -60,7 +68,7 @@ def wait_for(condition, seconds=30):
 def test_signals_end_a_busy_batch_within_a_second(tmp_path, number, status, word):
     source, out = pictures(tmp_path / "in", 12, (700, 700)), tmp_path / "out"
     process = begin(source, out, "-f", "8", "--compression", "small")
-    wait_for(lambda: out.exists() and any(p.suffix == ".part" for p in out.iterdir()))
+    wait_for(lambda: parts(out))
     time.sleep(0.3)
     workers = children(process)
     assert workers
@@ -78,7 +86,7 @@ def test_signals_end_a_busy_batch_within_a_second(tmp_path, number, status, word
 def test_an_interrupt_of_the_whole_terminal_is_told_once(tmp_path):
     source, out = pictures(tmp_path / "in", 12, (700, 700)), tmp_path / "out"
     process = begin(source, out, "-f", "8", "--compression", "small", start_new_session=True)
-    wait_for(lambda: out.exists() and any(p.suffix == ".part" for p in out.iterdir()))
+    wait_for(lambda: parts(out))
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -86,10 +94,28 @@ def test_an_interrupt_of_the_whole_terminal_is_told_once(tmp_path):
     whole(out, source, 8)
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_that_come_again_and_reach_all_processes(tmp_path, number, status):
+    source, out = pictures(tmp_path / "in", 12, (700, 700)), tmp_path / "out"
+    for pause in (0, 0.002, 0.02):
+        process = begin(source, out, "-f", "8", "--compression", "small", start_new_session=True)
+        wait_for(lambda: parts(out))
+        for _ in range(4):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            time.sleep(pause)
+        _, errors = process.communicate(timeout=20)
+        assert process.returncode == status, errors
+        assert b"Traceback" not in errors
+        assert errors.count(b"\n") == 1
+        assert f": {whole(out, source, 8)} written".encode() in errors
+        shutil.rmtree(out)
+
+
 def test_a_process_that_dies_costs_its_picture_only(tmp_path):
     source, out = pictures(tmp_path / "in", 10, (500, 500)), tmp_path / "out"
     process = begin(source, out, "-f", "4", "-j", "2", "--compression", "small")
-    wait_for(lambda: out.exists() and any(p.suffix == ".part" for p in out.iterdir()))
+    wait_for(lambda: parts(out))
     os.kill(children(process)[0], signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -107,10 +133,10 @@ def kill_again_and_again(tmp_path, times):
         time.sleep(rng.uniform(0, 0.6))
         process.kill()
         process.communicate()
-        left = [p for p in out.iterdir() if p.suffix == ".part"] if out.exists() else []
+        left = parts(out)
         # No process outlives the one that was killed for longer than it takes to notice.
-        done = run(source, out, "--skip-existing")
-        assert done.returncode == 0, done.stderr
+        again = run(source, out, "--skip-existing")
+        assert again.returncode == 0, again.stderr
         assert whole(out, source) == 30, left
 
 
@@ -127,12 +153,12 @@ def test_a_hundred_kills(tmp_path):
 def test_a_kill_and_what_the_next_run_does(tmp_path):
     source, out = pictures(tmp_path / "in", 6, (500, 500)), tmp_path / "out"
     process = begin(source, out, "-f", "4", "--compression", "small")
-    wait_for(lambda: out.exists() and any(p.suffix == ".part" for p in out.iterdir()))
+    wait_for(lambda: parts(out))
     workers = children(process)
     process.kill()
     process.communicate()
     wait_for(lambda: not any(os.path.exists(f"/proc/{w}") for w in workers), 5)
-    assert any(p.suffix == ".part" for p in out.iterdir())
+    assert parts(out)
     ok(source, out, "-f", "4", "--skip-existing")
     assert whole(out, source, 4) == 6
 
@@ -243,8 +269,8 @@ def one_job(source, output, admit):
 def test_files_that_vanish_before_their_turn(tmp_path):
     source, out = pictures(tmp_path / "in", 40, (150, 150)), tmp_path / "out"
     process = begin(source, out, "-j", "1")
-    wait_for(lambda: out.exists() and any(p.suffix == ".png" for p in out.iterdir()))
-    gone = {f"{i}.png" for i in range(40)} - {p.name for p in out.iterdir() if p.suffix == ".png"}
+    wait_for(lambda: done(out))
+    gone = {f"{i}.png" for i in range(40)} - set(done(out))
     for name in gone:
         (source / name).unlink(missing_ok=True)
     _, errors = process.communicate(timeout=60)

@@ -13,8 +13,10 @@ def main() -> int:
         # Nothing that imports make is garbage: looking for some takes a twentieth of a small picture's time.
         gc.disable()
         from upscale.cli import run
+        from upscale.signals import ignore
 
         status = run(sys.argv[1:])
+        ignore()  # all is done
     except KeyboardInterrupt:
         print("upscale: interrupted, nothing was written", file=sys.stderr)
         status = 130

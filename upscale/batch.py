@@ -79,6 +79,8 @@ class Batch:
                 self._done(ended, message)
                 busy.remove(ended)
             elif ended in busy and message is None:
+                if ended.has_finished():
+                    self._done(ended, Result("written"))
                 ended.clean()
                 busy.remove(ended)
         self._signals.close()
@@ -143,8 +145,7 @@ class Batch:
                 continue
             busy = 1 + sum(w.order is not None for w in self._workers)
             share = self._threads // min(len(self._workers), busy + self._left)
-            worker.order = Order(task, new_token(), max(1, share))
-            worker.send(worker.order)
+            worker.begin(Order(task, new_token(), max(1, share)))
             return
 
     def _admit(self) -> None:

@@ -192,8 +192,7 @@ class _Hands:
             except FileError as error:
                 self._idle.append((settings, worker, inbox))
                 return Result("failed", str(error))
-        worker.order = Order(task, new_token(), 1)
-        worker.send(worker.order)
+        worker.begin(Order(task, new_token(), 1))
         try:
             result = self._result(worker, inbox)
         finally:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from queue import SimpleQueue
 from typing import Any
 
@@ -28,9 +29,15 @@ class WorkerProcess:
                 [sys.executable, "-P", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
             )
         self.order: Order | None = None
+        self.since = 0.0
         self._inbox = inbox
         self.send(settings)
         threading.Thread(target=self._listen, daemon=True).start()
+
+    def begin(self, order: Order) -> None:
+        """Give an order."""
+        self.order, self.since = order, time.time()
+        self.send(order)
 
     def send(self, message: Any) -> None:
         """Send a message; that the process is dead is heard by its own pipe."""
@@ -59,8 +66,20 @@ class WorkerProcess:
         text = f"{source}: the process that enlarged it ended ({how}): damaged, or there was not enough memory"
         return Result("failed", text)
 
+    def has_finished(self) -> bool:
+        """Say whether a dead process had written its output, and only not said so yet."""
+        assert self.order is not None
+        try:
+            return os.stat(self.order.task.output).st_mtime >= self.since and not os.path.exists(self._part())
+        except OSError:
+            return False
+
+    def _part(self) -> str:
+        assert self.order is not None
+        return part_of(self.order.task.output, self.order.token)
+
     def clean(self) -> None:
         """Remove what a dead process was writing."""
         if self.order is not None:
             with contextlib.suppress(OSError):
-                os.unlink(part_of(self.order.task.output, self.order.token))
+                os.unlink(self._part())
