@@ -145,7 +145,7 @@ class Batch:
                 continue
             busy = 1 + sum(w.order is not None for w in self._workers)
             share = self._threads // min(len(self._workers), busy + self._left)
-            worker.begin(Order(task, new_token(), max(1, share)))
+            worker.begin(Order(task, new_token(), max(1, share), self._left // len(self._workers)))
             return
 
     def _admit(self) -> None:

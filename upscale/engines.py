@@ -78,6 +78,13 @@ class Engine(NamedTuple):
 
 _starting: threading.Thread | None = None
 _spent = 0.0
+_more = 0
+
+
+def expect(more: int) -> None:
+    """Say how many pictures are to come after this one, about as large."""
+    global _more
+    _more = more
 
 
 def spend(engine: Engine, work: Work) -> None:
@@ -120,9 +127,9 @@ def choose(wanted: str, work: Work) -> Engine:
     """
     if wanted != "auto":
         return Engine(wanted, "asked for")
-    numpy = work.numpy_seconds()
-    # What NumPy has cost already is counted: whoever has enlarged many pictures will go on.
-    start = WARM_SECONDS if "upscale.loops" in sys.modules else max(WARM_SECONDS, NUMBA_SECONDS - _spent)
+    # Of many pictures, all count: those to come, and those that NumPy has done, for whoever has done many will go on.
+    numpy = work.numpy_seconds() * (1 + _more) + _spent
+    start = WARM_SECONDS if "upscale.loops" in sys.modules else NUMBA_SECONDS
     if numpy <= start and work.method == "tconv" and work.pixels >= TCONV_PIXELS:
         return Engine("numba", f"tconv of at least {TCONV_PIXELS / 1e6:g} megapixels")
     verb = "would take" if numpy > start else "takes"

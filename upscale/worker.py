@@ -11,7 +11,7 @@ import threading
 from queue import SimpleQueue
 from typing import Any, BinaryIO, NamedTuple
 
-from upscale import threads
+from upscale import engines, threads
 from upscale.errors import UpscaleError
 from upscale.job import Job, Result, Task
 from upscale.options import Options, request
@@ -35,11 +35,12 @@ class Settings(NamedTuple):
 
 
 class Order(NamedTuple):
-    """A task, the token of its unfinished file, and the number of threads."""
+    """A task, the token of its unfinished file, the number of threads, and how many more tasks are likely to come."""
 
     task: Task
     token: str
     threads: int
+    more: int = 0
 
 
 class Need(NamedTuple):
@@ -93,6 +94,7 @@ def serve(reading: BinaryIO, writing: BinaryIO) -> None:
     while True:
         order: Order = inbox.get()
         threads.use(order.threads)
+        engines.expect(order.more)
         try:
             if asked is None:
                 asked = request(settings.options)
