@@ -31,10 +31,11 @@ with ThreadPoolExecutor(os.cpu_count()) as pool:
 PLAN = """
 import os, resource, sys, time
 from upscale.plan import Naming, make
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+held = lambda: int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+before = held()
 began = time.perf_counter()
 found = make([sys.argv[1]], Naming(sys.argv[2], "{stem}{suffix}", "", False, {}), recursive=False, forbidden=())
-print(time.perf_counter() - began, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024, len(found.tasks))
+print(time.perf_counter() - began, held() - before, len(found.tasks))
 """
 LAKE = Path(__file__).parent.parent / "sample_images" / "lake.png"
 TCONV = ["--method", "tconv", "--kernel", "bicubic"]

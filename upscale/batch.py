@@ -18,7 +18,7 @@ from upscale.plan import Plan
 from upscale.process import WorkerProcess
 from upscale.report import Report
 from upscale.signals import Interrupted, heard
-from upscale.worker import Need, Order, Settings, Tell
+from upscale.worker import Go, Need, Order, Settings, Tell
 
 #: Seconds between two looks at the clock where nothing happens.
 _TICK = 0.25
@@ -149,9 +149,15 @@ class Batch:
             return
 
     def _admit(self) -> None:
-        """Let those begin for whose pictures there is room; the smaller ones may pass the larger, and a single one always."""
+        """Let those begin for whose pictures there is room; the smaller ones may pass the larger, and a single one always.
+
+        Then share out the threads anew.
+        """
         for worker in list(self._asking):
             if self._room.enter(worker, self._asking[worker]):
                 del self._asking[worker]
-                working = sum(w.order is not None and w not in self._asking for w in self._workers)
-                worker.send(max(1, self._threads // working))
+                worker.send(Go(worker.share))
+        # Who works shares all threads; who waits has none.
+        working = [w for w in self._workers if w.order is not None and w not in self._asking]
+        for worker in working:
+            worker.give(max(1, self._threads // len(working)))

@@ -22,7 +22,7 @@ from upscale.options import Options
 from upscale.plan import Plan
 from upscale.process import WorkerProcess
 from upscale.report import Report
-from upscale.worker import Need, Order, Settings
+from upscale.worker import Go, Need, Order, Settings
 
 #: How many files, and bytes of them, are handed out in one piece.
 _FILES, _BYTES = 16, 1 << 22
@@ -225,7 +225,7 @@ class _Hands:
                 worker.process.kill()
                 return worker.death()
             if need is not None and self._has_room(worker, need):
-                worker.send(1)
+                worker.send(Go(1))
                 need = None
 
     def _has_room(self, worker: WorkerProcess, need: int) -> bool:

@@ -66,14 +66,19 @@ class Engine(NamedTuple):
                 _starting.join()
             from upscale import loops
 
-            if threads.limit():  # or else it is Numba's own, or its user's, business
-                from numba import config, set_num_threads
-
-                set_num_threads(min(threads.limit(), config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+            limit_threads(loops)
             return loops
         from upscale import loops_numpy
 
         return loops_numpy
+
+
+def limit_threads(loops: ModuleType) -> None:
+    """Let compiled loops run on as many threads as are allowed now."""
+    if threads.limit() and loops.__name__ == "upscale.loops":  # or else it is Numba's own, or its user's, business
+        from numba import config, set_num_threads
+
+        set_num_threads(min(threads.limit(), config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
 
 
 _starting: threading.Thread | None = None

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from upscale.arguments import as_array, factor_pair, is_same, output_array, paddings, pair, picture_shape
 from upscale.choices import EDGES, ENGINES
-from upscale.engines import Engine, choose, spend
+from upscale.engines import Engine, choose, limit_threads, spend
 from upscale.errors import ArgumentError
 from upscale.kernel_source import ACCEPTED, identify
 
@@ -152,6 +152,7 @@ class Enlarging:
 
     def _filled(self, first: int, rows: Array) -> Array:
         with np.errstate(all="ignore"):  # NaN, infinity and overflow are the picture's and stay what they are
+            limit_threads(self.loops)  # which may have changed since the band before
             self._plan.fill(self.loops, rows, first)
         return rows
 

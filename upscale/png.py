@@ -6,13 +6,15 @@ layout of chunks is that of the PNG specification, third edition (W3C, 2025).
 
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale import png_filters
+from upscale import png_filters, threads
 from upscale.errors import ArgumentError
 from upscale.picture import DISPOSALS, Frame, Picture
 from upscale.saving import Output
@@ -45,7 +47,7 @@ class Writer:
         self._begun = False
         self._number = 0
         self._frames = 0
-        self._workers = _Workers(output.threads)
+        self._workers = _Workers()
 
     def add(self, frame: Frame) -> None:
         """Encode the next frame."""
@@ -251,38 +253,42 @@ def _adler_joined(first: int, second: int, length: int) -> int:
 
 
 class _Workers:
-    """Threads that are started when there is a second task, and not more tasks under way than keep them busy."""
+    """Threads that are started when there is a second task, and not more tasks under way than keep them busy.
 
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
+    How many may work is asked again and again, since it may change while a large picture is written.
+    """
+
+    def __init__(self) -> None:
         self._pool: Any = None
 
     def run(self, function: Any, tasks: Iterator[tuple[Any, ...]]) -> Iterator[Any]:
         """Call a function with each task's arguments; yields the results in the tasks' order."""
-        first = next(tasks, None)
-        second = next(tasks, None)
-        if first is None:
+        first, second = next(tasks, None), next(tasks, None)
+        if first is None or second is None:
+            if first is not None:
+                yield function(*first)
             return
-        if second is None or self._threads == 1:
-            for task in (first, *([second] if second else [])):
-                yield function(*task)
-            yield from (function(*task) for task in tasks)
-            return
-        if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._pool = ThreadPoolExecutor(self._threads, "deflate")
-        under_way = [self._pool.submit(function, *first), self._pool.submit(function, *second)]
+        under_way: deque[Any] = deque()
         try:
-            for task in tasks:
-                under_way.append(self._pool.submit(function, *task))
-                if len(under_way) > self._threads + 1:
-                    yield under_way.pop(0).result()
+            for task in chain((first, second), tasks):
+                if threads.count() == 1 and not under_way:
+                    yield function(*task)
+                    continue
+                under_way.append(self._executor().submit(function, *task))
+                if len(under_way) > threads.count() + 1:
+                    yield under_way.popleft().result()
             while under_way:
-                yield under_way.pop(0).result()
+                yield under_way.popleft().result()
         finally:
             for future in under_way:
                 future.cancel()
+
+    def _executor(self) -> Any:
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(max(threads.count(), threads.cores()), "deflate")
+        return self._pool
 
     def close(self) -> None:
         if self._pool is not None:

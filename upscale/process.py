@@ -14,7 +14,7 @@ from typing import Any
 from upscale.files import part_of
 from upscale.job import Result
 from upscale.signals import blocked
-from upscale.worker import Order, Settings
+from upscale.worker import Order, Settings, Share
 
 
 class WorkerProcess:
@@ -30,14 +30,21 @@ class WorkerProcess:
             )
         self.order: Order | None = None
         self.since = 0.0
+        self.share = 0  # of the threads
         self._inbox = inbox
         self.send(settings)
         threading.Thread(target=self._listen, daemon=True).start()
 
     def begin(self, order: Order) -> None:
         """Give an order."""
-        self.order, self.since = order, time.time()
+        self.order, self.since, self.share = order, time.time(), order.threads
         self.send(order)
+
+    def give(self, share: int) -> None:
+        """Tell how many threads may work from now on, where that is news."""
+        if share != self.share:
+            self.share = share
+            self.send(Share(share))
 
     def send(self, message: Any) -> None:
         """Send a message; that the process is dead is heard by its own pipe."""

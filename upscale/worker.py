@@ -1,8 +1,8 @@
 """A process that does one task after another, told by the one that started it.
 
-What goes through the two pipes is pickled: first `Settings`, then an `Order` at a time; a `Need` is answered by the number of
-threads once there is room, and every order by its `Result`. When the pipe closes, the process ends at once: it never outlives
-whoever started it, and what it was writing is neither locked nor whole, so that the next run removes it.
+What goes through the two pipes is pickled: first `Settings`, then an `Order` at a time; a `Need` is answered by `Go` once there is
+room, and every order by its `Result`. A `Share` may come at any time. When the pipe closes, the process ends at once: it never
+outlives whoever started it, and what it was writing is neither locked nor whole, so that the next run removes it.
 """
 
 import os
@@ -43,6 +43,18 @@ class Order(NamedTuple):
     more: int = 0
 
 
+class Share(NamedTuple):
+    """The number of threads from now on."""
+
+    threads: int
+
+
+class Go(NamedTuple):
+    """There is room, and this is the number of threads."""
+
+    threads: int
+
+
 class Need(NamedTuple):
     """How many bytes the task needs that was ordered."""
 
@@ -72,9 +84,13 @@ def serve(reading: BinaryIO, writing: BinaryIO) -> None:
     def listen() -> None:
         while True:
             try:
-                inbox.put(pickle.load(reading))
+                message = pickle.load(reading)
             except Exception:  # closed: nobody waits for what is being done
                 os._exit(0)
+            if isinstance(message, Order | Go | Share):
+                threads.use(message.threads)
+            if not isinstance(message, Share):
+                inbox.put(message)
 
     def send(message: Any) -> None:
         try:
@@ -86,14 +102,13 @@ def serve(reading: BinaryIO, writing: BinaryIO) -> None:
     def admit(need: int) -> None:
         if need > SMALL:
             send(Need(need))
-            threads.use(inbox.get())
+            inbox.get()
 
     threading.Thread(target=listen, daemon=True).start()
     settings: Settings = inbox.get()
     asked = None
     while True:
         order: Order = inbox.get()
-        threads.use(order.threads)
         engines.expect(order.more)
         try:
             if asked is None:
