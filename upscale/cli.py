@@ -275,8 +275,6 @@ def _is_one_picture(path: str) -> bool:
 
 def _enlarge_one(source: str, output: str, options: "Options", values: dict[str, Any]) -> int:
     """Enlarge one picture in this process."""
-    if source != DASH and not os.path.lexists(source):
-        raise FileError(f"{source}: there is no such file")
     if values["json"] and output == DASH:
         raise click.UsageError("--json and an OUTPUT of - would both write to standard output")
     if values["scheduler"] is not None:
@@ -353,6 +351,8 @@ def _target(source: str, output: str, options: "Options", wanted: str | None, *,
         return formats.FORMATS[wanted]
     if output == DASH or keeps or not is_regular(output):
         return None
+    if not suffix and source != DASH and not os.path.lexists(source):  # perhaps a folder, mistyped
+        raise FileError(f"{source}: there is no such file")
     try:
         return formats.of_suffix(suffix, f"OUTPUT {output}")
     except ArgumentError as error:

@@ -1,8 +1,8 @@
 """A process that does one task after another, told by the one that started it.
 
-What goes through the two pipes is pickled: first `Settings`, then an `Order` at a time; a `Need` is answered by `Go` once there is
-room, and every order by its `Result`. A `Share` may come at any time. When the pipe closes, the process ends at once: it never
-outlives whoever started it, and what it was writing is neither locked nor whole, so that the next run removes it.
+What goes through the two pipes is pickled: first `Settings`, then an `Order` at a time; a `Need` is answered by `Go` once there
+is room, and every order by its `Result`. A `Share` may come at any time. When the pipe closes, the process ends at once: it
+never outlives whoever started it, and what it was writing is neither locked nor whole, so that the next run removes it.
 """
 
 import os
