@@ -315,6 +315,25 @@ def test_a_full_disk(tmp_path):
         subprocess.run(["umount", disk], check=True)
 
 
+@pytest.mark.heavy
+def test_a_cache_of_loops_that_is_full_or_damaged(tmp_path):
+    source, cache = pictures(tmp_path / "in", 1), tmp_path / "cache"
+    arguments = (source / "0.png", tmp_path / "out.png", "--engine", "numba")
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+    process = begin(*arguments, env=environment, preexec_fn=limited_to(10_000))
+    _, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+    ok(*arguments, env=environment)
+    damaged = 0
+    for path in [p for p in cache.rglob("*") if p.is_file()]:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        damaged += 1
+    assert damaged
+    (tmp_path / "out.png").unlink()
+    ok(*arguments, env=environment)
+    assert (tmp_path / "out.png").exists()
+
+
 def without_roots_rights(*arguments):
     """Begin the command as a user to whom permissions apply, as they do not to root."""
     if os.geteuid() != 0:

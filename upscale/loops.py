@@ -34,10 +34,24 @@ def _compiled(function):
     """Compile a loop at its first call, for all cores, and keep the machine code where a cache folder can be written."""
     global CACHED
     try:
-        return numba.njit(parallel=True, cache=True)(function)
+        loop = numba.njit(parallel=True, cache=True)(function)
     except RuntimeError:  # Numba found no folder for its cache
         CACHED = False
         return numba.njit(parallel=True)(function)
+    # A cache on a full disk, or one that was damaged, costs time and nothing else.
+    for name in ("load_overload", "save_overload"):
+        setattr(loop._cache, name, _forgiving(getattr(loop._cache, name)))
+    return loop
+
+
+def _forgiving(method):
+    def call(*arguments):
+        try:
+            return method(*arguments)
+        except Exception:  # as many kinds as pickle and the system have
+            return None
+
+    return call
 
 
 #: For what other loops call. Without an account of references, which would count those to each array at each call and take
