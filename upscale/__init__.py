@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from upscale.conv_transpose import conv_transpose2d
     from upscale.errors import ArgumentError, FileError, UpscaleError
     from upscale.kernel import Kernel
+    from upscale.learn import learn_kernel
     from upscale.methods import enlarge
     from upscale.nearest import unpool_nearest
 
@@ -19,12 +20,22 @@ _HOMES = {
     "unpool_nearest": "upscale.nearest",
     "conv_transpose2d": "upscale.conv_transpose",
     "Kernel": "upscale.kernel",
+    "learn_kernel": "upscale.learn",
     "UpscaleError": "upscale.errors",
     "ArgumentError": "upscale.errors",
     "FileError": "upscale.errors",
 }
 
-__all__ = ["ArgumentError", "FileError", "Kernel", "UpscaleError", "conv_transpose2d", "enlarge", "unpool_nearest"]
+__all__ = [
+    "ArgumentError",
+    "FileError",
+    "Kernel",
+    "UpscaleError",
+    "conv_transpose2d",
+    "enlarge",
+    "learn_kernel",
+    "unpool_nearest",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The command's entry point, which holds also while the rest is still being imported."""
+"""The commands' entry points, which hold also while the rest is still being imported."""
 
 import gc
 import os
@@ -6,19 +6,29 @@ import sys
 
 
 def main() -> int:
-    """Run the command line; the result is the exit status."""
+    """Run `upscale`; the result is the exit status."""
+    return _run("upscale.cli", "upscale")
+
+
+def learn() -> int:
+    """Run `upscale-learn`; the result is the exit status."""
+    return _run("upscale.cli_learn", "upscale-learn")
+
+
+def _run(module: str, name: str) -> int:
     # Threads that wait for work must leave the cores to those that have some.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         # Nothing that imports make is garbage: looking for some takes a twentieth of a small picture's time.
         gc.disable()
-        from upscale.cli import run
+        from importlib import import_module
+
         from upscale.signals import ignore
 
-        status = run(sys.argv[1:])
+        status: int = import_module(module).run(sys.argv[1:])
         ignore()  # all is done
     except KeyboardInterrupt:
-        print("upscale: interrupted, nothing was written", file=sys.stderr)
+        print(f"{name}: interrupted, nothing was written", file=sys.stderr)
         status = 130
     if "numba" in sys.modules:  # to take LLVM down in order takes a tenth of a second, and it may still be starting
         sys.stdout.flush()

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from upscale import __version__, formats, kernel_source, option_types, presets, signals, threads
+from upscale import __version__, console, formats, kernel_source, option_types, presets, signals, threads
 from upscale.choices import COMPRESSIONS, DEPTHS, EDGES, ENGINES, LAYOUTS, METHODS, MOST_OUTPUT_PIXELS, MOST_PIXELS
-from upscale.errors import ArgumentError, FileError, UpscaleError
+from upscale.errors import ArgumentError, FileError
 from upscale.files import DASH, Folders, is_regular, same_file, why
 from upscale.option_types import Parsed
 
@@ -447,38 +447,5 @@ def _check_use(found: "Plan", options: "Options") -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command.
-
-    Parameters
-    ----------
-    arguments : list of str
-        Without the program's name.
-
-    Returns
-    -------
-    int
-        0 all done, 1 something failed, 2 wrong usage, 130 interrupted, 143 terminated.
-    """
-    signals.interrupt()
-    try:
-        status = command.main(arguments, prog_name="upscale", standalone_mode=False)
-        return status if isinstance(status, int) else 0
-    except click.UsageError as error:
-        return _fail(f"{error.format_message()} (see upscale --help)", 2)
-    except UpscaleError as error:
-        return _fail(str(error), 1)
-    except signals.Interrupted as signalled:
-        return _fail(f"{signalled.ending}, nothing was written", 128 + signalled.number)
-    except BrokenPipeError:
-        # The reader has seen enough. Python would complain once more when it flushes the stream at exit.
-        sys.stdout = None
-        return 1
-    except MemoryError:
-        return _fail("there is not enough memory", 1)
-    except Exception as error:  # a fault of ours; a traceback would help nobody who only has the command
-        return _fail(f"internal error, please report it: {type(error).__name__}: {error}", 1)
-
-
-def _fail(text: str, status: int) -> int:
-    click.echo(f"upscale: {' '.join(text.split())}", err=True)
-    return status
+    """Run the command with arguments, without the program's name; see `console.run`."""
+    return console.run(command, "upscale", arguments)

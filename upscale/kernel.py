@@ -35,6 +35,8 @@ class Kernel:
     groups : int
         For weights of 4 dimensions.
     title : str
+    training : str
+        What it was learned from, as JSON; empty where it was not learned.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class Kernel:
     def __init__(
         self, weights: ArrayLike, *, normalized: bool = False, factor: int | Sequence[int] | None = None,
         padding: Any = None, bias: ArrayLike | None = None, groups: int = 1, title: str = "",
+        training: str = "",
     ) -> None:  # fmt: skip
         array = numbers(weights, "the kernel")
         if array.ndim not in (2, 4):
@@ -66,7 +69,7 @@ class Kernel:
         self.normalized = normalized
         self.factor = None if factor is None else factor_pair(factor)
         self.padding: str | Sides | None = padding if is_same(padding) else paddings(padding)
-        self.groups, self.title = groups, title
+        self.groups, self.title, self.training = groups, title, training
         self.bias = None if bias is None else np.atleast_1d(numbers(bias, "the bias"))
         wanted = 1 if array.ndim == 2 else array.shape[1] * groups
         if self.bias is not None and self.bias.shape != (wanted,):
@@ -95,6 +98,7 @@ class Kernel:
         kernel.shape = filter.length(factor[0]), filter.length(factor[1])
         kernel.normalized = filter.normalized
         kernel.factor, kernel.padding, kernel.bias, kernel.groups, kernel.title = factor, None, None, 1, filter.name
+        kernel.training = ""
         # Sampled when needed: at an absurd factor the output's size is refused first.
         kernel._weights, kernel._axes, kernel._exact, kernel._preset = None, None, True, (filter, factor)
         return kernel
@@ -110,6 +114,7 @@ class Kernel:
         return Kernel(
             np.tile(self.weights, (times, 1, 1, 1)), normalized=self.normalized, factor=self.factor, padding=self.padding,
             bias=None if self.bias is None else np.tile(self.bias, times), groups=self.groups * times, title=self.title,
+            training=self.training,
         )  # fmt: skip
 
     @property

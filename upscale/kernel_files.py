@@ -12,6 +12,7 @@ The project's own form is an .npz file without pickled objects, so that any NumP
 ``groups``       a number
 ``normalized``   0 or 1
 ``title``        a text
+``training``     what it was learned from: a text, as JSON
 ===============  =================================================================================
 """
 
@@ -34,7 +35,7 @@ from upscale.kernel import Kernel, numbers
 from upscale.kernel_source import typed
 
 _FORMAT, _VERSION = "upscale kernel", 1
-_NAMES = ("format", "version", "weights", "factor", "padding", "bias", "groups", "normalized", "title")
+_NAMES = ("format", "version", "weights", "factor", "padding", "bias", "groups", "normalized", "title", "training")
 #: Bytes that a kernel file, unpacked, may have: 64 channels each way of 64 x 64 weights in float64 are half of it.
 _LARGEST = 1 << 28
 
@@ -72,6 +73,7 @@ def _read_npz(path: str) -> Kernel:
             bias=file.get("bias"),
             groups=(_whole(file, "groups", 1) or [1])[0],
             title=str(file.get("title", "")),
+            training=str(file.get("training", "")),
         )
 
 
@@ -249,6 +251,8 @@ def write(path: str, kernel: Kernel) -> None:
         "format": _FORMAT, "version": _VERSION, "weights": kernel.weights, "groups": kernel.groups,
         "normalized": kernel.normalized, "title": kernel.title,
     }  # fmt: skip
+    if kernel.training:
+        arrays["training"] = kernel.training
     if kernel.factor is not None:
         arrays["factor"] = kernel.factor
     if kernel.padding not in (None, "same"):

@@ -149,7 +149,7 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
         Where two inputs would become one output, or an output is an input.
     """
     given = list(inputs)
-    search = _Search(naming.output, recursive)
+    search = Search(naming.output, recursive)
     found = [f for name in given for f in search.files(name, alone=len(given) == 1)]
     found, results = _without_results(found, naming)
     fold = str.casefold if _ignores_case(naming.output) else os.path.normcase
@@ -223,8 +223,22 @@ def _ignores_case(folder: str) -> bool:
         return False
 
 
-class _Search:
-    """Look for files; collects what is none."""
+class Search:
+    """Look for pictures.
+
+    Parameters
+    ----------
+    output : str
+        A folder that is left alone; may be empty.
+    recursive : bool
+        Whether folders in folders are looked into.
+
+    Attributes
+    ----------
+    failed : list of (str, str)
+    others, notes : list of str
+        As of `Plan`.
+    """
 
     def __init__(self, output: str, recursive: bool) -> None:
         self._output, self._recursive = _inode(output), recursive

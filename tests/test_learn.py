@@ -1,0 +1,282 @@
+"""Learned kernels: what is learned is what made the pictures, and it helps on others."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import naive
+import numpy as np
+import pytest
+from conftest import SAMPLES, UPSCALE
+from conftest import ok as ok_upscale
+from PIL import Image
+
+import upscale
+from upscale import kernel_files, quality, twins
+from upscale.errors import ArgumentError
+from upscale.learn import Sums, sums
+
+LEARN = str(Path(sys.executable).with_name("upscale-learn"))
+
+
+def run(*arguments, cwd=None):
+    return subprocess.run([LEARN, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+def ok(*arguments, cwd=None):
+    done = run(*arguments, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def scene(seed, size=(96, 90), dtype=np.uint8):
+    """Make a picture with edges in all directions, and some texture."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0 : size[1], 0 : size[0]].astype(float)
+    picture = np.full(x.shape, 128.0)
+    for _ in range(12):
+        angle, at, level = rng.uniform(0, np.pi), rng.uniform(20, 80), rng.uniform(-60, 60)
+        picture += level * np.tanh((np.cos(angle) * x + np.sin(angle) * y - at) / rng.uniform(0.5, 2))
+    picture += 15 * np.sin(x / rng.uniform(1, 4)) * np.sin(y / rng.uniform(1, 4)) + rng.normal(0, 2, x.shape)
+    return np.clip(picture, 0, 255).astype(dtype)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder of 12 pictures, grey and colour, one of them below and one of 16 bits."""
+    (tmp_path / "in" / "below").mkdir(parents=True)
+    for i in range(10):
+        grey = scene(i)
+        image = Image.fromarray(grey) if i % 2 else Image.fromarray(np.stack([grey, grey // 2 + 40, 255 - grey], -1))
+        image.save(tmp_path / "in" / f"{i}.png")
+    Image.fromarray(scene(10)).convert("P").save(tmp_path / "in" / "below" / "palette.png")
+    Image.fromarray(scene(11).astype(np.uint16) * 257).save(tmp_path / "in" / "deep.png")
+    return tmp_path / "in"
+
+
+@pytest.mark.parametrize(("factor", "size"), [(2, 6), (2, 14), (3, 9), (4, 12)])
+def test_a_known_kernel_is_learned_back(factor, size):
+    rng = np.random.default_rng(factor)
+    weights = rng.normal(size=(size, size))
+    weights = sum(np.rot90(w, k) for k in range(4) for w in (weights, weights.T))  # as symmetrical as all turned pictures are
+    for y in range(factor):  # and each phase sums to 1
+        for x in range(factor):
+            weights[y::factor, x::factor] /= weights[y::factor, x::factor].sum()
+    pairs = []
+    for _ in range(4):
+        low = rng.normal(size=(60, 50)) * 40 + 100
+        whole = naive.transposed(low, weights, (factor, factor))
+        pairs.append((low, naive.same(whole, low.shape, (factor, factor), weights.shape)))
+    kernel = upscale.learn_kernel(pairs, factor, size, ridge=0.0)
+    assert np.abs(kernel.weights - weights).max() <= 1e-4
+    assert kernel.factor == (factor, factor)
+    assert kernel.normalized
+
+
+def test_the_sums_are_those_of_a_naive_loop():
+    rng = np.random.default_rng(0)
+    low, high = rng.normal(size=(7, 6)), rng.normal(size=(14, 12))
+    found = sums(low, high, 3)
+    low, high = low - np.float32(low.astype(np.float32).mean()), high - np.float32(low.astype(np.float32).mean())
+    products, targets = np.zeros((9, 9)), np.zeros((9, 4))
+    for y in range(1, 6):
+        for x in range(1, 5):
+            around, block = low[y - 1 : y + 2, x - 1 : x + 2].ravel(), high[2 * y : 2 * y + 2, 2 * x : 2 * x + 2].ravel()
+            products += np.outer(around, around)
+            targets += np.outer(around, block)
+    assert found.samples == 20
+    assert np.allclose(found.products, products, atol=1e-4)
+    assert np.allclose(found.targets, targets, atol=1e-4)
+    weights = rng.normal(size=(9, 4))
+    weights /= weights.sum(0)
+    direct = np.mean([
+        (high[2 * y : 2 * y + 2, 2 * x : 2 * x + 2].ravel() - low[y - 1 : y + 2, x - 1 : x + 2].ravel() @ weights) ** 2
+        for y in range(1, 6)
+        for x in range(1, 5)
+    ])  # fmt: skip
+    assert found.error(weights) == pytest.approx(direct, rel=1e-4)
+
+
+def test_turning_the_sums_is_turning_the_pictures():
+    rng = np.random.default_rng(1)
+    low, high = rng.normal(size=(9, 8)), rng.normal(size=(27, 24))
+    mean = low.astype(np.float32).mean()
+    total = Sums.none(3, 5)
+    for k in range(4):
+        for a, b in ((low, high), (low.T, high.T)):
+            total += sums(np.rot90(a, k), np.rot90(b, k), 5)
+    turned = sums(low, high, 5).turned()
+    assert np.isfinite(mean)
+    assert np.allclose(turned.products, total.products, atol=1e-3)
+    assert np.allclose(turned.targets, total.targets, atol=1e-3)
+    assert turned.samples == total.samples
+
+
+def test_it_helps_on_pictures_it_has_not_seen():
+    kernel = upscale.learn_kernel([scene(i) for i in range(12)], 2)
+    gains = []
+    for seed in range(100, 104):
+        high = scene(seed)
+        low = twins.downscaled(high, 2, "bicubic")
+        by = {k: quality.psnr(upscale.enlarge(low, 2, "tconv", k), high, 2) for k in ("bicubic", "lanczos3")}
+        gains.append(quality.psnr(upscale.enlarge(low, 2, "tconv", kernel), high, 2) - max(by.values()))
+    assert min(gains) > 0.3
+
+
+def test_the_command_and_what_it_says(folder, tmp_path):
+    done = ok(folder, "-o", tmp_path / "k.npz")
+    lines = done.stdout.splitlines()
+    assert "18x18 for factor 2, learned from 12 pictures" in lines[0]
+    assert "held out" in lines[1]
+    scores = {line.split()[0]: tuple(map(float, line.split()[1:])) for line in lines[3:]}
+    assert set(scores) == {"nearest", "bilinear", "bicubic", "lanczos3", "learned"}
+    assert max(scores, key=lambda name: scores[name][0]) == "learned"
+    told = json.loads(kernel_files.read(str(tmp_path / "k.npz")).training)
+    assert (told["pictures"], told["factor"], told["size"], told["downscale"]) == (12, 2, 18, "bicubic")
+    assert told["quality"]["learned"][0] == pytest.approx(scores["learned"][0], abs=0.006)
+    ok_upscale(SAMPLES / "potion.png", tmp_path / "out.png", "-m", "tconv", "-k", tmp_path / "k.npz")
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.size == (64, 64)
+    again = ok(folder, "-o", tmp_path / "again.npz", "-q")
+    assert again.stdout == again.stderr == ""
+    one, other = (kernel_files.read(str(tmp_path / f"{n}.npz")).weights for n in ("k", "again"))
+    assert np.array_equal(one, other)
+    done = ok(folder, "-o", tmp_path / "k3.npz", "-f", "3", "--size", "15", "--validate", folder / "below", "--sample", "200")
+    assert "on 1 pictures of --validate" in done.stdout
+    assert kernel_files.read(str(tmp_path / "k3.npz")).shape == (15, 15)
+
+
+@pytest.mark.parametrize("how", ["box", "lanczos", "gaussian:1.1", "k.txt"])
+def test_ways_to_make_twins(folder, tmp_path, how):
+    (tmp_path / "k.txt").write_text("1 2 2 1\n2 4 4 2\n2 4 4 2\n1 2 2 1\n")
+    done = ok("in", "-o", "k.npz", "--downscale", how, cwd=tmp_path)
+    assert json.loads(kernel_files.read(str(tmp_path / "k.npz")).training)["downscale"] == how
+    assert "learned" in done.stdout
+
+
+def test_twins_by_hand():
+    high = np.arange(64, dtype=np.uint8).reshape(8, 8) * 3
+    assert np.array_equal(twins.downscaled(high, 2, "box"), np.floor(high.reshape(4, 2, 4, 2).mean((1, 3)) + 0.5))
+    flat = np.full((12, 9), 77, np.uint8)
+    for how in ("bicubic", "lanczos", "gaussian:2"):
+        assert (twins.downscaled(flat, 3, how) == 77).all()
+    # Centred: a picture that is its own mirror image stays so.
+    even = np.abs(np.arange(12) - 5.5)[None] * np.ones((12, 1)) * 20
+    small = twins.downscaled(even.astype(np.float32), 2, "gaussian:0.8")
+    assert np.allclose(small, small[:, ::-1], atol=1e-4)
+
+
+def test_given_twins(folder, tmp_path):
+    (tmp_path / "low" / "below").mkdir(parents=True)
+    for path in folder.rglob("*.png"):
+        with Image.open(path) as image:
+            small = image.convert("L").resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
+        small.save(tmp_path / "low" / path.relative_to(folder))
+    ok("in", "-o", "k.npz", "--low", "low", cwd=tmp_path)
+    assert json.loads(kernel_files.read(str(tmp_path / "k.npz")).training)["downscale"] == "given twins"
+    Image.new("L", (48, 44)).save(tmp_path / "low" / "3.png")
+    done = run("in", "-o", "bad.npz", "--low", "low", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "in/3.png is 96x90, which is not 2 times its twin low/3.png, 48x44" in done.stderr
+    (tmp_path / "low" / "3.png").unlink()
+    done = run("in", "-o", "bad.npz", "--low", "low", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "there is no 3.png" in done.stderr
+    assert not (tmp_path / "bad.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "part"),
+    [
+        (("in", "-o", "k.npz", "-f", "1"), 2, "at least 2"),
+        (("in", "-o", "k.npz", "-f", "2x3"), 2, "the same both ways"),
+        (("in", "-o", "k.npz", "--size", "12"), 2, "such as 10 or 14"),
+        (("in", "-o", "k.npz", "--size", "13"), 2, "cannot be centred"),
+        (("in", "-o", "k.npz", "--size", "94"), 1, "smaller than 47x47"),
+        (("in/1.png", "-o", "k.npz", "--size", "66"), 1, "33x33 weights a phase need 10890"),
+        (("flat.png", "-o", "k.npz"), 1, "too flat"),
+        (("in", "-o", "k.npy"), 2, ".npz"),
+        (("in", "-o", "none/k.npz"), 1, "make it first"),
+        (("none", "-o", "k.npz"), 1, "no such file"),
+        (("empty", "-o", "k.npz"), 1, "holds no pictures"),
+        (("text.png", "-o", "k.npz"), 1, "not a picture"),
+        (("in", "-o", "k.npz", "--downscale", "cubic"), 2, "--downscale cubic"),
+        (("in", "-o", "k.npz", "--downscale", "gaussian:x"), 2, "gaussian:1.2"),
+        (("in", "-o", "k.npz", "--downscale", "none.npy"), 1, "none.npy"),
+        (("in", "-o", "k.npz", "--downscale", "box", "--low", "in"), 2, "exclude"),
+        (("in", "-o", "k.npz", "--low", "nofolder"), 1, "nofolder"),
+        (("in", "-o", "k.npz", "--validate", "empty"), 1, "holds no pictures"),
+        (("in",), 2, "--output"),
+        (("-o", "k.npz"), 2, "PICTURE"),
+    ],
+)
+def test_what_is_refused(folder, tmp_path, arguments, status, part):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.png").write_text("hello")
+    Image.new("L", (90, 90), 7).save(tmp_path / "flat.png")
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == status, done.stderr
+    assert part in done.stderr
+    assert done.stderr.startswith("upscale-learn: ")
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.glob("k*"))
+
+
+def test_pictures_that_cannot_be_used_are_passed_over(folder, tmp_path):
+    Image.new("L", (8, 8)).save(folder / "tiny.png")
+    (folder / "bad.png").write_text("hello")
+    (folder / "notes.txt").write_text("hello")
+    done = ok(folder, "-o", tmp_path / "k.npz")
+    assert done.stderr.count("passed over") == 2
+    assert "from 12 pictures" in done.stdout
+
+
+def test_the_library_refuses_too():
+    with pytest.raises(ArgumentError, match="no whole number of times"):
+        upscale.learn_kernel([(np.ones((20, 20)), np.ones((41, 40)))])
+    with pytest.raises(ArgumentError, match="its factor is 3"):
+        upscale.learn_kernel([(np.ones((20, 20)), np.ones((60, 60)))])
+    with pytest.raises(ArgumentError, match="need 810"):
+        upscale.learn_kernel([scene(0)[:40, :40]])
+    with pytest.raises(ArgumentError, match="shape"):
+        upscale.learn_kernel([np.ones((20, 20, 3))])
+    with pytest.raises(ArgumentError, match="samples to learn from"):
+        upscale.learn_kernel([])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_an_interrupt_leaves_no_kernel(folder, tmp_path):
+    large = Image.fromarray(scene(0, (900, 900)))
+    for i in range(100):
+        large.save(folder / f"large{i}.png", compress_level=1)
+    process = subprocess.Popen([LEARN, str(folder), "-o", str(tmp_path / "k.npz")], stderr=subprocess.PIPE)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"interrupted" in errors
+    assert not list(tmp_path.glob("*.npz"))
+    assert not list(tmp_path.glob(".upscale*"))
+
+
+def test_psnr_and_ssim():
+    one, other = scene(0), scene(1)
+    assert quality.psnr(one, one, 2) == float("inf")
+    assert quality.ssim(one, one, 2) == pytest.approx(1)
+    assert quality.psnr(one, np.clip(one.astype(int) + 2, 0, 999), 0) == pytest.approx(20 * np.log10(255 / 2))
+    measure = pytest.importorskip("skimage.metrics")
+    want = measure.structural_similarity(
+        one, other, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
+    )
+    assert quality.ssim(one, other, 0) == pytest.approx(want, abs=2e-3)
+
+
+def test_help_and_version():
+    text = ok("--help").stdout
+    assert "upscale-learn photos -o mine.npz" in text
+    assert ok("--version").stdout == f"upscale-learn {upscale.__version__}\n"
+    assert os.path.exists(UPSCALE)
