@@ -58,6 +58,7 @@ def test_the_same_files_as_on_one_machine(tmp_path, cluster):
     assert b"40 skipped" in run("in", "there", "--scheduler", address, *arguments, "--skip-existing", cwd=tmp_path).stderr
 
 
+@pytest.mark.heavy
 def test_a_lost_workers_files_are_done_again(tmp_path, cluster):
     address, workers = cluster
     source, out = pictures(tmp_path / "in", 12, (500, 500)), tmp_path / "out"

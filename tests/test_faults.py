@@ -113,7 +113,7 @@ def test_signals_that_come_again_and_reach_all_processes(tmp_path, number, statu
 
 
 def test_a_process_that_dies_costs_its_picture_only(tmp_path):
-    source, out = pictures(tmp_path / "in", 10, (500, 500)), tmp_path / "out"
+    source, out = pictures(tmp_path / "in", 10, (300, 300)), tmp_path / "out"
     process = begin(source, out, "-f", "4", "-j", "2", "--compression", "small")
     wait_for(lambda: parts(out))
     os.kill(children(process)[0], signal.SIGKILL)
@@ -151,7 +151,7 @@ def test_a_hundred_kills(tmp_path):
 
 
 def test_a_kill_and_what_the_next_run_does(tmp_path):
-    source, out = pictures(tmp_path / "in", 6, (500, 500)), tmp_path / "out"
+    source, out = pictures(tmp_path / "in", 6, (400, 400)), tmp_path / "out"
     process = begin(source, out, "-f", "4", "--compression", "small")
     wait_for(lambda: parts(out))
     workers = children(process)
