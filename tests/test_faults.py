@@ -97,7 +97,7 @@ def test_an_interrupt_of_the_whole_terminal_is_told_once(tmp_path):
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_that_come_again_and_reach_all_processes(tmp_path, number, status):
     source, out = pictures(tmp_path / "in", 12, (700, 700)), tmp_path / "out"
-    for pause in (0, 0.002, 0.02):
+    for pause in (0, 0.01):
         process = begin(source, out, "-f", "8", "--compression", "small", start_new_session=True)
         wait_for(lambda: parts(out))
         for _ in range(4):
@@ -317,7 +317,7 @@ def test_a_full_disk(tmp_path):
 
 @pytest.mark.heavy
 def test_a_cache_of_loops_that_is_full_or_damaged(tmp_path):
-    source, cache = pictures(tmp_path / "in", 1), tmp_path / "cache"
+    source, cache = pictures(tmp_path / "in", 1, (16, 16)), tmp_path / "cache"
     arguments = (source / "0.png", tmp_path / "out.png", "--engine", "numba")
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
     process = begin(*arguments, env=environment, preexec_fn=limited_to(10_000))
