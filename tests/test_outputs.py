@@ -4,6 +4,7 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -156,3 +157,16 @@ def test_an_output_without_a_folder_is_told_before_the_work(tmp_path):
     began = time.perf_counter()
     assert run("in.png", "missing/out.png", "-f", "4", cwd=tmp_path).returncode == 1
     assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_within_a_finalizer_is_not_lost(number):
+    code = (
+        "import os, sys, time; from upscale import signals; signals.interrupt()\n"
+        f"class Closing:\n def __del__(self): os.kill(os.getpid(), {int(number)}); time.sleep(0.01)\n"
+        "try:\n Closing(); time.sleep(20); print('lost')\n"
+        "except signals.Interrupted as found: print(found.number)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"{int(number)}\n"
+    assert done.stderr == ""

@@ -135,14 +135,14 @@ def _contents(stream: BinaryIO, layout: str, cut: bool, most: int, note: Note) -
     stream.seek(0)
     if magic[:6] == _NPY_MAGIC:
         return _array_contents(stream, layout)
-    from PIL import Image
-
-    # Pillow warns of more pixels than this, and refuses twice as many.
-    Image.MAX_IMAGE_PIXELS = (most + 1) // 2
     if magic == b"\x89PNG\r\n\x1a\n":
         from upscale import png_reader
 
         return png_reader.read(stream, note)
+    from PIL import Image
+
+    # Pillow warns of more pixels than this, and refuses twice as many.
+    Image.MAX_IMAGE_PIXELS = (most + 1) // 2
     if magic[:4] == b"GIF8":
         from upscale import gif
 

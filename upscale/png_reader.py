@@ -39,8 +39,8 @@ _LENGTHS: dict[bytes, Callable[[int], tuple[int, ...]]] = {
 }
 #: No profile or text that is longer than this when it is inflated is looked at.
 _LONGEST = 1 << 26
-#: Bytes of a picture that may be in memory twice for a moment.
-_SMALL = 1 << 25
+#: Bytes from which it pays to inflate data by another library, and of what may be in memory twice for a moment.
+_TINY, _SMALL = 1 << 16, 1 << 25
 
 
 class _Header(NamedTuple):
@@ -372,7 +372,7 @@ class _File:
         assert self._header is not None
         bits = _COLOURS[self._header.colour][1] * self._header.depth
         size = height * (1 + -(-width * bits // 8))
-        if self._header.interlace or size > _SMALL:
+        if self._header.interlace or not _TINY <= size <= _SMALL:
             return data
         try:
             rows = imagecodecs.deflate_decode(data, out=size)

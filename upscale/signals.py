@@ -1,10 +1,13 @@
 """Signals that ask to end: where they may interrupt, where they are only heard, and where they come too late."""
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 _ASKING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -31,9 +34,23 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def interrupt() -> None:
     """Have signals raise `Interrupted`, once: what is cleaned up afterwards is not interrupted again."""
-    for number in _ASKING:
-        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+    chosen = [n for n in _ASKING if signal.getsignal(n) in (signal.SIG_DFL, signal.default_int_handler)]
+    for number in chosen:
+        signal.signal(number, _interrupt)
+    tell = sys.unraisablehook
+
+    def unraisable(found: Any) -> None:
+        """Send the signal once more where it came within a finalizer, out of which nothing can be raised."""
+        if not isinstance(found.exc_value, Interrupted):
+            tell(found)
+            return
+        for number in chosen:
             signal.signal(number, _interrupt)
+        again = threading.Timer(0.01, os.kill, (os.getpid(), found.exc_value.number))
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = unraisable
 
 
 def ignore() -> None:
