@@ -160,11 +160,13 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
     for file in found:
         output = naming.path(file)
         folder, name = os.path.split(output)
-        before = by_output.setdefault(fold(os.path.join(real(folder), name)), file.path)
-        if before is not file.path:
+        key = fold(os.path.join(real(folder), name))
+        if key in by_output:
+            before = by_output[key]
             if os.path.realpath(before) == os.path.realpath(file.path):
                 continue  # named twice
             raise ArgumentError(f"{before} and {file.path} would both become {output}: --name or --parents tells them apart")
+        by_output[key] = file.path
         try:
             status = os.stat(file.path)
         except OSError as error:
