@@ -58,3 +58,41 @@ def conv_transpose2d(x, w, bias, stride, padding, output_padding, groups, dilati
                                 target[at] += float(x[b, c, y, dx]) * w[c, m, i, j]
     full = full[:, :, top : full.shape[2] - bottom, left : full.shape[3] - right]
     return full if bias is None else full + np.asarray(bias)[None, :, None, None]
+
+
+def corrections(picture, bank):
+    """Add up the corrections of an adaptive kernel, place by place, in plain Python; `picture` (H, W) in grey levels.
+
+    Values beyond the border are the outermost ones.
+    """
+    height, width = picture.shape
+    f = bank.factor
+    out = np.zeros((height * f, width * f))
+    weights = bank.weights * bank.unit
+
+    def value(y, x):
+        return float(picture[min(max(y, 0), height - 1), min(max(x, 0), width - 1)])
+
+    for y in range(-1, height + 1):
+        for x in range(-1, width + 1):
+            patch = np.array([[value(y + j, x + i) for i in range(-2, 3)] for j in range(-2, 3)])
+            near = patch[1:4, 1:4]
+            across = (near[:, 2] - near[:, 0]) @ [1, 2, 1]
+            along = [1, 2, 1] @ (near[2] - near[0])
+            patch = patch[:: -1 if along < 0 else 1, :: -1 if across < 0 else 1]
+            turned = abs(along) > abs(across)
+            patch = (patch.T if turned else patch).ravel()
+            node = 0
+            while node < len(bank.thresholds):
+                one, other = bank.compared[node]
+                node = 2 * node + (2 if patch[one] - patch[other] > bank.thresholds[node] else 1)
+            chosen = bank.leaves[node - len(bank.thresholds)]
+            blocks = ((patch - patch[12]) @ weights[chosen]).reshape(3 * f, 3 * f)
+            blocks = blocks.T if turned else blocks
+            blocks = blocks[:: -1 if along < 0 else 1, :: -1 if across < 0 else 1]
+            for j in range(3 * f):
+                for i in range(3 * f):
+                    row, column = (y - 1) * f + j, (x - 1) * f + i
+                    if 0 <= row < out.shape[0] and 0 <= column < out.shape[1]:
+                        out[row, column] += blocks[j, i]
+    return out

@@ -15,6 +15,7 @@ _EXAMPLES = """\b
 Examples:
   upscale-learn photos -o mine.npz
   upscale photo.jpg large.png --method tconv --kernel mine.npz
+  upscale-learn photos -o better.npz --adaptive
   upscale-learn high -o scanner.npz --low scans --validate kept
 """
 
@@ -26,6 +27,8 @@ Examples:
               help="How many times larger the kernel makes pictures.")  # fmt: skip
 @click.option("--size", type=click.IntRange(min=1), metavar="N",
               help="The kernel's side, an odd number of times the factor.  [default: 9 times]")  # fmt: skip
+@click.option("--adaptive", is_flag=True,
+              help="Learn corrections as well, one of which is chosen for each pixel: better, and slower.")  # fmt: skip
 @click.option("--downscale", default="bicubic", show_default=True, metavar="HOW",
               help="How low-resolution twins are made: bicubic, box, lanczos, gaussian:S or a kernel's file.")  # fmt: skip
 @click.option("--low", metavar="FOLDER", help="Take the twins from files of the same names in this folder.")
@@ -68,7 +71,14 @@ def command(paths: tuple[str, ...], output: str, low: str | None, validate: str 
     except ArgumentError as error:
         raise click.UsageError(str(error)) from error
     request = training.Request(
-        [f.path for f in found], twins, vertical, values["size"], values["downscale"], checked, values["sample"]
+        [f.path for f in found],
+        twins,
+        vertical,
+        values["size"],
+        values["downscale"],
+        checked,
+        values["sample"],
+        values["adaptive"],
     )
     result = _learned(request, quiet)
     kernel_files.write(output, result.kernel)
@@ -78,10 +88,11 @@ def command(paths: tuple[str, ...], output: str, low: str | None, validate: str 
         click.echo(f"upscale-learn: passed over: {' '.join(note.split())}", err=True)
     if len(result.notes) > 10:
         click.echo(f"upscale-learn: passed over: {len(result.notes) - 10} more", err=True)
-    side = result.kernel.shape[0]
+    side, bank = result.kernel.shape[0], result.kernel.bank
+    corrections = "" if bank is None else f" and {bank.classes} corrections"
     click.echo(
-        f"{output}: {side}x{side} for factor {vertical}, learned from {result.pictures} pictures ({result.samples:,} places) "
-        f"in {time.perf_counter() - began:.1f} s; ridge {result.ridge:g}"
+        f"{output}: {side}x{side}{corrections} for factor {vertical}, learned from {result.pictures} pictures "
+        f"({result.samples:,} places) in {time.perf_counter() - began:.1f} s; ridge {result.ridge:g}"
     )
     if not result.measured:
         click.echo("there was no picture left to measure with: --validate FOLDER")
@@ -118,9 +129,9 @@ def _learned(request: Any, quiet: bool) -> Any:
 
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         return training.learned(request)
-    total = len(request.paths) + len(request.validate or request.paths[1::10])
+    total = len(request.paths) + len(request.validate or request.paths[1::10]) + training.STEPS * request.adaptive
     with click.progressbar(length=total, file=sys.stderr, show_pos=True, label="learning") as bar:
-        return training.learned(request, lambda path: bar.update(1))
+        return training.learned(request, lambda: bar.update(1))
 
 
 def run(arguments: list[str]) -> int:

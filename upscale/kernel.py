@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from upscale.arguments import as_array, factor_pair, is_same, paddings
+from upscale.bank import Bank
 from upscale.errors import ArgumentError
 from upscale.presets import Filter
 
@@ -37,6 +38,9 @@ class Kernel:
     title : str
     training : str
         What it was learned from, as JSON; empty where it was not learned.
+    bank : Bank, optional
+        What makes it adaptive: corrections, one of which is chosen for each input pixel. For weights of 2 dimensions that are
+        normalised, and the bank's factor both ways.
 
     Raises
     ------
@@ -52,7 +56,7 @@ class Kernel:
     def __init__(
         self, weights: ArrayLike, *, normalized: bool = False, factor: int | Sequence[int] | None = None,
         padding: Any = None, bias: ArrayLike | None = None, groups: int = 1, title: str = "",
-        training: str = "",
+        training: str = "", bank: Bank | None = None,
     ) -> None:  # fmt: skip
         array = numbers(weights, "the kernel")
         if array.ndim not in (2, 4):
@@ -69,7 +73,9 @@ class Kernel:
         self.normalized = normalized
         self.factor = None if factor is None else factor_pair(factor)
         self.padding: str | Sides | None = padding if is_same(padding) else paddings(padding)
-        self.groups, self.title, self.training = groups, title, training
+        self.groups, self.title, self.training, self.bank = groups, title, training, bank
+        if bank is not None and (array.ndim != 2 or not normalized or self.factor != (bank.factor, bank.factor)):
+            raise ArgumentError("a bank of corrections goes with a normalised kernel of 2 dimensions, made for the same factor")
         self.bias = None if bias is None else np.atleast_1d(numbers(bias, "the bias"))
         wanted = 1 if array.ndim == 2 else array.shape[1] * groups
         if self.bias is not None and self.bias.shape != (wanted,):
@@ -98,7 +104,7 @@ class Kernel:
         kernel.shape = filter.length(factor[0]), filter.length(factor[1])
         kernel.normalized = filter.normalized
         kernel.factor, kernel.padding, kernel.bias, kernel.groups, kernel.title = factor, None, None, 1, filter.name
-        kernel.training = ""
+        kernel.training, kernel.bank = "", None
         # Sampled when needed: at an absurd factor the output's size is refused first.
         kernel._weights, kernel._axes, kernel._exact, kernel._preset = None, None, True, (filter, factor)
         return kernel
@@ -108,6 +114,13 @@ class Kernel:
         kernel = self.__class__.__new__(self.__class__)
         kernel.__dict__.update(self.__dict__, normalized=normalized)
         return kernel
+
+    def with_bank(self, bank: Bank | None) -> "Kernel":
+        """Copy the kernel with corrections, or without."""
+        return Kernel(
+            self.weights, normalized=self.normalized, factor=self.factor, padding=self.padding, bias=self.bias,
+            title=self.title, training=self.training, bank=bank,
+        )  # fmt: skip
 
     def repeated(self, times: int) -> "Kernel":
         """Set a kernel of 4 dimensions beside itself, for so many pictures whose channels stand side by side."""

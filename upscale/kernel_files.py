@@ -4,7 +4,7 @@ The project's own form is an .npz file without pickled objects, so that any NumP
 
 ===============  =================================================================================
 ``format``       the text "upscale kernel"
-``version``      the number 1; a reader refuses greater ones
+``version``      the number 1, or 2 with a bank; a reader refuses greater ones
 ``weights``      (kH, kW), or (C, M / groups, kH, kW)
 ``factor``       (vertical, horizontal); may be missing, as all below
 ``padding``      (top, bottom, left, right); missing means `same`
@@ -13,6 +13,11 @@ The project's own form is an .npz file without pickled objects, so that any NumP
 ``normalized``   0 or 1
 ``title``        a text
 ``training``     what it was learned from: a text, as JSON
+``compared``     (nodes, 2), and the four that follow: the bank of an adaptive kernel, see `bank.Bank`
+``thresholds``   (nodes,)
+``leaves``       (nodes + 1,)
+``corrections``  (classes, 25, 9 * factor ** 2), 16-bit integers
+``unit``         what these are multiples of
 ===============  =================================================================================
 """
 
@@ -29,13 +34,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from upscale.bank import Bank
 from upscale.errors import ArgumentError, FileError
 from upscale.files import why
 from upscale.kernel import Kernel, numbers
 from upscale.kernel_source import typed
 
-_FORMAT, _VERSION = "upscale kernel", 1
-_NAMES = ("format", "version", "weights", "factor", "padding", "bias", "groups", "normalized", "title", "training")
+_FORMAT, _VERSION = "upscale kernel", 2
+_BANK = ("compared", "thresholds", "leaves", "corrections", "unit")
+_NAMES = ("format", "version", "weights", "factor", "padding", "bias", "groups", "normalized", "title", "training", *_BANK)
 #: Bytes that a kernel file, unpacked, may have: 64 channels each way of 64 x 64 weights in float64 are half of it.
 _LARGEST = 1 << 28
 
@@ -74,7 +81,19 @@ def _read_npz(path: str) -> Kernel:
             groups=(_whole(file, "groups", 1) or [1])[0],
             title=str(file.get("title", "")),
             training=str(file.get("training", "")),
+            bank=_bank(file) if "corrections" in file else None,
         )
+
+
+def _bank(file: Mapping[str, Array]) -> Bank:
+    for name in _BANK:
+        if name not in file:
+            raise ArgumentError(f"has corrections, but no {name}")
+    unit = numbers(file["unit"], "unit")
+    factor = (_whole(file, "factor", 2) or [0])[0]
+    if unit.size != 1 or file["corrections"].dtype.kind != "i":
+        raise ArgumentError("its corrections are not whole multiples of one unit")
+    return Bank(file["compared"], file["thresholds"], file["leaves"], file["corrections"] * float(unit.item()), factor)
 
 
 def _whole(file: Mapping[str, Array], name: str, number: int) -> list[int] | None:
@@ -247,8 +266,9 @@ def write(path: str, kernel: Kernel) -> None:
     """
     from upscale.files import check_place, replacing
 
+    version = 1 if kernel.bank is None else _VERSION  # as early as can be, for earlier releases
     arrays: dict[str, Any] = {
-        "format": _FORMAT, "version": _VERSION, "weights": kernel.weights, "groups": kernel.groups,
+        "format": _FORMAT, "version": version, "weights": kernel.weights, "groups": kernel.groups,
         "normalized": kernel.normalized, "title": kernel.title,
     }  # fmt: skip
     if kernel.training:
@@ -259,6 +279,11 @@ def write(path: str, kernel: Kernel) -> None:
         arrays["padding"] = np.ravel(kernel.padding)
     if kernel.bias is not None:
         arrays["bias"] = kernel.bias
+    if (bank := kernel.bank) is not None:
+        arrays |= {
+            "compared": bank.compared.astype(np.uint8), "thresholds": bank.thresholds, "leaves": bank.leaves.astype(np.uint16),
+            "corrections": bank.weights, "unit": bank.unit,
+        }  # fmt: skip
     check_place(path)
     with replacing(path) as file:
         np.savez_compressed(file, **arrays)

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from upscale.arguments import as_array, factor_pair
 from upscale.errors import ArgumentError
 from upscale.kernel import Kernel
+from upscale.learn_bank import Crops, learn_bank
 from upscale.twins import downscaled
 
 Array = NDArray[Any]
@@ -227,7 +228,7 @@ def enough(found: Sums, taps: int) -> None:
 
 def learn_kernel(
     pictures: Iterable[ArrayLike | tuple[ArrayLike, ArrayLike]], factor: int = 2, size: int | None = None, *,
-    downscale: str = "bicubic", ridge: float | None = None, title: str = "learned",
+    downscale: str = "bicubic", ridge: float | None = None, adaptive: bool = False, title: str = "learned",
 ) -> Kernel:  # fmt: skip
     """Learn the kernel that enlarges low-resolution pictures into their high-resolution twins with the least squared error.
 
@@ -245,6 +246,8 @@ def learn_kernel(
         As `twins.downscaled` takes it.
     ridge : float, optional
         Added to the normal equations' diagonal, as a share of its mean; without it, every tenth picture chooses.
+    adaptive : bool
+        Learn a bank of corrections as well, from values in grey levels of 8 bits.
     title : str
 
     Returns
@@ -269,6 +272,7 @@ def learn_kernel(
     factor = factor_pair(factor)[0]
     taps = taps_of(size, factor)
     train, held_out = Sums.none(factor, taps), Sums.none(factor, taps)
+    crops = Crops()
     for number, picture in enumerate(pictures):
         low, high = picture if isinstance(picture, tuple) else twin(picture, factor, downscale)
         found = sums(low, high, taps)
@@ -278,10 +282,13 @@ def learn_kernel(
             held_out += found
         else:
             train += found
+        if adaptive:
+            crops.add(as_array(low, "a picture"), as_array(high, "a picture"))
     enough(train + held_out, taps)
     if ridge is None:
         ridge = best_ridge(train.turned(), held_out.turned()) if held_out.samples and train.samples else RIDGES[1]
-    return kernel_of((train + held_out).turned().solved(ridge), factor, taps, title)
+    kernel = kernel_of((train + held_out).turned().solved(ridge), factor, taps, title)
+    return kernel.with_bank(learn_bank(crops.pairs, kernel).bank) if adaptive else kernel
 
 
 def twin(picture: ArrayLike, factor: int, downscale: str) -> tuple[Array, Array]:

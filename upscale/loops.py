@@ -230,7 +230,7 @@ _VECTORS = {1: (4, 4), 2: (3, 6), 3: (2, 4), 4: (1, 3)}
 _BEYOND = 64 * 6
 
 
-def _adder(many):
+def _adder(many, at_a_time=None):
     """Make the heart of every transposed convolution: all taps of `many` rows of sums, for some vectors of their places.
 
     Each piece of input, once loaded, is used by all rows, and the sums stay in registers from the first tap to the last, and on
@@ -258,7 +258,7 @@ def _adder(many):
             places = 64 // size
             vector, flags, index = ir.VectorType(floats, places), ir.IntType(places), begin.type
             triple, _, features = context.codegen().magic_tuple()
-            vectors = _VECTORS[many]["+avx512f" in features]
+            vectors = at_a_time or _VECTORS[many]["+avx512f" in features]
             rows = [builder.add(first, index(row)) for row in range(many)]
 
             def function(name, result, *takes):
@@ -343,6 +343,8 @@ def _adder(many):
 
 
 _add_1, _add_2, _add_3, _add_4 = (_adder(many) for many in (1, 2, 3, 4))
+#: For pieces of a correction, 48 floats of 32 bits: `bank` pads to these.
+_add_piece = _adder(1, 3)
 
 
 #: A 0 that is not a constant: Numba would compile a function anew for each.
@@ -673,6 +675,91 @@ def dense(source, step, weights, groups, base, rows, columns, gain, out):
             planes, step, weights[first : first + channels, m % out_channels], base[m % base.shape[0]], rows, columns,
             gain[m % gain.shape[0]], out[plane], begin, end, streamed,
         )  # fmt: skip
+
+
+@_inner
+def _orientation(guide, y, x):
+    """Choose the flips and the turn by which a guide grows to the right and, less so, downwards; see `bank.orders`."""
+    above, here, below = guide[y - 1], guide[y], guide[y + 1]
+    right = (above[x + 1] + here[x + 1]) + (here[x + 1] + below[x + 1])
+    left = (above[x - 1] + here[x - 1]) + (here[x - 1] + below[x - 1])
+    down = (below[x - 1] + below[x]) + (below[x] + below[x + 1])
+    up = (above[x - 1] + above[x]) + (above[x] + above[x + 1])
+    across, along = right - left, down - up
+    return np.int64(across < 0) + 2 * np.int64(along < 0) + 4 * np.int64(abs(along) > abs(across))
+
+
+@_inner
+def _class(guide, at, first, second, threshold, leaf):
+    """Follow the comparisons to a class."""
+    node = 0
+    while node < threshold.size:
+        difference = guide[np.uint64(at + first[node])] - guide[np.uint64(at + second[node])]
+        node = 2 * node + 1 + np.int64(difference > threshold[node])
+    return leaf[node - threshold.size]
+
+
+@_making
+def _correct_part(pixels, guide, bank, first_row, out, begin, end):
+    """Add the corrections of rows `begin` to `end` of input; see `correct`."""
+    pixels, guide, out = _borrowed(pixels), _borrowed(guide), _borrowed(out)
+    channels, wide = pixels.shape[0], pixels.shape[2]
+    width, factor, size = wide - 6, bank.factor, bank.size
+    first, second, threshold, leaf = bank.first, bank.second, bank.threshold, bank.leaf
+    taps, weights, block = bank.tap, bank.weights, bank.block
+    flat_guide, number = guide.ravel(), taps.shape[1]
+    # Three rows of corrections at a time, of which the blocks of the middle one are the sums.
+    made = np.empty((3, (width + 2) * channels * size + _BEYOND // pixels.itemsize), pixels.dtype)
+    turned = np.empty((3, width + 2), np.int64)
+    values, offsets = np.empty((number, 3), pixels.dtype), np.empty(number, np.int64)
+    for y in range(begin - 1, end + 1):
+        row = (y + 3) % 3
+        for x in range(width + 2):
+            at = (y + 3) * wide + x + 2
+            turn = _orientation(guide, y + 3, x + 2)
+            turned[row, x] = turn
+            chosen = _class(flat_guide, at, first[turn], second[turn], threshold, leaf) * number * size
+            for c in range(channels):
+                flat, to = pixels[c].ravel(), (x * channels + c) * size
+                middle, flatness = flat[at], True
+                for t in range(number):
+                    value = flat[np.uint64(at + taps[turn, t])] - middle
+                    values[t, row] = value
+                    flatness &= value == 0
+                    offsets[t] = chosen + t * size - to
+                for i in range(size):
+                    made[row, to + i] = 0
+                if not flatness:
+                    _add_piece(weights, offsets, number, to, to + size, values, row, made, None, None)
+        if y <= begin:
+            continue
+        for p in range(factor):
+            line = (y - 1) * factor + p - first_row
+            if line < 0 or line >= out.shape[0]:
+                continue
+            target = out[line]
+            for x in range(width):
+                for c in range(channels):
+                    for q in range(factor):
+                        total = pixels.dtype.type(0)
+                        for n in range(9):
+                            source, column = (y + 1 + n // 3) % 3, x + n % 3
+                            part = block[turned[source, column], n, p * factor + q]
+                            total += made[source, (column * channels + c) * size + part]
+                        target[(x * factor + q) * channels + c] += total
+
+
+@_compiled
+def correct(pixels, guide, bank, first_row, out):
+    """Add corrections to rows of sums, (rows, W * factor * channels), the first of which is row `first_row` of all.
+
+    Planes (channels, H + 6, W + 6) hold the input with 3 more values on each side, as does the guide, (H + 6, W + 6), in whose
+    grey levels the comparisons of `bank`, a `bank.Tables`, are.
+    """
+    height = pixels.shape[1] - 6
+    part = max(8, min(32, height // 64))
+    for n in prange((height + part - 1) // part):
+        _correct_part(pixels, guide, bank, first_row, out, n * part, min((n + 1) * part, height))
 
 
 @_compiled

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from upscale import threads
 
 if TYPE_CHECKING:
+    from upscale.bank import Tables
     from upscale.gather import Columns, Rows
 
 Array = NDArray[Any]
@@ -165,6 +166,72 @@ def dense(
             target[:, p::stride] = total
         for e, column in enumerate(columns.edge):
             target[:, column] = edges[e]
+
+
+def orientation(guide: Array) -> Array:
+    """Choose the flips and the turn of each place of a guide but the outermost; see `bank.orders`."""
+    above, here, below = guide[:-2], guide[1:-1], guide[2:]
+    right, left = ((above[:, x] + here[:, x]) + (here[:, x] + below[:, x]) for x in (slice(2, None), slice(None, -2)))
+    down, up = ((row[:, :-2] + row[:, 1:-1]) + (row[:, 1:-1] + row[:, 2:]) for row in (below, above))
+    across, along = right - left, down - up
+    turned: Array = (across < 0) + 2 * (along < 0) + 4 * (np.abs(along) > np.abs(across))
+    return turned
+
+
+def _choose(guide: Array, bank: "Tables") -> tuple[Array, Array]:
+    """Choose orientation and class of each place of a guide (H, W) but for 2 at each side, row by row."""
+    turned, at, flat = orientation(guide[1:-1, 1:-1]).ravel(), _middles(guide.shape), guide.ravel()
+    node, nodes = np.zeros(at.size, np.int64), len(bank.threshold)
+    for _ in range(nodes.bit_length()):
+        difference = flat[at + bank.first[turned, node]] - flat[at + bank.second[turned, node]]
+        node = 2 * node + 1 + (difference > bank.threshold[node])
+    return turned, bank.leaf[node - nodes]
+
+
+def _middles(shape: tuple[int, ...]) -> Array:
+    """List the places of (H, W) but for 2 at each side, in flat rows."""
+    rows, columns = np.arange(2, shape[0] - 2), np.arange(2, shape[1] - 2)
+    return (rows[:, None] * shape[1] + columns).ravel()
+
+
+def correct(pixels: Array, guide: Array, bank: "Tables", first_row: int, out: Array) -> None:
+    """Add corrections to rows of sums."""
+    height, width, factor = pixels.shape[1] - 6, pixels.shape[2] - 6, bank.factor
+    step = max(1, (1 << 15) // pixels.shape[2])  # so that what lies between the steps stays in the cache
+    for begin in range(0, height, step):
+        many = min(step, height - begin)
+        rows = slice(begin, begin + many + 6)
+        added = _corrections(pixels[:, rows], guide[rows], bank).reshape(many * factor, width * factor * len(pixels))
+        top = begin * factor - first_row
+        low, high = max(0, top), min(len(out), top + len(added))
+        if low < high:
+            out[low:high] += added[low - top : high - top]
+
+
+def _corrections(pixels: Array, guide: Array, bank: "Tables") -> Array:
+    """Compute the corrections of a few rows: (H, factor, W, factor, channels)."""
+    channels, height, width = len(pixels), pixels.shape[1] - 6, pixels.shape[2] - 6
+    turned, chosen = _choose(guide, bank)
+    at, factor, size = _middles(guide.shape), bank.factor, 9 * bank.factor**2
+    weights = bank.weights.reshape(-1, bank.tap.shape[1], bank.size)[..., :size]
+    flat = pixels.reshape(channels, -1)
+    taps = flat[:, at[:, None] + bank.tap[turned]] - flat[:, at, None]
+    made = np.zeros((channels, at.size, size), pixels.dtype)
+    order = np.argsort(chosen, kind="stable")
+    for same in np.split(order, np.flatnonzero(np.diff(chosen[order])) + 1):
+        values = taps[:, same].astype(np.float64)
+        part = made[:, same]
+        for t, weight in enumerate(weights[chosen[same[0]]]):
+            _add(part, weight, values[:, :, t, None])
+        made[:, same] = part
+    turned = turned.reshape(height + 2, width + 2)
+    corrections = made.reshape(channels, height + 2, width + 2, size)
+    added = np.zeros((channels, height, width, factor**2), pixels.dtype)
+    for n in range(9):
+        rows, columns = (slice(k, k + size) for k, size in zip(divmod(n, 3), (height, width), strict=True))
+        facing = bank.block[turned[rows, columns], n]
+        added += np.take_along_axis(corrections[:, rows, columns], facing[None], axis=3)
+    return added.reshape(channels, height, width, factor, factor).transpose(1, 3, 2, 4, 0)
 
 
 def premultiply(pixels: Array) -> None:

@@ -109,6 +109,8 @@ class Enlarging:
             if picture.leading and request.operator.kernel.channels is not None:  # the pictures of a batch stay apart
                 kernel = request.operator.kernel.repeated(picture.leading[0])
                 request = request._replace(operator=request.operator._replace(kernel=kernel))
+            elif picture.leading:
+                options["batch"] = picture.leading[0]
         self._picture, self._source, self._request = picture, source, request
         self._plan = _plan(source, request, dtype, **options)
         self.shape, self.dtype, self.notes = self._plan.shape, self._plan.dtype, self._plan.notes
@@ -360,9 +362,14 @@ def operator(
             )
     if normalize is not None:
         kernel = kernel.with_normalized(bool(normalize))
-    return Operator(
-        kernel, factor or kernel.factor or (2, 2), padding or kernel.padding or "same", output_padding, dilation, edge
-    )
+    padding = padding or kernel.padding or "same"
+    if kernel.bank is not None:  # corrections lie where the kernel's own output does
+        plain = padding == "same" and (*output_padding, *dilation) == (0, 0, 1, 1)
+        if not plain or not kernel.normalized:
+            raise ArgumentError(
+                "an adaptive kernel goes with padding 'same', no output_padding, a dilation of 1, and normalized weights"
+            )
+    return Operator(kernel, factor or kernel.factor or (2, 2), padding, output_padding, dilation, edge)
 
 
 def _enlarge_image(image: "Image", request: Request, engine: str) -> "Image":

@@ -14,11 +14,14 @@ from upscale import __version__, learn, pictures, quality
 from upscale.choices import MOST_PIXELS
 from upscale.errors import ArgumentError, FileError
 from upscale.kernel import Kernel
+from upscale.learn_bank import DEPTH, MOST, Crops, learn_bank
 from upscale.methods import enlarge
 from upscale.picture import Picture
 
 Array = NDArray[Any]
 
+#: Steps that learning corrections takes, after the pictures.
+STEPS = 2 * (1 << DEPTH) - 2
 #: What learned kernels are compared with.
 OTHERS = ("nearest", "bilinear", "bicubic", "lanczos3")
 #: Of the pictures that are measured with: how many at most, and the side of the middle that is taken.
@@ -46,6 +49,8 @@ class Request(NamedTuple):
         Pictures to measure with; where there are none, a tenth of `paths` is held out.
     sample : int
         Places of a picture at most that are learned from.
+    adaptive : bool
+        Learn a bank of corrections as well.
     """
 
     paths: list[str]
@@ -55,6 +60,7 @@ class Request(NamedTuple):
     downscale: str
     validate: list[str]
     sample: int
+    adaptive: bool = False
 
 
 class Learned(NamedTuple):
@@ -122,14 +128,14 @@ def _luma_of(picture: Picture) -> Array:
     return np.floor(values + 0.5).astype(np.uint8) if samples.dtype == np.uint8 else values.astype(np.float32)
 
 
-def learned(request: Request, step: Callable[[str], None] = lambda path: None) -> Learned:
+def learned(request: Request, step: Callable[[], None] = lambda: None) -> Learned:
     """Learn a kernel.
 
     Parameters
     ----------
     request : Request
     step : callable
-        Called with each picture's path before it is read.
+        Called before each picture that is read, and `STEPS` times more for an adaptive kernel.
 
     Raises
     ------
@@ -142,11 +148,12 @@ def learned(request: Request, step: Callable[[str], None] = lambda path: None) -
     factor = request.factor
     taps = learn.taps_of(request.size, factor)
     train, held_out = learn.Sums.none(factor, taps), learn.Sums.none(factor, taps)
+    train_crops, held_crops = Crops(), Crops(MOST // 9)
     held: list[int] = []
     notes: list[str] = []
     used = 0
     for number, path in enumerate(request.paths):
-        step(path)
+        step()
         try:
             low, high = _pair(request, number)
             if min(low.shape) < taps:
@@ -162,15 +169,24 @@ def learned(request: Request, step: Callable[[str], None] = lambda path: None) -
             held_out += found
         else:
             train += found
+        if request.adaptive:
+            (held_crops if used % 10 == 1 else train_crops).add(low, high)
         used += 1
     if not used:
         raise FileError(notes[0] if len(notes) == 1 else f"none of {len(notes)} pictures can be learned from: {notes[0]}")
     both = train + held_out
     learn.enough(both, taps)
     ridge = learn.best_ridge(train.turned(), held_out.turned()) if held else learn.RIDGES[1]
-    kernel = learn.kernel_of(both.turned().solved(ridge), factor, taps, "learned")
+    kernel = learn.kernel_of(both.turned().solved(ridge), factor, taps, "adaptive" if request.adaptive else "learned")
     # What was held out is measured with a kernel that has not seen it.
-    honest = kernel if request.validate else learn.kernel_of(train.turned().solved(ridge), factor, taps)
+    honest = learn.kernel_of(train.turned().solved(ridge), factor, taps) if held else kernel
+    found_bank: dict[str, int] = {}
+    if request.adaptive:
+        first = learn_bank(train_crops.pairs, honest, held_crops.pairs, step=step)
+        last = learn_bank(train_crops.pairs + held_crops.pairs, kernel, passes=first.passes, step=step)
+        honest, kernel = honest.with_bank(first.bank), kernel.with_bank(last.bank)
+        found_bank = {"classes": last.bank.classes, "passes": last.passes, "corrected": last.samples}
+    honest = kernel if request.validate else honest
     outside = request._replace(paths=request.validate, twins=None)
     pairs = _pairs(outside, range(len(request.validate)), step) if request.validate else _pairs(request, held, step)
     found_quality, measured = measure(pairs, factor, honest)
@@ -180,7 +196,7 @@ def learned(request: Request, step: Callable[[str], None] = lambda path: None) -
         "date": datetime.date.today().isoformat(), "upscale": __version__, "measured_with": measured,
         "measured_on": "given pictures" if request.validate else "held-out pictures",
         "quality": {name: [round(v, 4) for v in values] for name, values in found_quality.items()},
-        "seconds": round(time.perf_counter() - began, 1),
+        "seconds": round(time.perf_counter() - began, 1), **found_bank,
     }  # fmt: skip
     kernel.training = json.dumps(training)
     return Learned(kernel, found_quality, measured, used, both.samples, ridge, notes)
@@ -200,9 +216,9 @@ def _pair(request: Request, number: int) -> tuple[Array, Array]:
     return low, high
 
 
-def _pairs(request: Request, numbers: Iterable[int], step: Callable[[str], None]) -> Iterator[tuple[Array, Array]]:
+def _pairs(request: Request, numbers: Iterable[int], step: Callable[[], None]) -> Iterator[tuple[Array, Array]]:
     for number in list(numbers)[:_MEASURED]:
-        step(request.paths[number])
+        step()
         low, high = _pair(request, number)
         height, width = (min(n, max(1, _MIDDLE // request.factor)) for n in low.shape)
         top, left = (low.shape[0] - height) // 2, (low.shape[1] - width) // 2
@@ -229,12 +245,16 @@ def measure(pairs: Iterable[tuple[Array, Array]], factor: int, kernel: Kernel) -
     """
     rows: dict[str, list[tuple[float, float]]] = {}
     number = 0
+    learned = {"learned": kernel.with_bank(None)} | ({"adaptive": kernel} if kernel.bank is not None else {})
     for low, high in pairs:
         if min(high.shape) < 2 * factor + 11:  # SSIM's window
             continue
         number += 1
-        for name in (*OTHERS, "learned"):
-            how = () if name == "nearest" else ("tconv", kernel if name == "learned" else name)
-            got: Any = enlarge(low, factor, *how)
+        # Floats are taken to reach to 1.
+        full = 255 if low.dtype.kind == "f" else 1
+        for name in (*OTHERS, *learned):
+            how = () if name == "nearest" else ("tconv", learned.get(name, name))
+            got: Any = enlarge(low / full if full > 1 else low, factor, *how)
+            got = got * full
             rows.setdefault(name, []).append((quality.psnr(got, high, factor), quality.ssim(got, high, factor)))
     return {name: (float(np.mean([p for p, _ in r])), float(np.mean([s for _, s in r]))) for name, r in rows.items()}, number

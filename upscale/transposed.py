@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from upscale.arguments import frozen
+from upscale.bank import Bank
 from upscale.engines import Work
 from upscale.errors import ArgumentError
-from upscale.gather import Axis, Rows, axis, gain_table, tables, weighted_tables
+from upscale.gather import Axis, Rows, axis, beyond, gain_table, tables, weighted_tables
 from upscale.kernel import Kernel
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ Array = NDArray[Any]
 #: "same", or how much is cut off the operator's whole output: ((top, bottom), (left, right)).
 Padding = str | tuple[tuple[int, int], tuple[int, int]]
 
+#: What corrections take, as multiplications for a sample of output: 9 of 25 values, and to choose them.
+_CORRECTION = 400
+_GREY = 127.5
 #: Values of a band of floats between the stages of an alpha picture; 8 MB stay in most processors' caches.
 _BAND = 1 << 21
 
@@ -117,6 +121,8 @@ class Plan:
         What a bias of 1 means in the source's numbers.
     curve : Curve, optional
         Filter in linear light.
+    batch : int
+        How many pictures' channels stand side by side; an adaptive kernel chooses for each of them alone.
 
     Attributes
     ----------
@@ -138,12 +144,13 @@ class Plan:
 
     def __init__(
         self, source: Array, operator: Operator, dtype: DTypeLike, *, alpha: bool = False, unit: float = 1.0,
-        curve: "Curve | None" = None,
+        curve: "Curve | None" = None, batch: int = 1,
     ) -> None:  # fmt: skip
         kernel = operator.kernel
         self.dtype = np.dtype(dtype)
         self.clipped, self.notes = 0, list[str]()
         self._source, self._alpha, self._curve = source, alpha, curve
+        self._operator, self._batch = operator, batch
         self._channels = 1 if source.ndim == 2 else source.shape[2]
         self._kernel = kernel
         made = self._check_channels()
@@ -159,7 +166,7 @@ class Plan:
         axes = operator.axes(source.shape[:2])
         self._step = self._channels if kernel.channels is None else 1
         # With opacity or in linear light, the bias is added after what undoes them.
-        self._staged = self._alpha or curve is not None or kernel.channels is not None
+        self._staged = self._alpha or curve is not None or kernel.channels is not None or kernel.bank is not None
         self._bias = np.zeros(made, self._computed)
         if kernel.bias is not None:
             colours = made - self._alpha
@@ -205,6 +212,8 @@ class Plan:
             self._base = bias[None]
         else:
             self._base = bias[: kernel.channels[1], None]
+        if kernel.bank is not None:
+            taps += _CORRECTION
         pixels = self._source.shape[0] * self._source.shape[1]
         self.work = Work("tconv", pixels, int(np.prod(self.shape)), taps)
 
@@ -240,14 +249,12 @@ class Plan:
         rows = rows._replace(line=line.reshape(rows.line.shape) - np.count_nonzero(used < 0), source=np.arange(len(needed)))
         block = self._source[needed].reshape(len(needed), -1, self._channels)
         colours = self._channels - self._alpha
-        floats = block.astype(self._computed)
-        if self._curve is not None:
-            floats[..., :colours] = self._curve.decode(block[..., :colours])
-        if self._alpha:
-            loops.premultiply(floats)
+        floats = self._floats(loops, block)
         if self._kernel.channels is None:
             sums = np.empty(out.shape, self._computed)
             self._gather(loops, floats, rows, False, sums)
+            if self._kernel.bank is not None:
+                self._correct(loops, self._kernel.bank, sums, first_row)
         else:
             sums = self._mix(loops, floats[..., :colours], rows, len(out))
         sums = sums.reshape(len(out), -1, len(self._bias))
@@ -263,6 +270,36 @@ class Plan:
         if self._alpha and self._kernel.channels is None:
             self._fill_hidden(sums, band)
         self.clipped += loops.store(sums.reshape(out.shape), self._rounded, self._limits, out)
+
+    def _floats(self, loops: ModuleType, block: Array) -> Array:
+        """Make floats of samples (H, W, C), in linear light and weighted by opacity where that is asked for."""
+        floats = block.astype(self._computed)
+        if self._curve is not None:
+            colours = self._channels - self._alpha
+            floats[..., :colours] = self._curve.decode(block[..., :colours])
+        if self._alpha:
+            loops.premultiply(floats)
+        return floats
+
+    def _correct(self, loops: ModuleType, bank: Bank, sums: Array, first_row: int) -> None:
+        """Add an adaptive kernel's corrections to a band of sums."""
+        height, width = self._source.shape[:2]
+        edge = "replicate" if self._operator.edge == "zero" else self._operator.edge
+        first, last = first_row // bank.factor, -(-(first_row + len(sums)) // bank.factor)
+        rows, columns = beyond(np.arange(first - 3, last + 3), height, edge), beyond(np.arange(-3, width + 3), width, edge)
+        block = self._source[rows].reshape(len(rows), width, -1)[:, columns]
+        planes = np.ascontiguousarray(np.moveaxis(self._floats(loops, block), 2, 0))
+        many = self._channels // self._batch
+        places = sums.reshape(len(sums), -1, self._channels)
+        for n in range(self._batch):
+            part = slice(n * many, (n + 1) * many)
+            target = sums if self._batch == 1 else np.ascontiguousarray(places[..., part]).reshape(len(sums), -1)
+            guide = _guide(block[..., part], self._alpha)
+            loops.correct(
+                planes[part], guide, bank.tables(guide.shape[1], self._computed), first_row - first * bank.factor, target
+            )
+            if self._batch > 1:
+                places[..., part] = target.reshape(len(sums), -1, many)
 
     def _fill_hidden(self, sums: Array, band: slice) -> None:
         """Give pixels without opacity the colours of the nearest source pixel: what nobody sees is kept all the same."""
@@ -304,6 +341,27 @@ def _nearest(operator: Operator, source: tuple[int, ...], result: tuple[int, ...
         for i in (0, 1)
     )
     return rows, columns
+
+
+def _guide(block: Array, alpha: bool) -> Array:
+    """Make of samples (H, W, C) what an adaptive kernel's comparisons look at: luma in grey levels of 8 bits.
+
+    Of 3 channels, luma is as of ITU-R BT.601; of others, their mean. Where there is opacity, it is seen before a medium grey.
+    Whole numbers of more than 16 bits reach to 65535, and floats to 1.
+    """
+    full = {"u1": 255.0, "f4": 1.0, "f8": 1.0}.get(block.dtype.str[1:], 65535.0)
+    samples = block.astype(np.float32)
+    colours = samples[..., :-1] if alpha else samples
+    shares = (0.299, 0.587, 0.114) if colours.shape[2] == 3 else (1 / colours.shape[2],) * colours.shape[2]
+    guide = colours[..., 0] * np.float32(shares[0])
+    for c in range(1, len(shares)):
+        guide += colours[..., c] * np.float32(shares[c])
+    guide *= np.float32(255 / full)
+    if alpha:
+        guide -= np.float32(_GREY)
+        guide *= samples[..., -1] / np.float32(full)
+        guide += np.float32(_GREY)
+    return guide
 
 
 def _cut(rows: Rows, band: slice) -> Rows:
