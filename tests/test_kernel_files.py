@@ -116,7 +116,7 @@ def test_bad_npz(tmp_path):
     path = tmp_path / "k.npz"
     np.savez(path, weights=np.ones((2, 2)))
     refused(path, "'upscale kernel'")
-    np.savez(path, format="upscale kernel", version=2, weights=np.ones((2, 2)))
+    np.savez(path, format="upscale kernel", version=3, weights=np.ones((2, 2)))
     refused(path, "install a newer one")
     np.savez(path, format="upscale kernel", version=1)
     refused(path, "must hold weights")
