@@ -1,9 +1,10 @@
 """Make the pictures of README.md and docs/ from the sample pictures: `python docs/make_images.py`."""
 
+import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 import upscale
 from upscale.presets import PRESETS
@@ -66,6 +67,31 @@ def checkerboard() -> Image.Image:
     return sheet([[(caption, upscale.enlarge(picture, 2)) for caption, picture in shown]])
 
 
+def learned() -> Image.Image:
+    """Show what the shipped kernels do to pictures that were made smaller, and to others."""
+    lake, potion = (Image.open(ROOT / "sample_images" / name).convert("RGB") for name in ("lake.png", "potion.png"))
+    crop, file = lake.crop((176, 204, 256, 268)), io.BytesIO()
+    lake.save(file, "JPEG", quality=50)
+    noise = np.random.default_rng(0).normal(0, 10, (*crop.size[::-1], 3))
+    soft = np.asarray(crop.filter(ImageFilter.GaussianBlur(0.8))) + noise
+    pictures = {
+        "made smaller": lake.crop((96, 144, 256, 272)).resize((80, 64), Image.Resampling.BICUBIC),
+        "as it was painted": crop,
+        "from a JPEG of quality 50": Image.open(file).crop((176, 208, 256, 272)),
+        "soft and noisy, as a scan": Image.fromarray(np.clip(soft, 0, 255).astype(np.uint8)),
+        "pixel art": potion,
+    }
+    return sheet(
+        [
+            [
+                (caption if kernel == "bicubic" else kernel, upscale.enlarge(upscale.enlarge(picture, 2, "tconv", kernel), 2))
+                for kernel in ("bicubic", "lanczos3", "learned", "adaptive")
+            ]
+            for caption, picture in pictures.items()
+        ]
+    )
+
+
 def save(picture: Image.Image, name: str) -> None:
     """Write a picture to docs/images."""
     picture.save(ROOT / "docs/images" / name, optimize=True)
@@ -75,3 +101,4 @@ if __name__ == "__main__":
     save(hero(), "before_after.png")
     save(gallery(), "presets.png")
     save(checkerboard(), "checkerboard.png")
+    save(learned(), "learned.png")

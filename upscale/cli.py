@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from upscale import __version__, console, formats, kernel_source, option_types, presets, signals, threads
+from upscale import __version__, console, formats, kernel_source, option_types, presets, shipped, signals, threads
 from upscale.choices import COMPRESSIONS, DEPTHS, EDGES, ENGINES, LAYOUTS, METHODS, MOST_OUTPUT_PIXELS, MOST_PIXELS
 from upscale.errors import ArgumentError, FileError
 from upscale.files import DASH, Folders, is_regular, same_file, why
@@ -170,7 +170,7 @@ class _Command(click.Command):
 @click.option("--json", is_flag=True, help="Say on standard output what became of each file, as JSON, one a line.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Say sizes, method, engine and seconds by stage.")  # fmt: skip
-@click.option("--list-kernels", is_flag=True, help="List the presets with what each is good and bad at.")
+@click.option("--list-kernels", is_flag=True, help="List presets and shipped kernels with what each is good and bad at.")
 @click.version_option(__version__, prog_name="upscale", message="%(prog)s %(version)s")
 @click.pass_context
 def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, **values: Any) -> int:
@@ -182,6 +182,8 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, *
     """
     if list_kernels:
         click.echo(presets.table())
+        for name, (good, bad) in shipped.SHIPPED.items():
+            click.echo(f"{name:16}good: {good}\n{'':16}bad: {bad}")
         return 0
     inputs, output = list(paths), values.pop("output")
     if not inputs and output is None and values["files_from"] is None:

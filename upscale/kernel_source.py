@@ -1,4 +1,4 @@
-"""What a user says the kernel is: a preset's name, a file, or rows typed out.
+"""What a user says the kernel is: the name of a preset or of one that is shipped, a file, or rows typed out.
 
 Telling them apart needs neither NumPy nor the file, so that a mistyped kernel is answered at once.
 """
@@ -7,7 +7,7 @@ import math
 import os.path
 from typing import TYPE_CHECKING, NamedTuple
 
-from upscale import presets
+from upscale import presets, shipped
 from upscale.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ SUFFIXES = {".npy": False, ".npz": False, ".txt": False, ".csv": False, ".json":
             ".pth": True}  # fmt: skip
 
 ACCEPTED = (
-    f"a preset ({', '.join(presets.PRESETS)}), a file ({', '.join('*' + s for s in SUFFIXES)}), "
+    f"a preset ({', '.join(presets.PRESETS)}), one that is shipped ({', '.join(shipped.SHIPPED)}), "
+    f"a file ({', '.join('*' + s for s in SUFFIXES)}), "
     'or rows typed out such as "1,2,1; 2,4,2; 1,2,1"'
 )
 
@@ -29,7 +30,7 @@ class KernelSource(NamedTuple):
     Attributes
     ----------
     kind : str
-        "preset", "file" or "typed".
+        "preset", "shipped", "file" or "typed".
     text : str
         As it was given.
     path, name : str
@@ -50,7 +51,7 @@ class KernelSource(NamedTuple):
         return self.text if len(self.text) <= 60 else self.text[:57] + "..."
 
     def read(self) -> "Kernel | None":
-        """Read the kernel, or None for a preset, which is made for a factor.
+        """Read the kernel, or None for a preset or a shipped one, which depend on the factor.
 
         Raises
         ------
@@ -59,7 +60,7 @@ class KernelSource(NamedTuple):
         ArgumentError
             Where the typed rows make none.
         """
-        if self.kind == "preset":
+        if self.kind in ("preset", "shipped"):
             return None
         if self.kind == "file":
             from upscale import kernel_files
@@ -70,7 +71,15 @@ class KernelSource(NamedTuple):
         return Kernel(self.rows)
 
     def sampled(self, factor: tuple[int, int]) -> "Kernel":
-        """Make a preset's kernel for a factor, (vertical, horizontal)."""
+        """Make a preset's kernel, or read a shipped one, for a factor, (vertical, horizontal).
+
+        Raises
+        ------
+        ArgumentError
+            Where none is shipped for that factor.
+        """
+        if self.kind == "shipped":
+            return shipped.read(self.text, factor)
         from upscale.kernel import Kernel
 
         filter = presets.named(self.text)
@@ -93,6 +102,8 @@ def identify(text: str) -> KernelSource:
     """
     if presets.named(text) is not None:
         return KernelSource("preset", text)
+    if text in shipped.SHIPPED:
+        return KernelSource("shipped", text)
     if (file := file_and_name(text)) is not None:
         return KernelSource("file", text, *file)
     if os.path.isfile(text):

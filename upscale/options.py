@@ -107,7 +107,7 @@ def _with_more(kernel: "Kernel", options: Options) -> "Kernel":
         bias = kernel_files.read_bias(*bias)
     return Kernel(
         kernel.weights, normalized=kernel.normalized, factor=kernel.factor, padding=kernel.padding, bias=bias,
-        groups=groups, title=kernel.title, training=kernel.training,
+        groups=groups, title=kernel.title, training=kernel.training, bank=kernel.bank,
     )  # fmt: skip
 
 

@@ -1,0 +1,68 @@
+"""The kernels that come with the package: there, small, good, and rebuilt by one command."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SAMPLES, ok, run
+from PIL import Image
+from test_learn import scene
+
+import upscale
+from upscale import kernel_files, quality, shipped
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("factor", shipped.FACTORS)
+def test_they_beat_the_presets_on_what_was_made_small(factor):
+    assert os.path.getsize(shipped.path(factor)) < 3_000_000
+    scores = {}
+    for name in ("lanczos3", *shipped.SHIPPED):
+        rows = []
+        for seed in range(3):
+            size = (40 * factor, 48 * factor)
+            high = scene(seed, size)
+            low = np.asarray(Image.fromarray(high).resize((40, 48), Image.Resampling.BICUBIC))
+            rows.append(quality.psnr(upscale.enlarge(low, factor, "tconv", name), high, factor))
+        scores[name] = np.mean(rows)
+    assert scores["lanczos3"] + 0.2 < scores["learned"] < scores["adaptive"] - 0.1
+
+
+def test_the_command_takes_them(tmp_path):
+    for name in shipped.SHIPPED:
+        ok(SAMPLES / "potion.png", tmp_path / "out.png", "--method", "tconv", "--kernel", name, "--factor", "3")
+        expected = upscale.enlarge(Image.open(SAMPLES / "potion.png"), 3, "tconv", name)
+        np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), np.asarray(expected))
+        assert name in ok("--list-kernels").stdout.decode()
+
+
+@pytest.mark.parametrize("factor", ["5", "2x3"])
+def test_other_factors_are_refused(tmp_path, factor):
+    arguments = [SAMPLES / "potion.png", tmp_path / "out.png", "--method", "tconv", "--kernel", "adaptive", "--factor", factor]
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert b"2, 3, 4" in done.stderr
+    assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.heavy
+def test_the_script_makes_them_from_any_folder(tmp_path):
+    (tmp_path / "in").mkdir()
+    for seed in range(12):
+        Image.fromarray(scene(seed, (200, 180))).save(tmp_path / "in" / f"{seed}.png")
+    script = str(ROOT / "benchmarks" / "make_kernels.py")
+    done = subprocess.run(
+        [sys.executable, script, str(tmp_path / "in"), str(tmp_path / "out")], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    for factor in shipped.FACTORS:
+        kernel = kernel_files.read(str(tmp_path / "out" / f"x{factor}.npz"))
+        assert kernel.factor == (factor, factor)
+        assert kernel.bank is not None
+        assert f"x{factor}.npz" in done.stdout
+        picture = Image.open(SAMPLES / "potion.png")
+        assert upscale.enlarge(picture, None, "tconv", kernel).size == (picture.width * factor, picture.height * factor)
