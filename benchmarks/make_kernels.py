@@ -1,9 +1,10 @@
 """Learn the kernels that come with the package: `python benchmarks/make_kernels.py FOLDER [OUTPUT_FOLDER]`.
 
-FOLDER holds high-resolution pictures; one file for each factor is written, to upscale/kernels unless told otherwise.
+FOLDER holds high-resolution pictures; files for each factor are written, to upscale/kernels unless told otherwise.
 """
 
 import hashlib
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -17,13 +18,13 @@ def main(folder: str, output: str) -> None:
     pictures = [f.path for f in Search("", recursive=True).files(folder, alone=True)]
     os.makedirs(output, exist_ok=True)
     print("| file | bytes | SHA-256 | PSNR on the tenth held out: bicubic, learned, adaptive |\n|---|---|---|---|")
-    for factor in shipped.FACTORS:
-        found = training.learned(training.Request(pictures, None, factor, None, "bicubic", [], 1_000_000, adaptive=True))
-        path = os.path.join(output, f"x{factor}.npz")
+    for factor, (ending, twins) in itertools.product(shipped.FACTORS, shipped.TWINS.items()):
+        found = training.learned(training.Request(pictures, None, factor, None, twins, [], 1_000_000, adaptive=True))
+        path = os.path.join(output, os.path.basename(shipped.path(factor, ending)))
         kernel_files.write(path, found.kernel)
         data = Path(path).read_bytes()
         scores = ", ".join(f"{found.quality[name][0]:.2f}" for name in ("bicubic", "learned", "adaptive") if found.quality)
-        print(f"| x{factor}.npz | {len(data):,} | `{hashlib.sha256(data).hexdigest()}` | {scores} |", flush=True)
+        print(f"| {os.path.basename(path)} | {len(data):,} | `{hashlib.sha256(data).hexdigest()}` | {scores} |", flush=True)
 
 
 if __name__ == "__main__":

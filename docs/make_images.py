@@ -85,7 +85,7 @@ def learned() -> Image.Image:
         [
             [
                 (caption if kernel == "bicubic" else kernel, upscale.enlarge(upscale.enlarge(picture, 2, "tconv", kernel), 2))
-                for kernel in ("bicubic", "lanczos3", "learned", "adaptive")
+                for kernel in ("bicubic", "lanczos3", "learned", "adaptive", "adaptive-jpeg")
             ]
             for caption, picture in pictures.items()
         ]

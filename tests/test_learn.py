@@ -150,7 +150,7 @@ def test_the_command_and_what_it_says(folder, tmp_path):
     assert kernel_files.read(str(tmp_path / "k3.npz")).shape == (15, 15)
 
 
-@pytest.mark.parametrize("how", ["box", "lanczos", "gaussian:1.1", "k.txt"])
+@pytest.mark.parametrize("how", ["box", "lanczos", "gaussian:1.1", "k.txt", "box+jpeg:75"])
 def test_ways_to_make_twins(folder, tmp_path, how):
     (tmp_path / "k.txt").write_text("1 2 2 1\n2 4 4 2\n2 4 4 2\n1 2 2 1\n")
     done = ok("in", "-o", "k.npz", "--downscale", how, cwd=tmp_path)
@@ -207,6 +207,7 @@ def test_given_twins(folder, tmp_path):
         (("in", "-o", "k.npz", "--downscale", "cubic"), 2, "--downscale cubic"),
         (("in", "-o", "k.npz", "--downscale", "gaussian:x"), 2, "gaussian:1.2"),
         (("in", "-o", "k.npz", "--downscale", "none.npy"), 1, "none.npy"),
+        (("in", "-o", "k.npz", "--downscale", "box+jpeg:0"), 2, "from 1 to 100"),
         (("in", "-o", "k.npz", "--downscale", "box", "--low", "in"), 2, "exclude"),
         (("in", "-o", "k.npz", "--low", "nofolder"), 1, "nofolder"),
         (("in", "-o", "k.npz", "--validate", "empty"), 1, "holds no pictures"),

@@ -16,6 +16,7 @@ Examples:
   upscale-learn photos -o mine.npz
   upscale photo.jpg large.png --method tconv --kernel mine.npz
   upscale-learn photos -o better.npz --adaptive
+  upscale-learn photos -o jpeg.npz --adaptive --downscale bicubic+jpeg:75
   upscale-learn high -o scanner.npz --low scans --validate kept
 """
 
@@ -30,7 +31,8 @@ Examples:
 @click.option("--adaptive", is_flag=True,
               help="Learn corrections as well, one of which is chosen for each pixel: better, and slower.")  # fmt: skip
 @click.option("--downscale", default="bicubic", show_default=True, metavar="HOW",
-              help="How low-resolution twins are made: bicubic, box, lanczos, gaussian:S or a kernel's file.")  # fmt: skip
+              help="How low-resolution twins are made: bicubic, box, lanczos, gaussian:S or a kernel's file; "
+              "with +jpeg:Q behind it, they are JPEGs of quality Q.")  # fmt: skip
 @click.option("--low", metavar="FOLDER", help="Take the twins from files of the same names in this folder.")
 @click.option("--validate", metavar="FOLDER", help="Measure with these pictures.  [default: a tenth, held out]")
 @click.option("--sample", type=click.IntRange(min=1), default=1_000_000, show_default=True, metavar="N",

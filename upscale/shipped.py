@@ -1,4 +1,4 @@
-"""Kernels that come with the package: learned by `benchmarks/make_kernels.py`, one file for each factor.
+"""Kernels that come with the package: learned by `benchmarks/make_kernels.py`.
 
 Nothing here needs NumPy until a kernel is read, so that the command line can list the names at once.
 """
@@ -21,14 +21,20 @@ SHIPPED = {
         "the same, with a correction chosen for each pixel: edges without ringing, the most detail",
         "the same; some 20 times slower",
     ),
+    "adaptive-jpeg": (
+        "JPEGs that were made small: smooths their blocks and ripples, and keeps edges",
+        "softer than adaptive where there are none; as slow",
+    ),
 }
 FACTORS = (2, 3, 4)
+#: Ending of a file's name to how the twins are made that it is learned from.
+TWINS = {"": "bicubic", "-jpeg": "bicubic+jpeg:75"}
 FOLDER = os.path.join(os.path.dirname(__file__), "kernels")
 
 
-def path(factor: int) -> str:
-    """Name the file that holds both kernels of a factor."""
-    return os.path.join(FOLDER, f"x{factor}.npz")
+def path(factor: int, ending: str = "") -> str:
+    """Name the file of a factor: that with the kernels learned and adaptive, or with the ending -jpeg the third."""
+    return os.path.join(FOLDER, f"x{factor}{ending}.npz")
 
 
 def read(name: str, factor: tuple[int, int]) -> "Kernel":
@@ -43,5 +49,5 @@ def read(name: str, factor: tuple[int, int]) -> "Kernel":
 
     if factor[0] != factor[1] or factor[0] not in FACTORS:
         raise ArgumentError(f"the kernel {name} is there for the factors {', '.join(map(str, FACTORS))}, the same both ways")
-    kernel = kernel_files.read(path(factor[0]))
-    return kernel if name == "adaptive" else kernel.with_bank(None)
+    kernel = kernel_files.read(path(factor[0], "-jpeg" if name == "adaptive-jpeg" else ""))
+    return kernel.with_bank(None) if name == "learned" else kernel

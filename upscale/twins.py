@@ -1,5 +1,6 @@
 """Low-resolution twins of pictures: what a kernel learns to undo."""
 
+import io
 import math
 from typing import Any
 
@@ -15,6 +16,8 @@ Array = NDArray[Any]
 FILTERS = {
     "bicubic": Image.Resampling.BICUBIC, "box": Image.Resampling.BOX, "lanczos": Image.Resampling.LANCZOS,
 }  # fmt: skip
+#: What stands before the quality of a JPEG.
+_JPEG = "+jpeg:"
 
 
 def downscaled(high: Array, factor: int, how: str) -> Array:
@@ -27,7 +30,7 @@ def downscaled(high: Array, factor: int, how: str) -> Array:
     factor : int
     how : str
         One of `FILTERS`; `gaussian:S`, a Gaussian of S input pixels; or a file with a kernel of two dimensions, which is
-        normalised.
+        normalised. With `+jpeg:Q` behind it, the small picture then is a JPEG of quality Q, 1 to 100, of 8 bits.
 
     Raises
     ------
@@ -36,6 +39,11 @@ def downscaled(high: Array, factor: int, how: str) -> Array:
     FileError
         Where the file cannot be read.
     """
+    how, jpeg, quality = how.partition(_JPEG)
+    if jpeg:
+        if not quality.isdecimal() or not 1 <= int(quality) <= 100:
+            raise ArgumentError(f"--downscale {how}{jpeg}{quality}: give a quality from 1 to 100, such as {how}{jpeg}75")
+        return _as_jpeg(downscaled(high, factor, how), int(quality))
     height, width = high.shape[0] // factor, high.shape[1] // factor
     if how in FILTERS:
         image = Image.fromarray(high if high.dtype == np.uint8 else high.astype(np.float32))
@@ -60,6 +68,13 @@ def downscaled(high: Array, factor: int, how: str) -> Array:
     if weights.ndim != 2 or not weights.sum():
         raise ArgumentError(f"--downscale {how}: a kernel of two dimensions is needed whose weights do not sum to 0")
     return _weighted(high, weights, factor, factor, high.dtype)
+
+
+def _as_jpeg(low: Array, quality: int) -> Array:
+    """Give a picture the blocks and ripples of a JPEG."""
+    file = io.BytesIO()
+    Image.fromarray(np.clip(np.floor(low + 0.5), 0, 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
 
 
 def _weighted(high: Array, weights: Array, down: int, across: int, dtype: Any = np.float32) -> Array:
