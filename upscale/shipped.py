@@ -22,8 +22,8 @@ SHIPPED = {
         "the same; some 20 times slower",
     ),
     "adaptive-jpeg": (
-        "JPEGs that were made small: smooths their blocks and ripples, and keeps edges",
-        "softer than adaptive where there are none; as slow",
+        "JPEGs, scans and straight photographs: smooths blocks, ripples and noise, keeps edges",
+        "softer than adaptive on clean pictures that were made small; as slow",
     ),
 }
 FACTORS = (2, 3, 4)
