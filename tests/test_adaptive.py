@@ -99,7 +99,7 @@ def test_where_one_class_holds_it_is_one_kernel():
     ramp = (y + 3 * x + 0.1 * rng.random(x.shape)) / 100  # brighter to the right, and less so downwards, everywhere
     bank = bank_of(8, 0, 2, 1)
     kernel = upscale.Kernel(single.weights, normalized=True, factor=2, bank=bank)
-    # The kernel of 7 x 7 blocks that all 9 corrections make together, found by enlarging single dots with no orientation.
+    # The kernel of 7 x 7 blocks that all 9 corrections make together, one copy of the matrix for each of the 25 values.
     correction = (bank.weights[0] * bank.unit).reshape(5, 5, 6, 6)
     correction[2, 2] -= correction.sum((0, 1))
     composed = np.zeros((14, 14))
@@ -242,6 +242,9 @@ def test_the_command(tmp_path):
     ok_upscale("in/3.png", "out.png", "--method", "tconv", "--kernel", "k.npz", cwd=tmp_path)
     got = np.asarray(Image.open(tmp_path / "out.png"))
     np.testing.assert_array_equal(got, upscale.enlarge(scene(3, (140, 140)), 2, "tconv", kernel))
-    few = run("in/3.png", "-o", "few.npz", "--adaptive", "--size", "6", "--sample", "99999", cwd=tmp_path)
-    assert few.returncode in (0, 1)
-    assert (tmp_path / "few.npz").exists() == (few.returncode == 0)
+    Image.fromarray(scene(0, (60, 60))).save(tmp_path / "small.png")
+    few = run("small.png", "-o", "few.npz", "--adaptive", "--size", "6", cwd=tmp_path)
+    assert few.returncode == 1
+    assert "676 samples" in few.stderr
+    assert "1200 are needed: give more" in few.stderr
+    assert not (tmp_path / "few.npz").exists()

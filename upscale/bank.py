@@ -22,7 +22,7 @@ Array = NDArray[Any]
 SIDE, BLOCKS = 5, 3
 #: Most comparisons that lead to a class.
 DEEPEST = 16
-#: Weights are whole multiples of this, or of a half, a quarter, ... of it.
+#: Weights are whole multiples of this or, where 16 bits do not hold that, of twice, four times, ... as much.
 _UNIT = 2.0**-14
 #: Floats of a correction come in pieces of so many: what the loops take at once.
 _PIECE = 48

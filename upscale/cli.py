@@ -182,8 +182,7 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, *
     """
     if list_kernels:
         click.echo(presets.table())
-        for name, (good, bad) in shipped.SHIPPED.items():
-            click.echo(f"{name:16}good: {good}\n{'':16}bad: {bad}")
+        click.echo(shipped.table())
         return 0
     inputs, output = list(paths), values.pop("output")
     if not inputs and output is None and values["files_from"] is None:

@@ -79,7 +79,10 @@ class KernelSource(NamedTuple):
             Where none is shipped for that factor.
         """
         if self.kind == "shipped":
-            return shipped.read(self.text, factor)
+            from upscale import kernel_files
+
+            kernel = kernel_files.read(shipped.file_of(self.text, factor))
+            return kernel.with_bank(None) if self.text == "learned" else kernel
         from upscale.kernel import Kernel
 
         filter = presets.named(self.text)

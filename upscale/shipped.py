@@ -1,15 +1,11 @@
 """Kernels that come with the package: learned by `benchmarks/make_kernels.py`.
 
-Nothing here needs NumPy until a kernel is read, so that the command line can list the names at once.
+Nothing here needs NumPy, so that the command line can list the names at once.
 """
 
 import os.path
-from typing import TYPE_CHECKING
 
 from upscale.errors import ArgumentError
-
-if TYPE_CHECKING:
-    from upscale.kernel import Kernel
 
 #: Name to what it is good and bad at.
 SHIPPED = {
@@ -19,7 +15,7 @@ SHIPPED = {
     ),
     "adaptive": (
         "the same, with a correction chosen for each pixel: edges without ringing, the most detail",
-        "the same; some 20 times slower",
+        "the same; 10 to 25 times slower",
     ),
     "adaptive-jpeg": (
         "JPEGs, scans and straight photographs: smooths blocks, ripples and noise, keeps edges",
@@ -37,17 +33,19 @@ def path(factor: int, ending: str = "") -> str:
     return os.path.join(FOLDER, f"x{factor}{ending}.npz")
 
 
-def read(name: str, factor: tuple[int, int]) -> "Kernel":
-    """Read a kernel for a factor, (vertical, horizontal).
+def file_of(name: str, factor: tuple[int, int]) -> str:
+    """Find the file of a kernel for a factor, (vertical, horizontal).
 
     Raises
     ------
     ArgumentError
         Where there is none for that factor.
     """
-    from upscale import kernel_files
-
     if factor[0] != factor[1] or factor[0] not in FACTORS:
         raise ArgumentError(f"the kernel {name} is there for the factors {', '.join(map(str, FACTORS))}, the same both ways")
-    kernel = kernel_files.read(path(factor[0], "-jpeg" if name == "adaptive-jpeg" else ""))
-    return kernel.with_bank(None) if name == "learned" else kernel
+    return path(factor[0], "-jpeg" if name == "adaptive-jpeg" else "")
+
+
+def table() -> str:
+    """List all of them with what each is good and bad at, as `presets.table` does."""
+    return "\n".join(f"{name:16}good: {good}\n{'':16}bad: {bad}" for name, (good, bad) in SHIPPED.items())

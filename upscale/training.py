@@ -164,13 +164,14 @@ def learned(request: Request, step: Callable[[], None] = lambda: None) -> Learne
                 raise
             notes.append(str(error))
             continue
-        if used % 10 == 1:
+        out = used % 10 == 1
+        if out:
             held.append(number)
             held_out += found
         else:
             train += found
         if request.adaptive:
-            (held_crops if used % 10 == 1 else train_crops).add(low, high)
+            (held_crops if out else train_crops).add(low, high)
         used += 1
     if not used:
         raise FileError(notes[0] if len(notes) == 1 else f"none of {len(notes)} pictures can be learned from: {notes[0]}")

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from upscale.arguments import frozen
-from upscale.bank import Bank
 from upscale.engines import Work
 from upscale.errors import ArgumentError
 from upscale.gather import Axis, Rows, axis, beyond, gain_table, tables, weighted_tables
@@ -214,6 +213,7 @@ class Plan:
             self._base = bias[: kernel.channels[1], None]
         if kernel.bank is not None:
             taps += _CORRECTION
+            self._corrections = kernel.bank.tables(self._source.shape[1] + 6, self._computed)
         pixels = self._source.shape[0] * self._source.shape[1]
         self.work = Work("tconv", pixels, int(np.prod(self.shape)), taps)
 
@@ -254,7 +254,7 @@ class Plan:
             sums = np.empty(out.shape, self._computed)
             self._gather(loops, floats, rows, False, sums)
             if self._kernel.bank is not None:
-                self._correct(loops, self._kernel.bank, sums, first_row)
+                self._correct(loops, sums, first_row)
         else:
             sums = self._mix(loops, floats[..., :colours], rows, len(out))
         sums = sums.reshape(len(out), -1, len(self._bias))
@@ -281,8 +281,9 @@ class Plan:
             loops.premultiply(floats)
         return floats
 
-    def _correct(self, loops: ModuleType, bank: Bank, sums: Array, first_row: int) -> None:
+    def _correct(self, loops: ModuleType, sums: Array, first_row: int) -> None:
         """Add an adaptive kernel's corrections to a band of sums."""
+        bank = self._corrections
         height, width = self._source.shape[:2]
         edge = "replicate" if self._operator.edge == "zero" else self._operator.edge
         first, last = first_row // bank.factor, -(-(first_row + len(sums)) // bank.factor)
@@ -294,10 +295,7 @@ class Plan:
         for n in range(self._batch):
             part = slice(n * many, (n + 1) * many)
             target = sums if self._batch == 1 else np.ascontiguousarray(places[..., part]).reshape(len(sums), -1)
-            guide = _guide(block[..., part], self._alpha)
-            loops.correct(
-                planes[part], guide, bank.tables(guide.shape[1], self._computed), first_row - first * bank.factor, target
-            )
+            loops.correct(planes[part], _guide(block[..., part], self._alpha), bank, first_row - first * bank.factor, target)
             if self._batch > 1:
                 places[..., part] = target.reshape(len(sums), -1, many)
 
@@ -347,7 +345,7 @@ def _guide(block: Array, alpha: bool) -> Array:
     """Make of samples (H, W, C) what an adaptive kernel's comparisons look at: luma in grey levels of 8 bits.
 
     Of 3 channels, luma is as of ITU-R BT.601; of others, their mean. Where there is opacity, it is seen before a medium grey.
-    Whole numbers of more than 16 bits reach to 65535, and floats to 1.
+    Bytes reach to 255, all other whole numbers to 65535, and floats to 1.
     """
     full = {"u1": 255.0, "f4": 1.0, "f8": 1.0}.get(block.dtype.str[1:], 65535.0)
     samples = block.astype(np.float32)

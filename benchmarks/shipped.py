@@ -1,0 +1,50 @@
+"""The kernels that come with the package: `python benchmarks/shipped.py TEST`, a folder of pictures.
+
+PSNR for twins that were made smaller by bicubic, and for such that then became JPEGs; and seconds, the median of 5.
+"""
+
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import upscale
+from upscale import learn, quality, shipped, training
+from upscale.plan import Search
+
+NAMES = ("bicubic", "lanczos3", *shipped.SHIPPED)
+LAKE = Path(__file__).parents[1] / "sample_images" / "lake.png"
+
+
+def main() -> None:
+    """Print both tables as Markdown."""
+    pictures = [training.luma(f.path) for f in Search("", recursive=True).files(sys.argv[1], alone=True)]
+    print("| factor | twins | " + " | ".join(NAMES) + " |\n" + "|---" * (len(NAMES) + 2) + "|")
+    for factor in shipped.FACTORS:
+        for twins in shipped.TWINS.values():
+            pairs = [learn.twin(picture, factor, twins) for picture in pictures]
+            cells = []
+            for name in NAMES:
+                found = [quality.psnr(upscale.enlarge(low, factor, "tconv", name), high, factor) for low, high in pairs]
+                cells.append(f"{np.mean(found):.2f}")
+            print(f"| x{factor} | {twins} | " + " | ".join(cells) + " |", flush=True)
+    print("\n| 1920 x 1080, x2 | " + " | ".join(NAMES) + " |\n" + "|---" * (len(NAMES) + 1) + "|")
+    for mode in ("L", "RGB"):
+        tile = np.asarray(Image.open(LAKE).convert(mode))
+        repeats = (-(-1080 // tile.shape[0]), -(-1920 // tile.shape[1]), *(1,) * (tile.ndim - 2))
+        picture = np.ascontiguousarray(np.tile(tile, repeats)[:1080, :1920])
+        times: dict[str, list[float]] = {name: [] for name in NAMES}
+        for turn in range(6):
+            for name in NAMES:
+                began = time.perf_counter()
+                upscale.enlarge(picture, 2, "tconv", name, engine="numba")
+                if turn:  # the first compiles, or wakes threads
+                    times[name].append(time.perf_counter() - began)
+        print(f"| {mode} | " + " | ".join(f"{statistics.median(times[name]):.3f}" for name in NAMES) + " |")
+
+
+if __name__ == "__main__":
+    main()
