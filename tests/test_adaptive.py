@@ -46,7 +46,7 @@ def test_corrections_are_those_of_plain_python(seed, depth, factor, height, widt
     bank = bank_of(seed, depth, factor)
     picture = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.float64) / 256
     kernel = kernel_of(bank)
-    plain = upscale.enlarge(picture, None, "tconv", kernel.with_bank(None), engine=engine)
+    plain = upscale.enlarge(picture, None, "tconv", kernel.replaced(bank=None), engine=engine)
     got = upscale.enlarge(picture, None, "tconv", kernel, engine=engine)
     # Floats reach to 1: scaled by 255, not 256, comparisons see other differences than these, and so has the naive version.
     np.testing.assert_allclose(got, plain + naive.corrections(np.float32(picture) * np.float32(255), bank) / 255, atol=1e-5)
@@ -81,7 +81,7 @@ def test_bands_are_parts_of_the_whole():
 
 
 def test_flat_stays_flat_and_what_is_turned_is_turned():
-    kernel = single.with_bank(bank_of(5))
+    kernel = single.replaced(bank=bank_of(5))
     for value in (0, 1, 77, 255):
         assert (upscale.enlarge(np.full((6, 7, 3), value, np.uint8), None, "tconv", kernel) == value).all()
     picture = np.random.default_rng(6).random((12, 9))  # without ties
@@ -122,7 +122,7 @@ def test_colours_do_not_leak_from_transparent_pixels_and_stay_what_they_are():
     got = np.asarray(upscale.enlarge(Image.fromarray(picture), None, "tconv", kernel))
     seen = got[..., 3] > 0
     assert np.abs(got[seen][:, :3].astype(int) - (200, 90, 30)).max() <= 1
-    plain = np.asarray(upscale.enlarge(Image.fromarray(picture), None, "tconv", kernel.with_bank(None)))
+    plain = np.asarray(upscale.enlarge(Image.fromarray(picture), None, "tconv", kernel.replaced(bank=None)))
     assert (got[..., 3] != plain[..., 3]).any()
 
 
@@ -210,7 +210,9 @@ def test_it_is_better_on_pictures_it_has_not_seen():
     for seed in range(50, 53):
         high = scene(seed, (140, 140))
         low = upscale.twins.downscaled(high, 2, "bicubic")
-        plain, adaptive = (quality.psnr(upscale.enlarge(low, 2, "tconv", k), high, 2) for k in (kernel.with_bank(None), kernel))
+        plain, adaptive = (
+            quality.psnr(upscale.enlarge(low, 2, "tconv", k), high, 2) for k in (kernel.replaced(bank=None), kernel)
+        )
         assert adaptive > plain + 0.1
 
 

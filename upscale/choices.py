@@ -1,4 +1,4 @@
-"""Names that the command's options and the library's arguments share; nothing here needs NumPy."""
+"""Names and ways of writing that options and functions share; nothing here needs NumPy."""
 
 METHODS = ("nn", "tconv")
 ENGINES = ("auto", "numba", "numpy")
@@ -14,3 +14,15 @@ DEPTHS = ("8", "16")
 MOST_PIXELS = 178_956_970
 #: Pixels of an output that nobody means: a factor mistyped. It would fill any disk.
 MOST_OUTPUT_PIXELS = 1 << 36
+
+
+def factor_text(factor: tuple[int, int]) -> str:
+    """Write a factor, (vertical, horizontal), as the command line takes it.
+
+    Examples
+    --------
+    >>> factor_text((2, 2)), factor_text((2, 3))
+    ('2', '3x2')
+    """
+    vertical, horizontal = factor
+    return str(horizontal) if vertical == horizontal else f"{horizontal}x{vertical}"

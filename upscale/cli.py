@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from upscale import __version__, console, formats, kernel_source, option_types, presets, shipped, signals, threads
-from upscale.choices import COMPRESSIONS, DEPTHS, EDGES, ENGINES, LAYOUTS, METHODS, MOST_OUTPUT_PIXELS, MOST_PIXELS
+from upscale.choices import (
+    COMPRESSIONS,
+    DEPTHS,
+    EDGES,
+    ENGINES,
+    LAYOUTS,
+    METHODS,
+    MOST_OUTPUT_PIXELS,
+    MOST_PIXELS,
+    factor_text,
+)
 from upscale.errors import ArgumentError, FileError
 from upscale.files import DASH, Folders, is_regular, same_file, why
 from upscale.option_types import Parsed
@@ -382,8 +392,7 @@ def _naming(output: str, options: "Options", values: dict[str, Any]) -> "Naming"
     if options.kernel is not None:
         text = os.path.splitext(os.path.basename(options.kernel.path))[0] or options.kernel.text
         kernel = "typed" if options.kernel.kind == "typed" else re.sub(r'[\\/:*?"<>|\0]', "-", text)
-    factor = str(horizontal) if vertical == horizontal else f"{horizontal}x{vertical}"
-    fields = {"factor": factor, "method": options.method, "kernel": kernel}
+    fields = {"factor": factor_text((vertical, horizontal)), "method": options.method, "kernel": kernel}
     return plan.Naming(output, template, values["format"] or "", values["parents"], fields)
 
 

@@ -1,11 +1,13 @@
 """Running a command: its errors become one line and an exit status."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
 from upscale import signals
-from upscale.errors import UpscaleError
+from upscale.errors import ArgumentError, UpscaleError
 
 
 def run(command: click.Command, name: str, arguments: list[str]) -> int:
@@ -42,6 +44,15 @@ def run(command: click.Command, name: str, arguments: list[str]) -> int:
         return _fail(name, "there is not enough memory", 1)
     except Exception as error:  # a fault of ours; a traceback would help nobody who only has the command
         return _fail(name, f"internal error, please report it: {type(error).__name__}: {error}", 1)
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Make what is wrong with a value wrong usage, and name the option or argument."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise click.UsageError(f"{what}: {error}") from error
 
 
 def _fail(name: str, text: str, status: int) -> int:

@@ -13,11 +13,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from upscale.errors import KernelError
+from upscale.phases import CANCELLED
 
 Array = NDArray[Any]
-
-#: Below this share of its sum of magnitudes, a sum of weights is rounding noise and cannot be divided by.
-_CANCELLED = 1e-6
 
 
 class Rows(NamedTuple):
@@ -147,7 +145,7 @@ def beyond(positions: Array, size: int, edge: str) -> Array:
 
 def _divisors(gain: Array, magnitude: Array) -> Array:
     """Check sums of weights that will be divided by; 1 where no tap reaches, so that the result stays 0."""
-    if not magnitude.any() or (np.abs(gain) < _CANCELLED * magnitude).any():
+    if not magnitude.any() or (np.abs(gain) < CANCELLED * magnitude).any():
         raise KernelError(
             "the kernel cannot be normalised: in one phase or at a border its weights add up to nothing; use --no-normalize"
         )

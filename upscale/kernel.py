@@ -115,20 +115,18 @@ class Kernel:
         kernel.__dict__.update(self.__dict__, normalized=normalized)
         return kernel
 
-    def with_bank(self, bank: Bank | None) -> "Kernel":
-        """Copy the kernel with corrections, or without."""
-        return Kernel(
-            self.weights, normalized=self.normalized, factor=self.factor, padding=self.padding, bias=self.bias,
-            title=self.title, training=self.training, bank=bank,
-        )  # fmt: skip
+    def replaced(self, **changes: Any) -> "Kernel":
+        """Copy the kernel with other values of its parameters, which are checked anew."""
+        kept: dict[str, Any] = {
+            "weights": self.weights, "normalized": self.normalized, "factor": self.factor, "padding": self.padding,
+            "bias": self.bias, "groups": self.groups, "title": self.title, "training": self.training, "bank": self.bank,
+        }  # fmt: skip
+        return Kernel(**(kept | changes))
 
     def repeated(self, times: int) -> "Kernel":
         """Set a kernel of 4 dimensions beside itself, for so many pictures whose channels stand side by side."""
-        return Kernel(
-            np.tile(self.weights, (times, 1, 1, 1)), normalized=self.normalized, factor=self.factor, padding=self.padding,
-            bias=None if self.bias is None else np.tile(self.bias, times), groups=self.groups * times, title=self.title,
-            training=self.training,
-        )  # fmt: skip
+        bias = None if self.bias is None else np.tile(self.bias, times)
+        return self.replaced(weights=np.tile(self.weights, (times, 1, 1, 1)), bias=bias, groups=self.groups * times)
 
     @property
     def weights(self) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Kernels from files and into the project's own form: one table from suffix to reader.
+"""Kernels from files and into them: one table from suffix to reader, and one to writer.
 
 The project's own form is an .npz file without pickled objects, so that any NumPy reads it. Its arrays:
 
@@ -21,6 +21,7 @@ The project's own form is an .npz file without pickled objects, so that any NumP
 ===============  =================================================================================
 """
 
+import io
 import json
 import os.path
 import warnings
@@ -35,10 +36,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale.bank import Bank
+from upscale.choices import factor_text
 from upscale.errors import ArgumentError, FileError
 from upscale.files import why
 from upscale.kernel import Kernel, numbers
 from upscale.kernel_source import typed
+from upscale.phases import evened
 
 _FORMAT, _VERSION = "upscale kernel", 2
 _BANK = ("compared", "thresholds", "leaves", "corrections", "unit")
@@ -256,16 +259,52 @@ def _explained(path: str, what: str) -> Iterator[None]:
         raise FileError(f"{path}: not {what}, or damaged: {type(error).__name__}: {reason}") from error
 
 
-def write(path: str, kernel: Kernel) -> None:
-    """Write a kernel in the project's own form, .npz, whole or not at all.
+def write(path: str, kernel: Kernel, name: str = "") -> list[str]:
+    """Write a kernel, whole or not at all.
+
+    The project's own form, .npz, holds all of it. The others hold weights; those of a normalised kernel are divided so that
+    each phase adds up to 1, and are then the same kernel but for the borders. Whoever normalises them gets those as well.
+
+    Parameters
+    ----------
+    path : str
+        Its suffix decides the form: one of `kernel_source.SUFFIXES`.
+    kernel : Kernel
+    name : str
+        Of the tensor in a .safetensors, .pt or .pth file; `weight` if not given. A bias is called `bias` there, with what
+        comes before the last dot of `name` before it.
+
+    Returns
+    -------
+    list of str
+        What the file does not hold, and what to do about it where it is used.
 
     Raises
     ------
     FileError
-        Where it cannot be written.
+        Where the form cannot hold the weights, or the file cannot be written.
     """
     from upscale.files import check_place, replacing
 
+    suffix = _suffix(path)
+    try:
+        if suffix == ".npz":
+            data, notes = _npz(kernel), []
+        else:
+            weights = kernel.weights
+            if kernel.normalized and kernel.factor is not None:
+                weights = evened(weights, kernel.factor, kernel.groups)
+            data = _WRITERS[suffix](weights, kernel.bias, name or "weight")
+            notes = _left_out(kernel, tensors=suffix in (".safetensors", ".pt", ".pth"))
+    except ArgumentError as error:
+        raise FileError(f"{path}: {error}") from error
+    check_place(path)
+    with replacing(path) as file:
+        file.write(data)
+    return notes
+
+
+def _npz(kernel: Kernel) -> bytes:
     version = 1 if kernel.bank is None else _VERSION  # as early as can be, for earlier releases
     arrays: dict[str, Any] = {
         "format": _FORMAT, "version": version, "weights": kernel.weights, "groups": kernel.groups,
@@ -284,6 +323,75 @@ def write(path: str, kernel: Kernel) -> None:
             "compared": bank.compared.astype(np.uint8), "thresholds": bank.thresholds, "leaves": bank.leaves.astype(np.uint16),
             "corrections": bank.weights, "unit": bank.unit,
         }  # fmt: skip
-    check_place(path)
-    with replacing(path) as file:
-        np.savez_compressed(file, **arrays)
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def _left_out(kernel: Kernel, *, tensors: bool) -> list[str]:
+    """Say what of a kernel a form does not hold that holds weights, or `tensors`: weights and bias."""
+    notes = []
+    if kernel.normalized:
+        notes.append("does not say that it is normalised: use it with --normalize, which borders need to keep their brightness")
+    if kernel.factor is not None:
+        notes.append(f"holds no factor: use it with --factor {factor_text(kernel.factor)}")
+    if isinstance(kernel.padding, tuple):
+        sides = [side for both in kernel.padding for side in both]
+        text = str(sides[0]) if len(set(sides)) == 1 else ",".join(map(str, sides))
+        notes.append(f"holds no padding: use it with --padding {text}")
+    if kernel.groups > 1:
+        notes.append(f"holds no groups: use it with --groups {kernel.groups}")
+    if kernel.bias is not None and not tensors:
+        notes.append(f"holds no bias: use it with --bias {','.join(repr(float(b)) for b in kernel.bias)}")
+    if kernel.bank is not None:
+        notes.append("holds no corrections: it is the single kernel, and no longer adaptive; .npz holds them")
+    if kernel.training:
+        notes.append("does not say what it was learned from")
+    return notes
+
+
+def _npy(weights: Array, bias: Array | None, name: str) -> bytes:
+    file = io.BytesIO()
+    np.save(file, weights)
+    return file.getvalue()
+
+
+def _text(weights: Array, bias: Array | None, name: str) -> bytes:
+    if weights.ndim != 2:
+        raise ArgumentError(f"rows of numbers hold a kernel of 2 dimensions, not {weights.shape}; write .json, .npy or .npz")
+    return "".join(",".join(map(repr, row)) + "\n" for row in weights.tolist()).encode()
+
+
+def _json(weights: Array, bias: Array | None, name: str) -> bytes:
+    return (json.dumps(weights.tolist()) + "\n").encode()
+
+
+def _tensors(weights: Array, bias: Array | None, name: str) -> dict[str, Array]:
+    prefix = name[: name.rfind(".") + 1]
+    arrays = {name: weights} if bias is None else {name: weights, f"{prefix}bias": bias}
+    # Networks are trained in 32 bits; what does not fit in them keeps 64.
+    exact = all((array.astype(np.float32) == array).all() for array in arrays.values())
+    return {key: np.ascontiguousarray(array, np.float32 if exact else np.float64) for key, array in arrays.items()}
+
+
+def _safetensors(weights: Array, bias: Array | None, name: str) -> bytes:
+    data: bytes = _optional("safetensors.numpy", "safetensors").save(_tensors(weights, bias, name))
+    return data
+
+
+def _torch(weights: Array, bias: Array | None, name: str) -> bytes:
+    torch = _optional("torch", "torch")
+    file = io.BytesIO()
+    torch.save({key: torch.from_numpy(array) for key, array in _tensors(weights, bias, name).items()}, file)
+    return file.getvalue()
+
+
+_WRITERS: dict[str, Callable[[Array, Array | None, str], bytes]] = {
+    ".npy": _npy,
+    ".txt": _text,
+    ".csv": _text,
+    ".json": _json,
+    ".safetensors": _safetensors,
+    ".pt": _torch,
+    ".pth": _torch,
+}

@@ -82,7 +82,7 @@ class KernelSource(NamedTuple):
             from upscale import kernel_files
 
             kernel = kernel_files.read(shipped.file_of(self.text, factor))
-            return kernel.with_bank(None) if self.text == "learned" else kernel
+            return kernel.replaced(bank=None) if self.text == "learned" else kernel
         from upscale.kernel import Kernel
 
         filter = presets.named(self.text)

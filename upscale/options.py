@@ -87,7 +87,7 @@ def _operator(options: Options) -> "Operator":
         kernel = source.read() or source.sampled(options.factor or (2, 2))
     if options.groups is not None or options.bias is not None:
         with _naming("--groups" if options.bias is None else "--bias"):
-            kernel = _with_more(kernel, options)
+            kernel = with_more(kernel, options.groups, options.bias)
     with _naming(f"--kernel {source.label}"):
         return operator(
             kernel, options.factor, options.padding, output_padding=options.output_padding, dilation=options.dilation,
@@ -95,20 +95,23 @@ def _operator(options: Options) -> "Operator":
         )  # fmt: skip
 
 
-def _with_more(kernel: "Kernel", options: Options) -> "Kernel":
-    """Give a kernel the groups and the bias of the command line."""
-    from upscale import kernel_files
-    from upscale.kernel import Kernel
+def with_more(kernel: "Kernel", groups: int | None, bias: Any) -> "Kernel":
+    """Give a kernel the groups and the bias of a command line, where there are any.
 
-    groups, bias = options.groups or kernel.groups, options.bias
+    Raises
+    ------
+    ArgumentError
+        Where they do not fit it.
+    FileError
+        Where the bias' file cannot be read.
+    """
+    from upscale import kernel_files
+
     if bias is None:
         bias = kernel.bias
     elif isinstance(bias[0], str):
         bias = kernel_files.read_bias(*bias)
-    return Kernel(
-        kernel.weights, normalized=kernel.normalized, factor=kernel.factor, padding=kernel.padding, bias=bias,
-        groups=groups, title=kernel.title, training=kernel.training, bank=kernel.bank,
-    )  # fmt: skip
+    return kernel.replaced(groups=groups or kernel.groups, bias=bias)
 
 
 @contextmanager

@@ -1,0 +1,361 @@
+"""`upscale-kernel`: what is said of kernels, figures, conversion, and the operator step by step."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import upscale
+from upscale import kernel_files, phases, presets
+from upscale.errors import ArgumentError, KernelError
+from upscale.kernel import Kernel
+from upscale.kernel_facts import Facts
+from upscale.kernel_source import SUFFIXES, identify
+from upscale.methods import operator
+from upscale.steps import Steps
+
+COMMAND = str(Path(sys.executable).with_name("upscale-kernel"))
+RNG = np.random.default_rng(0)
+ONES = "1,1,1; 1,1,1; 1,1,1"
+
+
+def run(*arguments, cwd=None):
+    return subprocess.run([COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+def ok(*arguments, cwd=None):
+    done = run(*arguments, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def kernel(text, factor=(2, 2)):
+    source = identify(text)
+    return source.read() or source.sampled(factor)
+
+
+# What is said of a kernel
+
+
+def test_an_uneven_overlap_is_told():
+    said = ok("show", ONES, "--factor", 2).stdout
+    assert "verdict: Uneven overlap 133 %: expect a checkerboard; --normalize removes it." in said
+    assert "gain of each phase:\n  4  2\n  2  1\n" in said
+    assert "rank: 1, separable: 3 + 3 weights for 9" in said
+    assert "sum: 9," in said
+    assert "symmetry: left-right, up-down, diagonal" in said
+    assert "0.5 right and 0.5 down" in said
+
+
+def test_normalising_changes_the_verdict():
+    said = ok("show", ONES, "--factor", 2, "--normalize").stdout
+    assert "Normalised: no checkerboard, and brightness is kept (an uneven overlap of 133 % is divided out)." in said
+
+
+def test_a_preset_is_even():
+    said = ok("show", "bilinear").stdout
+    assert "verdict: Normalised: no checkerboard, and brightness is kept.\n" in said
+    assert "edge: overshoots by 0 %" in said
+
+
+def test_an_adaptive_kernel_is_told():
+    said = ok("show", "adaptive", "--factor", 2).stdout
+    assert "corrections: " in said and "18x18" in said
+
+
+def test_a_kernel_that_mixes_channels(tmp_path):
+    np.save(tmp_path / "k.npy", RNG.normal(size=(4, 3, 3, 3)))
+    said = ok("show", "k.npy", "--channels", "3,2", cwd=tmp_path).stdout
+    assert "channels: 4 to 3\n" in said and said.count("  to channel ") == 3
+    assert "from channel 3 to channel 2" in said
+    done = run("show", "k.npy", "--channels", "4,0", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "0 to 3" in done.stderr
+
+
+def test_channels_of_groups():
+    weights = RNG.normal(size=(4, 3, 3, 3))
+    facts = Facts(Kernel(weights, groups=2), (2, 2), (3, 4))
+    assert np.array_equal(facts.weights, weights[3, 1])
+    ones = upscale.conv_transpose2d(np.ones((4, 9, 9)), weights, stride=2, groups=2)[4, 8:10, 8:10]
+    assert np.allclose(facts.gains, ones, rtol=1e-5)
+    with pytest.raises(ArgumentError, match="different groups"):
+        Facts(Kernel(weights, groups=2), (2, 2), (0, 4))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 7), st.integers(1, 7), st.integers(1, 4), st.integers(1, 4), st.integers(0, 1000))
+def test_gains_and_overlap_are_what_ones_become(height, width, down, across, seed):
+    weights = np.random.default_rng(seed).normal(size=(height, width))
+    facts = Facts(Kernel(weights), (down, across))
+    size = (8 + height, 8 + width)
+    ones = upscale.enlarge(np.ones(size), (down, across), "tconv", weights)
+    assert np.allclose(facts.overlap(size), ones)
+    begin = [max(0, k - f) // 2 for k, f in zip((height, width), (down, across), strict=True)]
+    middle = [f * (n // 2) - b for f, n, b in zip((down, across), size, begin, strict=True)]
+    inside = ones[middle[0] : middle[0] + down, middle[1] : middle[1] + across]
+    assert np.allclose(facts.gains, inside)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 7), st.integers(1, 7), st.integers(1, 4), st.integers(1, 4), st.integers(0, 1000))
+def test_the_step_is_what_an_edge_becomes(height, width, down, across, seed):
+    weights = np.random.default_rng(seed).random((height, width)) + 0.1
+    facts = Facts(Kernel(weights), (down, across))
+    edge = np.zeros((2 * height + 5, 2 * width + 20))
+    edge[:, width + 10 :] = 1
+    made = upscale.enlarge(edge, (down, across), "tconv", weights)
+    places, values = facts.step(1)
+    for row in values:
+        at = np.rint((places + width + 10) * across + (across - 1) / 2).astype(int)
+        assert any(np.allclose(made[y, at], row) for y in range(down * (height + 2), down * (height + 3)))
+
+
+def test_waves_come_through_as_the_frequency_response_says():
+    facts = Facts(kernel("bicubic"), (2, 2))
+    n, cycles = np.arange(64), 0.25
+    made = upscale.enlarge(np.tile(np.cos(2 * np.pi * cycles * n), (16, 1)), 2, "tconv", "bicubic")[16, 32:96]
+    spectrum = np.abs(np.fft.rfft(made)) / 32
+    wave, image = (facts.frequency("horizontal", np.array([c]))[0] for c in (cycles, 1 - cycles))
+    assert np.isclose(spectrum[8], wave) and np.isclose(spectrum[24], image)
+
+
+def test_other_verdicts():
+    assert "reached by no copy" in Facts(kernel("zero")).verdict[0]
+    assert "add up to nothing" in Facts(kernel("1,0,-1"), (1, 1)).verdict[0]
+    assert Facts(kernel("1,1;1,1")).verdict == ["Even overlap: no checkerboard."]
+    assert "hardly show" in Facts(kernel("1,1;1,1.002")).verdict[0]
+    assert Facts(kernel("2,2;2,2")).verdict[1].startswith("Flat places become 2 times as bright")
+    with pytest.raises(KernelError, match="normalised"):
+        Facts(kernel("1,0,-1").with_normalized(True), (1, 1))
+
+
+@pytest.mark.parametrize("name", presets.PRESETS)
+@pytest.mark.parametrize("factor", [(1, 1), (2, 2), (3, 2), (4, 4)])
+def test_presets_do_not_move_the_picture(name, factor):
+    shift = Facts(kernel(name, factor), factor).shift
+    assert name == "zero" or np.allclose(shift, 0, atol=1e-9)
+
+
+# Figures
+
+
+def test_a_figure(tmp_path):
+    pytest.importorskip("matplotlib")
+    ok("show", ONES, "-f", "2", "-o", tmp_path / "one.png")
+    assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(("suffix", "begins"), [(".svg", b"<?xml"), (".pdf", b"%PDF")])
+def test_equal_figures_are_equal_files(tmp_path, suffix, begins):
+    pytest.importorskip("matplotlib")
+    from upscale import figures, kernel_figure
+
+    made = []
+    for name in ("one", "two"):
+        path = tmp_path / f"{name}{suffix}"
+        figures.save(str(path), kernel_figure.draw(Facts(kernel(ONES)), "name"))
+        made.append(path.read_bytes())
+    assert made[0] == made[1] and made[0].startswith(begins)
+
+
+def test_figures_of_all_kinds_of_kernels():
+    pytest.importorskip("matplotlib")
+    from upscale import kernel_figure
+
+    np_kernel = Kernel(RNG.normal(size=(3, 3, 4, 4)))
+    for what in (
+        kernel("zero", (3, 3)),
+        kernel("1,0,-1"),
+        kernel("adaptive"),
+        kernel("lanczos4", (9, 2)),
+        np_kernel,
+        kernel("5"),
+    ):
+        figure = kernel_figure.draw(Facts(what), "name")
+        assert len(figure.axes) == 8  # and the two bars of colours
+        figure.canvas.draw()
+
+
+def test_without_matplotlib_the_reason_is_told(tmp_path):
+    code = "import sys; sys.modules['matplotlib'] = None; from upscale.cli_kernel import run; sys.exit(run(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "show", "box", "-o", "k.png"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "upscale-kernel: figures need the library matplotlib: pip install matplotlib\n"
+    assert not list(tmp_path.iterdir())
+
+
+# Conversion
+
+
+def test_every_suffix_has_a_writer():
+    assert {*kernel_files._WRITERS, ".npz"} == set(SUFFIXES)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("shape", [(3, 5), (3, 2, 4, 3)])
+def test_weights_come_back(tmp_path, suffix, shape):
+    if suffix in (".pt", ".pth"):
+        pytest.importorskip("torch")
+    weights, path = RNG.normal(size=shape), str(tmp_path / f"k{suffix}")
+    if suffix in (".txt", ".csv") and len(shape) == 4:
+        with pytest.raises(upscale.FileError, match="2 dimensions"):
+            kernel_files.write(path, Kernel(weights))
+        assert not list(tmp_path.iterdir())
+        return
+    assert kernel_files.write(path, Kernel(weights)) == []
+    assert np.array_equal(kernel_files.read(path).weights, weights)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_a_layer_comes_back_whole(tmp_path, suffix):
+    """Out of a layer into the own form and back: the same numbers in 32 bits, under the same names."""
+    if suffix == ".pt":
+        pytest.importorskip("torch")
+    weights, bias = RNG.normal(size=(3, 3, 4, 4)).astype(np.float32), np.float32([1, 2, 3])
+    layer = f"layer{suffix}:up.weight"
+    kernel_files.write(str(tmp_path / f"layer{suffix}"), Kernel(weights, bias=bias), "up.weight")
+    ok("convert", layer, "up.npz", "--bias", f"layer{suffix}:up.bias", "-f", 2, "--padding", 1, cwd=tmp_path)
+    got = kernel_files.read(str(tmp_path / "up.npz"))
+    assert np.array_equal(got.weights, weights) and np.array_equal(got.bias, bias)
+    assert (got.factor, got.padding, got.normalized) == ((2, 2), ((1, 1), (1, 1)), False)
+    done = ok("convert", "up.npz", "-o", f"back{suffix}:up.weight", cwd=tmp_path)
+    assert done.stderr.splitlines() == [
+        f"upscale-kernel: back{suffix}: holds no factor: use it with --factor 2",
+        f"upscale-kernel: back{suffix}: holds no padding: use it with --padding 1",
+    ]
+    read = kernel_files._READERS[suffix]
+    for name, want in (("up.weight", weights), ("up.bias", bias)):
+        array = read(str(tmp_path / f"back{suffix}"), name, (1, 2, 4))
+        assert np.array_equal(array, want)
+    if suffix == ".safetensors":
+        assert array.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["bicubic", "gaussian:0.4", "lanczos3", "learned"])
+def test_a_preset_in_a_bare_form_is_the_same_kernel(tmp_path, name):
+    """Inside the picture as it is, and at the borders too once it is normalised."""
+    done = ok("make", name, "-f", 3, "-o", tmp_path / "k.csv")
+    assert "use it with --normalize" in done.stderr and "--factor 3" in done.stderr
+    picture, path = RNG.random((24, 24)), str(tmp_path / "k.csv")
+    want = upscale.enlarge(picture, 3, "tconv", name)
+    bare, normalized = (upscale.enlarge(picture, 3, "tconv", path, normalize=n) for n in (None, True))
+    assert np.allclose(normalized, want, atol=1e-12)
+    assert np.allclose(bare[18:-18, 18:-18], want[18:-18, 18:-18], atol=1e-12)
+    assert not np.allclose(bare[0], want[0], atol=1e-3)
+
+
+def test_the_own_form_of_a_preset_is_the_preset(tmp_path):
+    assert ok("make", "gaussian", "-f", "3x2", "-o", tmp_path / "k.npz").stderr == ""
+    picture = RNG.integers(0, 256, (9, 8), np.uint8)
+    made = upscale.enlarge(picture, None, "tconv", str(tmp_path / "k.npz"))
+    assert np.array_equal(made, upscale.enlarge(picture, (2, 3), "tconv", "gaussian"))
+
+
+def test_corrections_stay_in_the_own_form_alone(tmp_path):
+    ok("make", "adaptive", "-o", tmp_path / "k.npz")
+    assert kernel_files.read(str(tmp_path / "k.npz")).bank is not None
+    done = ok("convert", tmp_path / "k.npz", tmp_path / "k.json")
+    assert "holds no corrections" in done.stderr and "learned from" in done.stderr
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 2), st.integers(1, 2), st.integers(1, 3), st.integers(1, 3), st.integers(0, 99))
+def test_evened_weights_add_up_to_one(channels, made, groups, down, across, seed):
+    weights = np.random.default_rng(seed).random((channels * groups, made, 4, 5)) + 0.1
+    even = phases.evened(weights, (down, across), groups)
+    assert np.allclose(phases.gains(even, (down, across), groups), 1)
+    picture = np.random.default_rng(seed).random((12, 12, channels * groups))
+    one, other = (
+        upscale.enlarge(picture, (down, across), "tconv", Kernel(w, groups=groups, normalized=True)) for w in (weights, even)
+    )
+    assert np.allclose(one, other)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (["convert", "none.npy", "k.npz"], 1, "there is no such kernel file"),
+        (["convert", "1,2;3,4", "k.png"], 2, "its suffix must be one of"),
+        (["convert", "1,2;3,4"], 2, "give OUT"),
+        (["convert", "1,2;3,4", "a.npy", "-o", "b.npy"], 2, "give OUT"),
+        (["convert", "bicubic", "k.npy"], 2, "upscale-kernel make bicubic"),
+        (["convert", "in.csv", "in.csv"], 2, "the same file"),
+        (["convert", "in.csv", "nowhere/k.npy"], 1, "there is no folder"),
+        (["convert", "in.csv", "k.npz", "--bias", "1,2"], 2, "bias"),
+        (["convert", "1,-1", "k.npz", "-f", "1", "--groups", "2"], 2, "groups"),
+        (["make", "1,2", "-o", "k.npy"], 2, "is a kernel already"),
+        (["make", "adaptive", "-f", "5", "-o", "k.npz"], 2, "factors 2, 3, 4"),
+        (["show", "bicubic", "-o", "k.jpg"], 2, ".png, .svg, .pdf"),
+        (["show", "nothing"], 2, "there is no kernel"),
+        (["explain", "1,2", "-k", "lanczos4", "-f", "4", "-o", "s.png"], 2, "at most 16x16"),
+        (["explain", "1,2;3", "-k", "box", "-o", "s.png"], 2, "different lengths"),
+        (["explain", "none.npy", "-k", "box", "-o", "s.png"], 1, "none.npy"),
+        (["explain", "1,2", "-k", "adaptive", "-o", "s.png"], 2, "without corrections"),
+        (["explain", ",".join("1" * 26), "-k", "box", "-f", "1", "-o", "s.png"], 2, "at most 25"),
+        (["explain", "1,2", "-k", "in.csv", "-o", "in.csv"], 2, "suffix"),
+    ],
+)
+def test_errors(tmp_path, arguments, status, text):
+    (tmp_path / "in.csv").write_text("1,2\n3,4\n")
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == status, done.stderr
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("upscale-kernel: ") and text in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["in.csv"]
+
+
+# Step by step
+
+
+def steps_of(values, what, factor, padding="same", normalize=None):
+    chosen = operator(
+        kernel(what, factor), factor, padding, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=normalize
+    )
+    return Steps(np.array(values, float), chosen)
+
+
+def test_the_lectures_example():
+    steps = steps_of([[2, 0], [4, 1]], "4,2,1; 1,0,3; 0,5,2", (1, 1), ((0, 0), (0, 0)))
+    assert np.array_equal(steps.result, [[8, 4, 2, 0], [18, 12, 12, 1], [4, 11, 16, 3], [0, 20, 13, 2]])
+    assert np.array_equal(np.nan_to_num(steps.steps[2].copy), [[0] * 4, [16, 8, 4, 0], [4, 0, 12, 0], [0, 20, 8, 0]])
+    assert np.array_equal(steps.steps[0].total, [[8, 4, 2, 0], [2, 0, 6, 0], [0, 10, 4, 0], [0] * 4])
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.sampled_from(["bilinear", "box", "zero", "1,2,3", "4,2,1; 1,0,3; 0,5,2"]),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.sampled_from([None, "same", ((0, 0), (0, 0)), ((0, 1), (1, 0))]),
+    st.booleans(),
+)
+def test_steps_end_in_what_enlarge_makes(what, down, across, padding, normalize):
+    values = np.arange(1, 7).reshape(2, 3)
+    weights = kernel(what, (down, across))
+    if normalize and what != "zero":
+        weights = weights.with_normalized(True)
+    try:
+        want = upscale.enlarge(values.astype(float), (down, across), "tconv", weights, padding=padding)
+    except ArgumentError:
+        return
+    steps = steps_of(values, what, (down, across), padding, weights.normalized)
+    assert np.allclose(steps.result, want)
+
+
+def test_a_sheet_and_an_animation(tmp_path):
+    pytest.importorskip("matplotlib")
+    np.save(tmp_path / "in.npy", [[2, 0], [4, 1]])
+    ok("explain", "in.npy", "-k", ONES, "-f", 2, "-o", "steps.gif", cwd=tmp_path)
+    with Image.open(tmp_path / "steps.gif") as animation:
+        assert (animation.n_frames, animation.info["loop"]) == (4, 0)
+    ok("explain", "in.npy", "-k", ONES, "-f", 2, "--normalize", "-o", "steps.svg", cwd=tmp_path)
+    assert "5. normalise: divide by what ones become" in (tmp_path / "steps.svg").read_text()
+    ok("explain", "2,0;4,1", "-k", "bilinear", "-o", "steps.png", cwd=tmp_path)
+    with Image.open(tmp_path / "steps.png") as sheet:
+        assert sheet.width > 800

@@ -1,0 +1,228 @@
+"""The command `upscale-kernel`: look at kernels, convert them, make them, and see what they do step by step."""
+
+import os.path
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from upscale import __version__, console, kernel_source, option_types
+from upscale.errors import FileError
+from upscale.kernel_source import KernelSource
+from upscale.option_types import Parsed
+
+if TYPE_CHECKING:
+    from upscale.kernel import Kernel
+
+_EXAMPLES = """\b
+Examples:
+  upscale-kernel show bicubic
+  upscale-kernel show "1,1,1; 1,1,1; 1,1,1" --factor 2 -o kernel.png
+  upscale-kernel convert model.pt:up.weight up.npz --bias model.pt:up.bias --factor 2 --padding 1
+  upscale-kernel make lanczos3 --factor 4 -o lanczos3.npy
+  upscale-kernel explain "2,0; 4,1" --kernel "4,2,1; 1,0,3; 0,5,2" --factor 2 -o steps.gif
+"""
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(epilog=_EXAMPLES, context_settings=_SETTINGS)
+@click.version_option(__version__, prog_name="upscale-kernel", message="%(prog)s %(version)s")
+def command() -> None:
+    """Look at the kernels of transposed convolutions, convert and make them.
+
+    KERNEL is what --kernel of upscale takes: a preset, a shipped kernel, a file, or rows typed out.
+    """
+
+
+def _factor(text: str) -> Callable[[Any], Any]:
+    return click.option("-f", "--factor", type=Parsed("factor", option_types.factor), metavar="N|WxH", help=text)
+
+
+_normalize = click.option("--normalize/--no-normalize", default=None,
+                          help="Divide the weights by what reaches each place.  [default: as the kernel says]")  # fmt: skip
+
+
+@command.command(context_settings=_SETTINGS)
+@click.argument("kernel", type=Parsed("kernel", kernel_source.identify))
+@_factor("The stride.  [default: the kernel's own, or 2]")
+@_normalize
+@click.option("--channels", type=Parsed("channels", option_types.pair(0)), default="0,0", show_default=True, metavar="IN,OUT",
+              help="Which weights to show of a kernel that mixes channels.")  # fmt: skip
+@click.option("-o", "--output", metavar="FILE", help="Draw it into a .png, .svg or .pdf file. Needs matplotlib.")
+def show(
+    kernel: KernelSource, factor: tuple[int, int] | None, normalize: bool | None, channels: tuple[int, int], output: str | None
+) -> None:
+    """Tell what KERNEL is like, or draw it.
+
+    In the terminal: sums, the gain of each phase, symmetry, rank, how evenly copies overlap, and a verdict. As a figure: the
+    weights, the taps of each phase, the overlap, the frequency response and those to an edge and to a single value.
+    """
+    if output is not None:
+        from upscale.figures import SUFFIXES
+
+        _check_output(output, SUFFIXES, kernel)
+    from upscale.kernel_facts import Facts
+
+    with console.naming(f"KERNEL {kernel.label}"):
+        facts = Facts(_read(kernel, factor, normalize), factor, channels)
+    name = _name(kernel)
+    if output is None:
+        click.echo(facts.report(name))
+        return
+    from upscale import figures, kernel_figure
+
+    figures.save(output, kernel_figure.draw(facts, name))
+
+
+@command.command(context_settings=_SETTINGS)
+@click.argument("source", metavar="IN", type=Parsed("kernel", kernel_source.identify))
+@click.argument("target", metavar="[OUT]", required=False)
+@click.option("-o", "--output", metavar="OUT", help="Where to write, instead of OUT.")
+@_factor("The stride that the weights are made for, which .npz keeps.  [default: IN's own]")
+@click.option("--padding", type=Parsed("padding", option_types.padding), metavar="same|N|N,N|T,B,L,R",
+              help="What they want cut off, which .npz keeps.  [default: IN's own]")  # fmt: skip
+@click.option("--groups", type=click.IntRange(min=1), metavar="N", help="Groups of channels, which .npz keeps.")
+@click.option("--bias", type=Parsed("bias", option_types.bias), metavar="NUMBERS|FILE",
+              help="Added to each output channel; .npz, .safetensors, .pt and .pth keep it.")  # fmt: skip
+@click.option("--normalize/--no-normalize", default=None,
+              help="Have the kernel normalised, or not.  [default: as IN says]")  # fmt: skip
+def convert(source: KernelSource, target: str | None, output: str | None, **values: Any) -> None:
+    """Write the kernel IN in the form of OUT's suffix.
+
+    .npz keeps everything; what another form does not hold is told. FILE:NAME names the tensor in .safetensors, .pt and .pth
+    files, also in OUT. A preset is made by upscale-kernel make.
+    """
+    if (target is None) == (output is None):
+        raise click.UsageError("give OUT, or -o OUT")
+    if source.kind in ("preset", "shipped"):
+        raise click.UsageError(
+            f"IN {source.text} is no file: upscale-kernel make {source.text} --factor 2 -o {target or output}"
+        )
+    path, name = _kernel_file(output or target or "", source, values["bias"])
+    from upscale import kernel_files
+    from upscale.options import with_more
+
+    given = {"factor": values["factor"], "padding": values["padding"], "normalized": values["normalize"]}
+    with console.naming(f"IN {source.label}"):
+        kernel = with_more(_read(source, None, None), values["groups"], values["bias"])
+        kernel = kernel.replaced(**{key: value for key, value in given.items() if value is not None})
+    _told(path, kernel_files.write(path, kernel, name))
+
+
+@command.command(context_settings=_SETTINGS)
+@click.argument("preset", metavar="PRESET", type=Parsed("kernel", kernel_source.identify))
+@_factor("The stride.  [default: 2]")
+@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write; the suffix decides the form.")
+def make(preset: KernelSource, factor: tuple[int, int] | None, output: str) -> None:
+    """Write the kernel of PRESET, or of one that is shipped, for a factor."""
+    if preset.kind not in ("preset", "shipped"):
+        raise click.UsageError(f"PRESET {preset.label} is a kernel already; upscale-kernel convert writes it in another form")
+    path, name = _kernel_file(output, preset, None)
+    from upscale import kernel_files
+
+    with console.naming(f"PRESET {preset.label}"):
+        kernel = preset.sampled(factor or (2, 2))
+    _told(path, kernel_files.write(path, kernel, name))
+
+
+@command.command(context_settings=_SETTINGS)
+@click.argument("input", metavar="INPUT")
+@click.option("-k", "--kernel", required=True, type=Parsed("kernel", kernel_source.identify), metavar="KERNEL",
+              help="What --kernel of upscale takes, of 2 dimensions.")  # fmt: skip
+@_factor("The stride.  [default: the kernel's own, or 2]")
+@click.option("--padding", type=Parsed("padding", option_types.padding), metavar="same|N|N,N|T,B,L,R",
+              help="What is cut off the whole output; it is drawn pale.  [default: the kernel's own, or same]")  # fmt: skip
+@_normalize
+@click.option("-o", "--output", required=True, metavar="FILE", help="A .png, .svg or .pdf sheet, or a .gif. Needs matplotlib.")
+def explain(
+    input: str, kernel: KernelSource, factor: tuple[int, int] | None, padding: Any, normalize: bool | None, output: str
+) -> None:
+    """Draw the operator step by step on a small array.
+
+    Each step shows an input value, its weighted copy of the kernel, and the sum so far. INPUT is a .npy file, or numbers typed
+    out as "2,0; 4,1".
+    """
+    from upscale.figures import SUFFIXES
+
+    _check_output(output, (*SUFFIXES, ".gif"), kernel, input)
+    values = None if input.lower().endswith(".npy") else _typed(input)
+    from upscale import figures
+    from upscale.methods import operator
+    from upscale.steps import Steps
+
+    with console.naming(f"KERNEL {kernel.label}"):
+        planned = operator(
+            _read(kernel, factor, normalize), factor, padding, output_padding=(0, 0), dilation=(1, 1), edge="zero",
+            normalize=normalize,
+        )  # fmt: skip
+    import numpy as np
+
+    with console.naming(f"INPUT {input}"):
+        steps = Steps(_array(input) if values is None else np.array(values), planned)
+    if output.lower().endswith(".gif"):
+        milliseconds = [1500] * (len(steps.captions) - 1) + [4000]
+        figures.save_animation(output, steps.frames(_name(kernel)), milliseconds)
+    else:
+        figures.save(output, steps.sheet(_name(kernel)))
+
+
+def _read(source: KernelSource, factor: tuple[int, int] | None, normalize: bool | None) -> "Kernel":
+    kernel = source.read() or source.sampled(factor or (2, 2))
+    return kernel if normalize is None else kernel.with_normalized(normalize)
+
+
+def _name(source: KernelSource) -> str:
+    """Call a kernel by what a figure has room for."""
+    if source.kind == "file":
+        return os.path.basename(source.path) + (f":{source.name}" if source.name else "")
+    return "typed kernel" if source.kind == "typed" else source.text
+
+
+def _check_output(path: str, suffixes: tuple[str, ...], kernel: KernelSource, *inputs: str) -> None:
+    """Check a figure's path before anything is computed."""
+    if os.path.splitext(path)[1].lower() not in suffixes:
+        raise click.UsageError(f"--output {path}: its suffix must be one of {', '.join(suffixes)}")
+    _check_inputs(path, kernel.path, *inputs)
+
+
+def _check_inputs(path: str, *inputs: str) -> None:
+    from upscale.files import check_place, same_file
+
+    for other in inputs:
+        if other and same_file(other, path):
+            raise click.UsageError(f"OUT {path} is the same file as {other}; an input is never overwritten")
+    check_place(path)
+
+
+def _kernel_file(text: str, source: KernelSource, bias: Any) -> tuple[str, str]:
+    """Split OUT into a kernel file's path and the name of a tensor in it, and check it."""
+    found = kernel_source.file_and_name(text)
+    if found is None:
+        raise click.UsageError(f"OUT {text}: its suffix must be one of {', '.join(kernel_source.SUFFIXES)}")
+    _check_inputs(found[0], source.path, bias[0] if bias and isinstance(bias[0], str) else "")
+    return found
+
+
+def _told(path: str, notes: list[str]) -> None:
+    for note in notes:
+        click.echo(f"upscale-kernel: {path}: {note}", err=True)
+
+
+def _typed(text: str) -> tuple[tuple[float, ...], ...]:
+    with console.naming("INPUT"):
+        return kernel_source.typed(text, "array")
+
+
+def _array(path: str) -> Any:
+    import numpy as np
+
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path}: cannot be read as an array: {' '.join(str(error).split())[:150]}") from error
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command with arguments, without the program's name; see `console.run`."""
+    return console.run(command, "upscale-kernel", arguments)
