@@ -7,7 +7,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 import upscale
+from upscale import figures, kernel_figure, steps
+from upscale.kernel import Kernel
+from upscale.kernel_facts import Facts
+from upscale.kernel_source import identify
 from upscale.presets import PRESETS
+from upscale.transposed import Operator
 
 ROOT = Path(__file__).parent.parent
 GAP, LINE, CAPTION = 12, 22, 44
@@ -92,6 +97,71 @@ def learned() -> Image.Image:
     )
 
 
+SMALL = np.array([[1, 3, 2, 0], [4, 2, 1, 1], [0, 1, 5, 3], [2, 1, 4, 8]], float)
+WIDE = np.array([[1, 3, 2, 0, 1], [4, 2, 1, 1, 0], [0, 1, 5, 3, 2], [2, 1, 4, 8, 1], [1, 0, 2, 1, 3]], float)
+BINOMIAL = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], float)
+LECTURE = "4,2,1; 1,0,3; 0,5,2"
+
+
+def row(figure_axes: object, parts: list[tuple[str, np.ndarray, tuple[slice, slice] | None, str]]) -> None:
+    """Draw arrays of numbers side by side: label, values, the cells that stand out, and the sign behind."""
+    axes, left = figure_axes, 0.0
+    for label, values, lit, sign in parts:
+        mask = np.zeros(values.shape, bool)
+        if lit is not None:
+            mask[lit] = True
+        axes.text(left, -0.35, label, fontsize=9, color="#555555")
+        steps.cells(axes, values, left, mask)
+        left += values.shape[1] + 1.6
+        axes.text(left - 0.8, values.shape[0] / 2, sign, ha="center", va="center", fontsize=14)
+    axes.set_xlim(-0.3, left - 1)
+    axes.set_ylim(max(v.shape[0] for _, v, _, _ in parts) + 0.3, -1.1)
+    axes.set_aspect("equal")
+    axes.set_anchor("W")
+    axes.set_axis_off()
+
+
+def pooling() -> object:
+    """Show what both kinds of pooling keep, and what unpooling makes of it."""
+    blocks = SMALL.reshape(2, 2, 2, 2)
+    corner, place = (slice(0, 2), slice(0, 2)), (slice(0, 1), slice(0, 1))
+    figure = figures.new_figure(6.6, 4.2)
+    for axes, name, pooled in zip(
+        figure.subplots(2, 1), ("max", "average"), (blocks.max(axis=(1, 3)), blocks.mean(axis=(1, 3))), strict=True
+    ):
+        back = upscale.unpool_nearest(pooled, 2)
+        parts = [
+            ("input", SMALL, corner, "→"),
+            (f"{name} pooling", pooled, place, "→"),
+            ("nearest unpooling", back, corner, ""),
+        ]
+        row(axes, parts)
+    return figure
+
+
+def strided() -> object:
+    """Show two steps of a convolution of stride 2."""
+    windows = np.lib.stride_tricks.sliding_window_view(WIDE, (3, 3))[::2, ::2]
+    sums = (windows * BINOMIAL).sum(axis=(2, 3))
+    figure = figures.new_figure(7.2, 4.8)
+    for number, axes in enumerate(figure.subplots(2, 1)):
+        made = np.where(np.arange(4).reshape(2, 2) <= number, sums, np.nan)
+        window, place = (slice(0, 3), slice(2 * number, 2 * number + 3)), (slice(0, 1), slice(number, number + 1))
+        row(axes, [("input", WIDE, window, "×"), ("kernel", BINOMIAL, None, "→"), ("sum of products", made, place, "")])
+    return figure
+
+
+def lecture() -> object:
+    """Show a transposed convolution of stride 2 step by step."""
+    weights = Kernel(identify(LECTURE).rows)
+    return steps.Steps(np.array([[2.0, 0], [4, 1]]), Operator(weights, (2, 2), ((0, 0), (0, 0)))).sheet("the kernel")
+
+
+def shown() -> object:
+    """Show what `upscale-kernel show` draws."""
+    return kernel_figure.draw(Facts(identify("bicubic").sampled((2, 2)), (2, 2)), "bicubic")
+
+
 def save(picture: Image.Image, name: str) -> None:
     """Write a picture to docs/images."""
     picture.save(ROOT / "docs/images" / name, optimize=True)
@@ -102,3 +172,7 @@ if __name__ == "__main__":
     save(gallery(), "presets.png")
     save(checkerboard(), "checkerboard.png")
     save(learned(), "learned.png")
+    for name, figure in (("pooling", pooling()), ("strided", strided()), ("steps", lecture()), ("kernel", shown())):
+        path = ROOT / f"docs/images/{name}.png"
+        figures.save(str(path), figure, dpi=90)
+        save(Image.open(path).convert("RGB").quantize(128, dither=Image.Dither.NONE), path.name)

@@ -23,8 +23,9 @@ def clone(tmp_path):
 
 
 def shell(command, clone):
-    done = subprocess.run(["bash", "-ec", command], **clone, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, (command, done.stderr)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    done = subprocess.run(["bash", "-ec", command], **clone, **streams, text=True, timeout=120)
+    assert done.returncode == 0, (command, done.stdout)
     return done.stdout
 
 
@@ -48,7 +49,7 @@ def test_commands(clone):
         shell(command, clone)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/kernels.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/kernels.md", "docs/operators.md"])
 def test_shown_output_is_what_comes(clone, page):
     shown = blocks("console", (ROOT / page).read_text())
     assert shown
@@ -58,8 +59,9 @@ def test_shown_output_is_what_comes(clone, page):
             assert shell(command, clone) == output, command
 
 
-def test_python(clone):
-    for block in blocks("python"):
+@pytest.mark.parametrize("page", ["README.md", "docs/operators.md"])
+def test_python(clone, page):
+    for block in blocks("python", (ROOT / page).read_text()):
         shell(f"python - <<'END'\n{block}\nEND", clone)
 
 

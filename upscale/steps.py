@@ -176,7 +176,7 @@ class Steps:
         left = 0.0
         for label, values, lit, sign in parts:
             axes.text(left, -0.35, label, fontsize=9, color="#555555")
-            _cells(axes, values, left, lit, self.kept if not sign and cut else None)
+            cells(axes, values, left, lit, self.kept if not sign and cut else None)
             left += values.shape[1] + _GAP
             axes.text(left - _GAP / 2, values.shape[0] / 2, sign, ha="center", va="center", fontsize=14)
         heights = self.values.shape[0], weights.shape[0], self.whole.shape[0]
@@ -197,8 +197,22 @@ def _texts(values: Array) -> dict[tuple[int, int], str]:
     return {at: short(v, largest) for at, v in finite.items()}
 
 
-def _cells(axes: Any, values: Array, left: float, lit: Array, kept: tuple[slice, slice] | None) -> None:
-    """Draw numbers in cells; those that are cut off in the end are pale, and what is kept is framed."""
+def cells(axes: Any, values: Array, left: float, lit: Array, kept: tuple[slice, slice] | None = None) -> None:
+    """Draw an array of numbers as cells.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        In units of cells.
+    values : ndarray, shape (H, W)
+        A NaN is drawn as an empty cell.
+    left : float
+        Where the array begins; its upper edge lies at 0.
+    lit : ndarray of bool, shape (H, W)
+        The cells that stand out.
+    kept : (slice, slice), optional
+        Rows and columns that are framed; numbers in the others are pale.
+    """
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
 
