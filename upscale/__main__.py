@@ -15,6 +15,11 @@ def learn() -> int:
     return _run("upscale.cli_learn", "upscale-learn")
 
 
+def compare() -> int:
+    """Run `upscale-compare`; the result is the exit status."""
+    return _run("upscale.cli_compare", "upscale-compare")
+
+
 def _run(module: str, name: str) -> int:
     # Threads that wait for work must leave the cores to those that have some.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
