@@ -18,29 +18,32 @@ def rendered(comparison: Comparison) -> str:
         HTML that is valid, and shows all pictures, without its script too.
     """
     width, height = comparison.enlarged[0].image.size
-    best = comparison.best
     parts = {
         "source": escape(comparison.source),
         "details": escape(comparison.details),
         "width": str(width),
         "height": str(height),
-        "best": "The best PSNR and SSIM are bold." if best[0] else "",
-        "measured": "" if comparison.enlarged[0].psnr is not None else "unmeasured",
-        "rows": "\n".join(_row(panel, best) for panel in comparison.panels),
+        "best": "The best PSNR and SSIM are bold." if comparison.best[0] else "",
+        "table": _table(comparison),
         "figures": "\n".join(_figure(panel) for panel in comparison.panels),
     }
     template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
 
 
-def _row(panel: Panel, best: tuple[str, str]) -> str:
-    name = escape(panel.name)
-    cells = [
-        f"<td><strong>{text}</strong></td>" if text and text == most else f"<td>{text}</td>"
-        for text, most in zip(panel.numbers, (*best, ""), strict=True)
-    ]
-    buttons = "".join(f'<td><button type="button" data-side="{side}">{side}</button></td>' for side in ("left", "right"))
-    return f'<tr data-name="{name}"><th scope="row">{name}</th>{"".join(cells)}{buttons}</tr>'
+def _table(comparison: Comparison) -> str:
+    """Write a row for each panel: its name, its numbers, and buttons that choose it."""
+    heads, first = ("PSNR, dB", "SSIM", "seconds"), 0 if comparison.enlarged[0].psnr is not None else 2
+    rows = ["<tr><th></th>" + "".join(f"<th>{head}</th>" for head in heads[first:]) + "<th></th><th></th></tr>"]
+    for panel in comparison.panels:
+        name = escape(panel.name)
+        cells = [f'<th scope="row">{name}</th>']
+        for text, best in list(zip(panel.numbers, (*comparison.best, ""), strict=True))[first:]:
+            cells.append(f"<td><strong>{text}</strong></td>" if text and text == best else f"<td>{text}</td>")
+        for side in ("left", "right"):
+            cells.append(f'<td><button type="button" data-side="{side}" value="{name}">{side}</button></td>')
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    return f"<thead>{rows[0]}</thead>\n<tbody>\n" + "\n".join(rows[1:]) + "\n</tbody>"
 
 
 def _figure(panel: Panel) -> str:
