@@ -68,8 +68,9 @@ class Panel(NamedTuple):
     @property
     def numbers(self) -> tuple[str, str, str]:
         """PSNR, SSIM and seconds as texts; empty where they are not known."""
-        values = (self.psnr, self.ssim, self.seconds)
-        psnr, ssim, seconds = ("" if v is None else f"{v:.{d}f}" for v, d in zip(values, (2, 4, 4), strict=True))
+        psnr = "" if self.psnr is None else f"{self.psnr:.2f}"
+        ssim = "" if self.ssim is None else f"{self.ssim:.4f}"
+        seconds = "" if self.seconds is None else f"{self.seconds:.4f}" if self.seconds >= 5e-5 else "<0.0001"
         return psnr, ssim, seconds
 
 
@@ -155,7 +156,7 @@ def contenders(
 
 
 def _option(source: "KernelSource | None") -> str:
-    return f"--kernels {source.label if source is not None else 'nn'}"
+    return f"--kernels {(source.path or source.label) if source is not None else 'nn'}"
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def _table(comparison: Comparison) -> str:
         name = escape(panel.name)
         cells = [f'<th scope="row">{name}</th>']
         for text, best in list(zip(panel.numbers, (*comparison.best, ""), strict=True))[first:]:
-            cells.append(f"<td><strong>{text}</strong></td>" if text and text == best else f"<td>{text}</td>")
+            cells.append(f"<td><strong>{text}</strong></td>" if text and text == best else f"<td>{escape(text)}</td>")
         for side in ("left", "right"):
             cells.append(f'<td><button type="button" data-side="{side}" value="{name}">{side}</button></td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
