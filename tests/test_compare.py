@@ -18,10 +18,11 @@ from conftest import ok as ok_upscale
 from PIL import Image, ImageFont
 
 import upscale
-from upscale import compare, page, sheet
+from upscale import compare, kernel_files, page, sheet
 from upscale.cli_compare import _kernels
 from upscale.compare import Comparison, Panel
 from upscale.errors import ArgumentError, FileError
+from upscale.kernel import Kernel
 
 COMPARE = str(Path(sys.executable).with_name("upscale-compare"))
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -203,14 +204,13 @@ def test_kernels_of_ones_own(pair, tmp_path):
 
 def test_the_factor_is_the_kernels_own(tmp_path):
     kernel = upscale.learn_kernel([RNG.integers(0, 256, (90, 90), np.uint8) for _ in range(2)], 3, 9)
-    from upscale import kernel_files
-
     kernel_files.write(str(tmp_path / "mine.npz"), kernel)
     found = compare.contenders(_kernels("nn") + _kernels(str(tmp_path / "mine.npz")) + _kernels("adaptive"))
     assert {c.request.factor for c in found} == {(3, 3)}
     with pytest.raises(ArgumentError, match=r"mine\.npz: the kernel is made for factor 3x3"):
         compare.contenders(_kernels(str(tmp_path / "mine.npz")), (2, 2))
-    np.savez(tmp_path / "cut.npz", weights=np.ones((4, 4)), factor=2, padding=[[0, 0], [0, 0]])
+    uncut = Kernel(np.ones((4, 4)), factor=(2, 2), padding=((0, 0), (0, 0)))
+    kernel_files.write(str(tmp_path / "cut.npz"), uncut)
     with pytest.raises(ArgumentError, match="padding"):
         compare.contenders(_kernels(str(tmp_path / "cut.npz")), (2, 2))
 
@@ -243,6 +243,7 @@ def test_the_default_list_has_adaptive_where_it_is_shipped(pair, tmp_path):
         (("small.png", "-o", "s.gif"), 2, "'.gif'"),
         (("small.png", "-o", "none/s.png"), 1, "make it first"),
         (("text.png", "-o", "s.png"), 1, "text.png: not a picture"),
+        (("small.png", "-o", "s.png", "--truth", "inks.tif"), 1, "inks.tif: luma is known of grey and RGB, not of CMYK"),
         (("small.png",), 2, "--output"),
     ],
 )
@@ -250,6 +251,7 @@ def test_what_is_refused(pair, tmp_path, arguments, status, part):
     np.save(tmp_path / "k.npy", np.ones((2, 2)))
     os.link(tmp_path / "k.npy", tmp_path / "k.png")
     (tmp_path / "text.png").write_text("hello")
+    Image.new("CMYK", (30, 24)).save(tmp_path / "inks.tif")
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == status, done.stderr

@@ -85,9 +85,9 @@ def command(
     page = output if suffix.lower() == ".html" else stem + ".html" if html else ""
     sheet = "" if page == output else output
     target = _target(sheet) if sheet else None
-    read = {"INPUT": picture, "--truth": truth, **{f"--kernels {s.label}": s.path for _, s in chosen if s is not None}}
+    read = [("INPUT", picture), ("--truth", truth), *((f"--kernels {s.path}", s.path) for _, s in chosen if s is not None)]
     for written in filter(None, (sheet, page)):
-        for what, path in read.items():
+        for what, path in read:
             if path and same_file(path, written):
                 raise click.UsageError(f"SHEET {written} is the same file as {what}; an input is never overwritten")
         check_place(written)
@@ -147,8 +147,7 @@ def _compared(picture: str, chosen: list[_Named], truth: str | None, quiet: bool
 def _tell(comparison: "Comparison", written: str) -> None:
     """Print what was made, and the numbers."""
     click.echo(f"{written}: {comparison.details}")
-    panels = comparison.enlarged
-    measured = panels[0].psnr is not None
+    panels, measured = comparison.enlarged, comparison.measured
     width = max(10, *(len(p.name) for p in panels)) + 1
     click.echo(" " * width + (f"{'PSNR':>9}{'SSIM':>9}" if measured else "") + f"{'seconds':>10}")
     for panel in panels:

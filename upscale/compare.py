@@ -105,6 +105,11 @@ class Comparison(NamedTuple):
         return [p for p in self.panels if p.seconds is not None]
 
     @property
+    def measured(self) -> bool:
+        """Whether PSNR and SSIM are known."""
+        return any(p.psnr is not None for p in self.panels)
+
+    @property
     def best(self) -> tuple[str, str]:
         """The highest PSNR and SSIM as the panels write them; empty where there is nothing to choose from."""
         panels = [p for p in self.enlarged if p.psnr is not None]
@@ -210,6 +215,10 @@ def compared(path: str, contenders: Sequence[Contender], crop: Crop | None = Non
     crop = _checked(crop, (width, height), path) if crop else _middle((width, height), factor)
     _check_memory(path, picture, factor, measured=truth is not None)
     true = None if truth is None else _true(truth, path, (width, height), factor)
+    for name, known in ((path, picture), (str(truth), true)):
+        if true is not None and known is not None:  # what cannot be measured is told before the work
+            with _naming(name, FileError):
+                training.luma_of(_cut(known, (0, 0, 1, 1)))
     notes: list[str] = []
     with _naming(path, FileError):
         panels = [Panel("input", shown(_cut(picture, crop)))]
@@ -222,7 +231,7 @@ def compared(path: str, contenders: Sequence[Contender], crop: Crop | None = Non
     if true is not None:
         with _naming(str(truth), FileError):
             panels.append(Panel("truth", shown(_cut(true, crop, factor))))
-        if panels[1].psnr is None:
+        if not any(p.psnr is not None for p in panels):
             notes.append(f"{truth}: too small for PSNR and SSIM, which leave out a border of {max(factor)} pixels")
     return Comparison(path, (width, height), crop, factor, panels, notes)
 

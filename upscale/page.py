@@ -23,7 +23,7 @@ def rendered(comparison: Comparison) -> str:
         "details": escape(comparison.details),
         "width": str(width),
         "height": str(height),
-        "best": "The best PSNR and SSIM are bold." if comparison.best[0] else "",
+        "measured": "PSNR and SSIM are of the whole picture; the best are bold." if comparison.measured else "",
         "table": _table(comparison),
         "figures": "\n".join(_figure(panel) for panel in comparison.panels),
     }
@@ -33,7 +33,7 @@ def rendered(comparison: Comparison) -> str:
 
 def _table(comparison: Comparison) -> str:
     """Write a row for each panel: its name, its numbers, and buttons that choose it."""
-    heads, first = ("PSNR, dB", "SSIM", "seconds"), 0 if comparison.enlarged[0].psnr is not None else 2
+    heads, first = ("PSNR, dB", "SSIM", "seconds"), 0 if comparison.measured else 2
     rows = ["<tr><th></th>" + "".join(f"<th>{head}</th>" for head in heads[first:]) + "<th></th><th></th></tr>"]
     for panel in comparison.panels:
         name = escape(panel.name)

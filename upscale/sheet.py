@@ -58,7 +58,9 @@ def drawn(comparison: Comparison) -> Image.Image:
     """
     heading, naming, small = (ImageFont.load_default(size) for size in (18, 15, 13))
     panels, best = comparison.panels, comparison.best
-    details = comparison.details + ("; the best PSNR and SSIM are underlined" if best[0] else "")
+    details = comparison.details
+    if comparison.measured:
+        details += "; PSNR and SSIM are of the whole picture" + (", the best underlined" if best[0] else "")
     # Columns of equal width, in which everything has room.
     column = max(
         *(p.image.width for p in panels),
