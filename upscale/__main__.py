@@ -20,6 +20,11 @@ def kernel() -> int:
     return _run("upscale.cli_kernel", "upscale-kernel")
 
 
+def compare() -> int:
+    """Run `upscale-compare`; the result is the exit status."""
+    return _run("upscale.cli_compare", "upscale-compare")
+
+
 def _run(module: str, name: str) -> int:
     # Threads that wait for work must leave the cores to those that have some.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -99,27 +99,45 @@ def luma(path: str) -> Array:
     FileError
         Where it cannot be read, or has no colours that luma is known of.
     """
-    with pictures.opened(path, path) as stream:
-        source = pictures.Source(stream, path, layout="hwc", cut=False, most=MOST_PIXELS, note=lambda text: None)
-        picture = next(source.frames(source.contents.frames)).picture
     try:
-        return _luma_of(pictures.upright(picture, pictures.orientation(picture)))
+        return luma_of(first_picture(path))
     except ArgumentError as error:
         raise FileError(f"{path}: {error}") from error
 
 
-def _luma_of(picture: Picture) -> Array:
+def first_picture(path: str) -> Picture:
+    """Read the first picture of a file in its full depth, upright.
+
+    Raises
+    ------
+    FileError
+        Where it cannot be read.
+    """
+    with pictures.opened(path, path) as stream:
+        source = pictures.Source(stream, path, layout="hwc", cut=False, most=MOST_PIXELS, note=lambda text: None)
+        picture = next(source.frames(source.contents.frames)).picture
+    return pictures.upright(picture, pictures.orientation(picture))
+
+
+def luma_of(picture: Picture) -> Array:
+    """Compute luma, as `luma` does, from a picture.
+
+    Raises
+    ------
+    ArgumentError
+        Where it has no colours that luma is known of, or values that are no numbers.
+    """
     from upscale.modes import widened
 
     if picture.base in ("1", "P", "PA"):
         picture = widened(picture, "RGBA")
     samples = picture.samples
     if picture.base not in ("", "L", "LA", "RGB", "RGBA") or (samples.ndim == 3 and samples.shape[2] > 4):
-        raise ArgumentError(f"{picture.mode or 'arrays of many channels'}: kernels are learned from grey and RGB")
+        raise ArgumentError(f"luma is known of grey and RGB, not of {picture.mode or 'arrays of many channels'}")
     channels = samples.reshape(*samples.shape[:2], -1)
     channels = channels[..., :3] if channels.shape[2] >= 3 else channels[..., :1]
     if samples.dtype.kind not in "uif":
-        raise ArgumentError(f"kernels are not learned from samples of {samples.dtype}")
+        raise ArgumentError(f"luma is not known of samples of {samples.dtype}")
     full = np.iinfo(samples.dtype).max if samples.dtype.kind in "ui" else 1
     scaled = channels * (255 / full)
     values = _BLACK + scaled @ _LUMA if channels.shape[2] == 3 else scaled[..., 0]
