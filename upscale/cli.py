@@ -90,8 +90,10 @@ Examples:
 class _Command(click.Command):
     """A command whose help groups the options."""
 
+    groups = _GROUPS
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for title, names in _GROUPS.items():
+        for title, names in self.groups.items():
             with formatter.section(title):
                 formatter.write_dl(
                     [r for p in self.get_params(ctx) if p.name in names and (r := p.get_help_record(ctx)) is not None]
@@ -112,7 +114,7 @@ class _Command(click.Command):
               "kernel's own, or 2]")  # fmt: skip
 @click.option("-k", "--kernel", type=Parsed("kernel", kernel_source.identify), metavar="KERNEL",
               shell_complete=completion.kernels,
-              help=f"{kernel_source.ACCEPTED}. FILE:NAME picks one of several tensors.")  # fmt: skip
+              help=f"The weights: {kernel_source.ACCEPTED}. FILE:NAME picks one of several tensors.")  # fmt: skip
 @click.option("--normalize/--no-normalize", default=None,
               help="Divide the weights by what reaches each place: brightness is kept, and there is no checkerboard.  "
               "[default: presets are normalised, your own kernels are not]")  # fmt: skip
