@@ -12,7 +12,7 @@ author = copyright = "The upscale developers"
 release = version = upscale.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["images"]
+exclude_patterns = ["_static", "images"]
 
 myst_heading_anchors = 4
 smartquotes = False  # what is quoted is often to be typed
@@ -26,6 +26,8 @@ napoleon_use_param = napoleon_use_rtype = False
 
 html_theme = "furo"
 html_title = f"upscale {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_favicon = "../sample_images/potion.png"
 html_copy_source = False
 html_show_copyright = False
@@ -46,9 +48,9 @@ def _stay_inside(app: Sphinx, docname: str, source: list[str]) -> None:
     )
 
 
-def _dash(app: Sphinx, domain: str, kind: str, content: nodes.Element) -> None:
+def _dash(app: Sphinx, page: nodes.document) -> None:
     """Set the hyphens between a parameter and what is said of it as a dash."""
-    for text in list(content.findall(nodes.Text)):
+    for text in [t for fields in page.findall(nodes.field_list) for t in fields.findall(nodes.Text)]:
         if " -- " in text and not isinstance(text.parent, nodes.literal | nodes.literal_block):
             text.parent.replace(text, nodes.Text(text.replace(" -- ", " \N{EN DASH} ")))
 
@@ -56,4 +58,4 @@ def _dash(app: Sphinx, domain: str, kind: str, content: nodes.Element) -> None:
 def setup(app: Sphinx) -> None:
     """Connect what is ours."""
     app.connect("source-read", _stay_inside)
-    app.connect("object-description-transform", _dash)
+    app.connect("doctree-read", _dash)

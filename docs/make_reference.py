@@ -57,9 +57,10 @@ def _command(name: str, command: click.Command, level: int) -> Iterator[str]:
 
 def _option(option: click.Option) -> str:
     value = _metavar(option)
-    names = [f"`{n}`" for n in (*option.opts, *option.secondary_opts)]
+    # Old releases of click have --help's names in no order.
+    names = sorted((*option.opts, *option.secondary_opts), key=lambda name: name.startswith("--"))
     if value:
-        names[-1] = f"`{option.opts[-1]} {value}`"
+        names[-1] += f" {value}"
     text, _, default = re.sub(r"\s+", " ", option.help or "").partition(" [default: ")
     told = [_marked(text)]
     if option.required:
@@ -70,7 +71,7 @@ def _option(option: click.Option) -> str:
         told.append(f"Default: {_marked(default.removesuffix(']'))}.")
     elif option.show_default and not option.is_flag:
         told.append(f"Default: `{option.default}`.")
-    return f"- {', '.join(names)}\n\n{_filled(' '.join(told), '  ')}"
+    return f"- {', '.join(f'`{name}`' for name in names)}\n\n{_filled(' '.join(told), '  ')}"
 
 
 def _metavar(option: click.Option) -> str:
