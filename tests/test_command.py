@@ -141,15 +141,6 @@ def test_help_has_its_groups_and_examples_that_work(tmp_path):
         assert done.returncode == 0, (example, done.stderr)
 
 
-def test_every_option_is_in_the_readmes_table():
-    from upscale.cli import command
-
-    table = (SAMPLES.parent / "README.md").read_text()
-    for parameter in command.params:
-        for option in (o for o in (*parameter.opts, *parameter.secondary_opts) if o.startswith("--")):
-            assert f"`{option}`" in table, option
-
-
 def test_quiet_and_verbose(tmp_path, rgb):
     out = tmp_path / "out.png"
     assert ok(rgb, out).stderr == b""

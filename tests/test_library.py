@@ -1,8 +1,10 @@
 """`upscale.enlarge` on arrays and Pillow images."""
 
+import ast
 import doctest
 import importlib
 import pkgutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,8 +116,18 @@ def test_wrong_arguments(arguments, text):
 
 @pytest.mark.parametrize("name", upscale.__all__)
 def test_public_names_are_documented(name):
-    assert getattr(upscale, name).__doc__
+    found = getattr(upscale, name)
+    assert found.__doc__
+    assert (">>> upscale." in found.__doc__ or ">>> kernel = upscale." in found.__doc__) != (name.endswith("Error"))
     assert name in dir(upscale)
+
+
+def test_type_checkers_see_the_same_names():
+    """They read the imports that never run; `as` of the same name is what makes one public."""
+    tree = ast.parse(Path(upscale.__file__).read_text())
+    (guarded,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {(node.module, a.name, a.asname) for node in guarded.body for a in node.names}
+    assert seen == {(home, name, name) for name, home in upscale._HOMES.items()}
 
 
 def test_unknown_names_are_attribute_errors():

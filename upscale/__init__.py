@@ -6,15 +6,18 @@ The names below are imported when they are first used, so that `import upscale` 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from upscale.conv_transpose import conv_transpose2d
-    from upscale.errors import ArgumentError, FileError, UpscaleError
-    from upscale.kernel import Kernel
-    from upscale.learn import learn_kernel
-    from upscale.methods import enlarge
-    from upscale.nearest import unpool_nearest
+    from upscale.conv_transpose import conv_transpose2d as conv_transpose2d
+    from upscale.errors import ArgumentError as ArgumentError
+    from upscale.errors import FileError as FileError
+    from upscale.errors import UpscaleError as UpscaleError
+    from upscale.kernel import Kernel as Kernel
+    from upscale.learn import learn_kernel as learn_kernel
+    from upscale.methods import enlarge as enlarge
+    from upscale.nearest import unpool_nearest as unpool_nearest
 
 __version__ = "0.1.0"
 
+#: The public names, and where each is at home. Type checkers read the imports above, which a test holds equal.
 _HOMES = {
     "enlarge": "upscale.methods",
     "unpool_nearest": "upscale.nearest",
@@ -26,16 +29,7 @@ _HOMES = {
     "FileError": "upscale.errors",
 }
 
-__all__ = [
-    "ArgumentError",
-    "FileError",
-    "Kernel",
-    "UpscaleError",
-    "conv_transpose2d",
-    "enlarge",
-    "learn_kernel",
-    "unpool_nearest",
-]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from upscale import __version__, console, formats, kernel_source, option_types, presets, shipped, signals, threads
+from upscale import __version__, completion, console, formats, kernel_source, option_types, presets, shipped, signals, threads
 from upscale.choices import (
     COMPRESSIONS,
     DEPTHS,
@@ -100,8 +100,10 @@ Examples:
 class _Command(click.Command):
     """A command whose help groups the options."""
 
+    groups = _GROUPS
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for title, names in _GROUPS.items():
+        for title, names in self.groups.items():
             with formatter.section(title):
                 formatter.write_dl(
                     [r for p in self.get_params(ctx) if p.name in names and (r := p.get_help_record(ctx)) is not None]
@@ -111,8 +113,9 @@ class _Command(click.Command):
 @click.command(
     cls=_Command, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.argument("paths", nargs=-1, metavar="[INPUT... OUTPUT]")
-@click.option("-o", "--output", metavar="OUTPUT", help="Where to write; all paths are inputs then.")
+@click.argument("paths", nargs=-1, metavar="[INPUT... OUTPUT]", shell_complete=completion.files)
+@click.option("-o", "--output", metavar="OUTPUT", shell_complete=completion.files,
+              help="Where to write; all paths are inputs then.")  # fmt: skip
 @click.option("-m", "--method", type=click.Choice(METHODS), default="nn", show_default=True,
               help="nn: nearest-neighbour unpooling, every value duplicated. tconv: transposed convolution, a sum of copies "
               "of a kernel.")  # fmt: skip
@@ -120,11 +123,13 @@ class _Command(click.Command):
               help="How many times larger; 3x2 is 3 times wider and 2 times higher. The stride of tconv.  [default: the "
               "kernel's own, or 2]")  # fmt: skip
 @click.option("-k", "--kernel", type=Parsed("kernel", kernel_source.identify), metavar="KERNEL",
-              help=f"{kernel_source.ACCEPTED}. FILE:NAME picks one of several tensors.")  # fmt: skip
+              shell_complete=completion.kernels,
+              help=f"The weights: {kernel_source.ACCEPTED}. FILE:NAME picks one of several tensors.")  # fmt: skip
 @click.option("--normalize/--no-normalize", default=None,
               help="Divide the weights by what reaches each place: brightness is kept, and there is no checkerboard.  "
               "[default: presets are normalised, your own kernels are not]")  # fmt: skip
 @click.option("--padding", type=Parsed("padding", option_types.padding), metavar="same|N|N,N|T,B,L,R",
+              shell_complete=completion.offer(["same"]),
               help="What is cut off the operator's whole output. same: the output is exactly factor times the input. "
               "0: nothing.  [default: the kernel's own, or same]")  # fmt: skip
 @click.option("--output-padding", type=Parsed("pair", option_types.pair(0)), default="0", show_default=True, metavar="N|N,N",
@@ -133,15 +138,17 @@ class _Command(click.Command):
               help="Distance between the kernel's weights.")  # fmt: skip
 @click.option("--groups", type=click.IntRange(min=1), metavar="N",
               help="Groups of channels of a kernel that mixes channels.  [default: the kernel's own, or 1]")  # fmt: skip
-@click.option("--bias", type=Parsed("bias", option_types.bias), metavar="NUMBERS|FILE",
+@click.option("--bias", type=Parsed("bias", option_types.bias), metavar="NUMBERS|FILE", shell_complete=completion.files,
               help="Added to each output channel; 1 is full scale for pictures of 8 and 16 bits.")  # fmt: skip
 @click.option("--edge", type=click.Choice(EDGES), default="zero", show_default=True,
               help="What lies beyond the border; wrap keeps seamless tiles seamless.")  # fmt: skip
 @click.option("--linear", is_flag=True, help="Filter in linear light: by the file's own curve, else sRGB's.")
 @click.option("--format", type=Parsed("format", option_types.format), metavar="FORMAT",
+              shell_complete=completion.offer(s[1:] for s in formats.FORMATS),
               help="Format of an output without a suffix, or of all outputs in a folder: "
               f"{' '.join(s[1:] for s in formats.FORMATS)}. Standard output keeps the input's.")  # fmt: skip
 @click.option("--background", type=Parsed("colour", option_types.colour), metavar="COLOUR",
+              shell_complete=completion.offer(option_types.COLOURS),
               help="Lay a transparent picture on this colour: #rrggbb or a simple name.")  # fmt: skip
 @click.option("--depth", type=click.Choice(DEPTHS), callback=lambda ctx, param, value: value and int(value),
               help="Round samples to 8 bits, for formats that hold no more; or widen them to 16 before they mix.")  # fmt: skip
@@ -166,7 +173,8 @@ class _Command(click.Command):
 @click.option("--max-output-pixels", type=click.IntRange(min=1), default=MOST_OUTPUT_PIXELS, show_default=True, metavar="N",
               help="Refuse outputs of more pixels.")  # fmt: skip
 @click.option("-r", "--recursive", is_flag=True, help="Take the folders in INPUT folders too.")
-@click.option("--files-from", metavar="FILE|-", help="Read more inputs from a file or standard input, one a line.")
+@click.option("--files-from", metavar="FILE|-", shell_complete=completion.files,
+              help="Read more inputs from a file or standard input, one a line.")  # fmt: skip
 @click.option("-0", "null", is_flag=True, help="The names of --files-from are separated by NUL, as find -print0 does.")
 @click.option("--name", metavar="TEMPLATE",
               help='Name outputs in a folder, such as "{stem}@{factor}x{suffix}"; also {method} and {kernel}.')  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from upscale import __version__, console, kernel_source, option_types
+from upscale import __version__, completion, console, kernel_source, option_types
 from upscale.errors import FileError
 from upscale.kernel_source import KernelSource
 from upscale.option_types import Parsed
@@ -44,12 +44,13 @@ _normalize = click.option("--normalize/--no-normalize", default=None,
 
 
 @command.command(context_settings=_SETTINGS)
-@click.argument("kernel", type=Parsed("kernel", kernel_source.identify))
+@click.argument("kernel", type=Parsed("kernel", kernel_source.identify), shell_complete=completion.kernels)
 @_factor("The stride.  [default: the kernel's own, or 2]")
 @_normalize
 @click.option("--channels", type=Parsed("channels", option_types.pair(0)), default="0,0", show_default=True, metavar="IN,OUT",
               help="Which weights to show of a kernel that mixes channels.")  # fmt: skip
-@click.option("-o", "--output", metavar="FILE", help="Draw it into a .png, .svg or .pdf file. Needs matplotlib.")
+@click.option("-o", "--output", metavar="FILE", shell_complete=completion.files,
+              help="Draw it into a .png, .svg or .pdf file. Needs matplotlib.")  # fmt: skip
 def show(
     kernel: KernelSource, factor: tuple[int, int] | None, normalize: bool | None, channels: tuple[int, int], output: str | None
 ) -> None:
@@ -76,14 +77,14 @@ def show(
 
 
 @command.command(context_settings=_SETTINGS)
-@click.argument("source", metavar="IN", type=Parsed("kernel", kernel_source.identify))
-@click.argument("target", metavar="[OUT]", required=False)
-@click.option("-o", "--output", metavar="OUT", help="Where to write, instead of OUT.")
+@click.argument("source", metavar="IN", type=Parsed("kernel", kernel_source.identify), shell_complete=completion.files)
+@click.argument("target", metavar="[OUT]", required=False, shell_complete=completion.files)
+@click.option("-o", "--output", metavar="OUT", shell_complete=completion.files, help="Where to write, instead of OUT.")
 @_factor("The stride that the weights are made for, which .npz keeps.  [default: IN's own]")
 @click.option("--padding", type=Parsed("padding", option_types.padding), metavar="same|N|N,N|T,B,L,R",
               help="What they want cut off, which .npz keeps.  [default: IN's own]")  # fmt: skip
 @click.option("--groups", type=click.IntRange(min=1), metavar="N", help="Groups of channels, which .npz keeps.")
-@click.option("--bias", type=Parsed("bias", option_types.bias), metavar="NUMBERS|FILE",
+@click.option("--bias", type=Parsed("bias", option_types.bias), metavar="NUMBERS|FILE", shell_complete=completion.files,
               help="Added to each output channel; .npz, .safetensors, .pt and .pth keep it.")  # fmt: skip
 @click.option("--normalize/--no-normalize", default=None,
               help="Have the kernel normalised, or not.  [default: as IN says]")  # fmt: skip
@@ -111,9 +112,10 @@ def convert(source: KernelSource, target: str | None, output: str | None, **valu
 
 
 @command.command(context_settings=_SETTINGS)
-@click.argument("preset", metavar="PRESET", type=Parsed("kernel", kernel_source.identify))
+@click.argument("preset", metavar="PRESET", type=Parsed("kernel", kernel_source.identify), shell_complete=completion.kernels)
 @_factor("The stride.  [default: 2]")
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write; the suffix decides the form.")
+@click.option("-o", "--output", required=True, metavar="FILE", shell_complete=completion.files,
+              help="Where to write; the suffix decides the form.")  # fmt: skip
 def make(preset: KernelSource, factor: tuple[int, int] | None, output: str) -> None:
     """Write the kernel of PRESET, or of one that is shipped, for a factor."""
     if preset.kind not in ("preset", "shipped"):
@@ -127,14 +129,15 @@ def make(preset: KernelSource, factor: tuple[int, int] | None, output: str) -> N
 
 
 @command.command(context_settings=_SETTINGS)
-@click.argument("input", metavar="INPUT")
+@click.argument("input", metavar="INPUT", shell_complete=completion.files)
 @click.option("-k", "--kernel", required=True, type=Parsed("kernel", kernel_source.identify), metavar="KERNEL",
-              help="What --kernel of upscale takes, of 2 dimensions.")  # fmt: skip
+              shell_complete=completion.kernels, help="What --kernel of upscale takes, of 2 dimensions.")  # fmt: skip
 @_factor("The stride.  [default: the kernel's own, or 2]")
 @click.option("--padding", type=Parsed("padding", option_types.padding), metavar="same|N|N,N|T,B,L,R",
               help="What is cut off the whole output; it is drawn pale.  [default: the kernel's own, or same]")  # fmt: skip
 @_normalize
-@click.option("-o", "--output", required=True, metavar="FILE", help="A .png, .svg or .pdf sheet, or a .gif. Needs matplotlib.")
+@click.option("-o", "--output", required=True, metavar="FILE", shell_complete=completion.files,
+              help="A .png, .svg or .pdf sheet, or a .gif. Needs matplotlib.")  # fmt: skip
 def explain(
     input: str, kernel: KernelSource, factor: tuple[int, int] | None, padding: Any, normalize: bool | None, output: str
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from upscale import __version__, console, option_types
+from upscale import __version__, completion, console, option_types
 from upscale.errors import ArgumentError, FileError
 from upscale.option_types import Parsed
 
@@ -22,8 +22,9 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.argument("paths", nargs=-1, required=True, metavar="PICTURE_OR_FOLDER...")
-@click.option("-o", "--output", required=True, metavar="KERNEL.npz", help="The kernel's file.")
+@click.argument("paths", nargs=-1, required=True, metavar="PICTURE_OR_FOLDER...", shell_complete=completion.files)
+@click.option("-o", "--output", required=True, metavar="KERNEL.npz", shell_complete=completion.files,
+              help="The kernel's file.")  # fmt: skip
 @click.option("-f", "--factor", type=Parsed("factor", option_types.factor), default="2", show_default=True, metavar="N",
               help="How many times larger the kernel makes pictures.")  # fmt: skip
 @click.option("--size", type=click.IntRange(min=1), metavar="N",
@@ -31,10 +32,13 @@ Examples:
 @click.option("--adaptive", is_flag=True,
               help="Learn corrections as well, one of which is chosen for each pixel: better, and slower.")  # fmt: skip
 @click.option("--downscale", default="bicubic", show_default=True, metavar="HOW",
+              shell_complete=completion.offer(["bicubic", "box", "lanczos", "gaussian:"], also="file"),
               help="How low-resolution twins are made: bicubic, box, lanczos, gaussian:S or a kernel's file; "
               "with +jpeg:Q behind it, they are JPEGs of quality Q.")  # fmt: skip
-@click.option("--low", metavar="FOLDER", help="Take the twins from files of the same names in this folder.")
-@click.option("--validate", metavar="FOLDER", help="Measure with these pictures.  [default: a tenth, held out]")
+@click.option("--low", metavar="FOLDER", shell_complete=completion.folders,
+              help="Take the twins from files of the same names in this folder.")  # fmt: skip
+@click.option("--validate", metavar="FOLDER", shell_complete=completion.folders,
+              help="Measure with these pictures.  [default: a tenth, held out]")  # fmt: skip
 @click.option("--sample", type=click.IntRange(min=1), default=1_000_000, show_default=True, metavar="N",
               help="Learn from at most so many places of each picture.")  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")

@@ -57,11 +57,20 @@ def conv_transpose2d(
 
     Examples
     --------
-    >>> conv_transpose2d([[[2, 0], [4, 1]]], [[[[4, 2, 1], [1, 0, 3], [0, 5, 2]]]])[0]
+    Each input value lays down a copy of the kernel; where copies overlap, they are added.
+
+    >>> import numpy as np
+    >>> import upscale
+    >>> upscale.conv_transpose2d([[[2, 0], [4, 1]]], [[[[4, 2, 1], [1, 0, 3], [0, 5, 2]]]])[0]
     array([[ 8.,  4.,  2.,  0.],
            [18., 12., 12.,  1.],
            [ 4., 11., 16.,  3.],
            [ 0., 20., 13.,  2.]], dtype=float32)
+
+    A layer of a network: from 3 channels to 6, twice as large.
+
+    >>> upscale.conv_transpose2d(np.ones((1, 3, 8, 8)), np.ones((3, 6, 4, 4)), stride=2, padding=1).shape
+    (1, 6, 16, 16)
     """
     x, w = _numbers(input, "input"), _numbers(weight, "weight")
     if x.ndim not in (3, 4):

@@ -42,6 +42,13 @@ class Kernel:
         What makes it adaptive: corrections, one of which is chosen for each input pixel. For weights of 2 dimensions that are
         normalised, and the bank's factor both ways.
 
+    Attributes
+    ----------
+    shape : (int, int)
+        Height and width, (kH, kW).
+    normalized, factor, padding, bias, groups, title, training, bank
+        As they were given; factor and padding as pairs, and the bias as an array.
+
     Raises
     ------
     ArgumentError
@@ -49,8 +56,17 @@ class Kernel:
 
     Examples
     --------
-    >>> Kernel([[1, 2, 1], [2, 4, 2], [1, 2, 1]]).shape
-    (3, 3)
+    The weights are applied as they are, which leaves a checkerboard, unless they are normalised.
+
+    >>> import numpy as np
+    >>> import upscale
+    >>> kernel = upscale.Kernel([[1, 2, 3]], factor=(1, 2))
+    >>> upscale.enlarge(np.ones((1, 3)), None, "tconv", kernel)
+    array([[1., 2., 4., 2., 4., 2.]])
+    >>> upscale.enlarge(np.ones((1, 3)), None, "tconv", kernel.with_normalized(True))
+    array([[1., 1., 1., 1., 1., 1.]])
+    >>> kernel.shape, kernel.factor, kernel.normalized
+    ((1, 3), (1, 2), False)
     """
 
     def __init__(

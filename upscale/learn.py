@@ -262,10 +262,15 @@ def learn_kernel(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import upscale
     >>> rng = np.random.default_rng(0)
-    >>> kernel = learn_kernel([rng.random((90, 80)) for _ in range(3)], 2, 6)
+    >>> pictures = [rng.random((90, 80)) for _ in range(3)]
+    >>> kernel = upscale.learn_kernel(pictures, factor=2, size=6)
     >>> kernel.shape, kernel.factor
     ((6, 6), (2, 2))
+    >>> upscale.enlarge(pictures[0], 2, "tconv", kernel).shape
+    (180, 160)
     """
     if factor_pair(factor)[0] != factor_pair(factor)[1]:
         raise ArgumentError("a kernel is learned for one factor, the same both ways")

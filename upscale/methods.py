@@ -271,10 +271,22 @@ def enlarge(
 
     Examples
     --------
+    An array, by both methods; a factor for each direction; an image of Pillow's, which comes back as one.
+
     >>> import numpy as np
-    >>> enlarge(np.array([[0, 100]], np.uint8), 2, "tconv", "bilinear")
+    >>> import upscale
+    >>> row = np.array([[0, 100]], np.uint8)
+    >>> upscale.enlarge(row, 2)
+    array([[  0,   0, 100, 100],
+           [  0,   0, 100, 100]], dtype=uint8)
+    >>> upscale.enlarge(row, 2, "tconv", "bilinear")
     array([[  0,  25,  75, 100],
            [  0,  25,  75, 100]], dtype=uint8)
+    >>> upscale.enlarge(row, (1, 4), "tconv", "bicubic").shape
+    (1, 8)
+    >>> from PIL import Image
+    >>> upscale.enlarge(Image.new("RGB", (32, 24)), 2).size
+    (64, 48)
     """
     if engine not in ENGINES:
         raise ArgumentError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")

@@ -77,9 +77,12 @@ def unpool_nearest(array: ArrayLike, factor: int | tuple[int, int], out: Array |
 
     Examples
     --------
-    >>> unpool_nearest([[1, 2]], 2)
+    >>> import upscale
+    >>> upscale.unpool_nearest([[1, 2]], 2)
     array([[1, 1, 2, 2],
            [1, 1, 2, 2]])
+    >>> upscale.unpool_nearest([["a", "b"]], (1, 3))
+    array([['a', 'a', 'a', 'b', 'b', 'b']], dtype='<U1')
     """
     source = np.ascontiguousarray(as_array(array, "array"))
     picture_shape(source)

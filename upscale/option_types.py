@@ -86,13 +86,14 @@ def bias(text: str) -> tuple[str, str] | tuple[float, ...]:
     return rows[0]
 
 
-_COLOURS = {"black": "000000", "white": "ffffff", "grey": "808080", "gray": "808080", "red": "ff0000", "green": "008000",
-            "blue": "0000ff", "yellow": "ffff00", "cyan": "00ffff", "magenta": "ff00ff"}  # fmt: skip
+#: Simple names.
+COLOURS = {"black": "000000", "white": "ffffff", "grey": "808080", "gray": "808080", "red": "ff0000", "green": "008000",
+           "blue": "0000ff", "yellow": "ffff00", "cyan": "00ffff", "magenta": "ff00ff"}  # fmt: skip
 
 
 def colour(text: str) -> tuple[int, int, int]:
     """Read #rrggbb, #rgb or a simple name."""
-    digits = _COLOURS.get(text.lower(), text.removeprefix("#"))
+    digits = COLOURS.get(text.lower(), text.removeprefix("#"))
     if len(digits) == 3:
         digits = "".join(2 * d for d in digits)
     try:
@@ -100,7 +101,7 @@ def colour(text: str) -> tuple[int, int, int]:
             raise ValueError
         red, green, blue = bytes.fromhex(digits)
     except ValueError:
-        raise ArgumentError(f"{text!r} is no colour; give #rrggbb or one of {', '.join(_COLOURS)}") from None
+        raise ArgumentError(f"{text!r} is no colour; give #rrggbb or one of {', '.join(COLOURS)}") from None
     return red, green, blue
 
 
