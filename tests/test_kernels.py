@@ -56,6 +56,28 @@ def test_rank_one_survives_32_bit_floats():
     assert Kernel(np.zeros((2, 2))).axes is None
 
 
+@pytest.mark.parametrize("rank", [2, 3, 5])
+def test_sums_of_outer_products_are_found(rank):
+    rng = np.random.default_rng(rank)
+    weights = sum(np.outer(rng.normal(size=12), rng.normal(size=15)) for _ in range(rank))
+    for stored in (weights, weights.astype(np.float32)):
+        kernel = Kernel(stored)
+        assert kernel.terms(np.float32, rank - 1) is None
+        columns, rows = kernel.terms(np.float32, rank)
+        assert (columns.shape, rows.shape) == ((rank, 12), (rank, 15))
+        assert np.allclose(columns.T @ rows, weights, rtol=0, atol=1e-6 * np.abs(weights).max())
+        assert kernel.terms(np.float32, rank - 1) is None and kernel.terms(np.float64, rank) is None
+    assert Kernel(weights + 1e-5 * rng.normal(size=weights.shape)).terms(np.float32, rank) is None
+
+
+def test_terms_that_would_cancel_each_other_are_not_taken():
+    hadamard = np.ones((1, 1))
+    for _ in range(4):
+        hadamard = np.kron(hadamard, [[1, 1], [1, -1]])
+    assert Kernel(np.kron(hadamard, np.ones((8, 8)))).terms(np.float32, 16) is None
+    assert Kernel(np.kron(hadamard[:8, :8], np.ones((8, 8)))).terms(np.float32, 8) is not None
+
+
 @pytest.mark.parametrize(
     ("weights", "text"),
     [

@@ -9,6 +9,7 @@ from conftest import ENGINES
 
 import upscale
 from upscale import loops, loops_numpy
+from upscale.choices import EDGES
 from upscale.gather import beyond
 from upscale.kernel import Kernel
 from upscale.presets import named
@@ -18,9 +19,9 @@ RNG = np.random.default_rng(5)
 PADDINGS = ("same", ((0, 0), (0, 0)), ((1, 0), (0, 2)))
 
 
-def both(picture, kernel, factor, padding, dtype, **options):
+def both(picture, kernel, factor, padding, dtype, *, edge="zero", **options):
     """Compute with both engines, which must agree exactly where sums run in the same order."""
-    plan = Plan(picture, Operator(kernel, factor, padding), dtype, **options)
+    plan = Plan(picture, Operator(kernel, factor, padding, edge=edge), dtype, **options)
     results = []
     for engine in (loops, loops_numpy):
         out = np.empty(plan.shape, dtype)
@@ -55,6 +56,32 @@ def test_every_small_kernel(size, factor):
                     got = both(picture, Kernel(weights, normalized=normalized), factor, padding, np.float32)
                     assert got.shape == want.shape
                     assert np.allclose(got, want, rtol=1e-5, atol=2e-4), (weights, padding)
+
+
+@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize(("size", "factor", "rank"), [((14, 14), (2, 2), 2), ((20, 16), (2, 2), 3), ((24, 21), (4, 3), 2)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_kernels_of_low_rank(size, factor, rank, dtype, edge):
+    """By their terms they come to what all their weights come to, also beyond the border, and exactly alike by both engines."""
+    weights = sum(np.outer(RNG.normal(size=size[0]), RNG.normal(size=size[1])) for _ in range(rank)) / 40
+    picture = (RNG.random((19, 33, 3)) * 255).astype(dtype)
+    operator = Operator(Kernel(weights, bias=[0.5]), factor, edge=edge)
+    assert len(Plan(picture, operator, dtype)._rows.weight) == rank
+    got = both(picture, operator.kernel, factor, "same", dtype, edge=edge, unit=255)
+    monolithic = Plan(picture.astype(np.float64), operator, np.float64, unit=255)
+    want = np.empty(monolithic.shape)
+    monolithic.fill(loops_numpy, want)
+    if dtype == np.uint8:
+        want = np.clip(np.floor(want + 0.5), 0, 255)
+        assert (np.abs(got - want) > 1e-9).mean() < 0.001 and np.abs(got - want).max() <= 1
+    else:
+        assert np.allclose(got, want, rtol=0, atol=2e-6 * np.abs(want).max())
+
+
+def test_what_does_not_save_time_is_not_split():
+    weights = np.outer([1, 2, 3], [1, 0, 1]) + np.outer([0, 1, 1], [1, 1, 0])
+    for kernel, factor in ((weights, (2, 2)), (np.kron(weights, np.ones((2, 2))), (6, 6))):
+        assert not Plan(np.zeros((4, 4), np.uint8), Operator(Kernel(kernel), factor), np.uint8)._separable
 
 
 @ENGINES

@@ -25,7 +25,7 @@ class Rows(NamedTuple):
     source: Array  #: (lines,) input row of each line
     tap: Array  #: (n, T) kernel row
     kind: Array  #: (n,) row of the gain table
-    weight: Array  #: (n, T) weight, for kernels of rank 1
+    weight: Array  #: (terms, n, T) weight, for kernels of low rank
 
 
 class Columns(NamedTuple):
@@ -35,12 +35,12 @@ class Columns(NamedTuple):
     tap: Array  #: (stride, T) kernel column
     number: Array  #: (stride,) how many of the T are taps
     kind: Array  #: (stride,) column of the gain table
-    weight: Array  #: (stride, T) weight, for kernels of rank 1
+    weight: Array  #: (terms, stride, T) weight, for kernels of low rank
     edge: Array  #: (E,) output columns whose remaining taps are normalised by their own sum
     edge_at: Array  #: (E, T) position of each tap, -1 where there is nothing
     edge_tap: Array  #: (E, T) kernel column
     edge_kind: Array  #: (E,) column of the gain table
-    edge_weight: Array  #: (E, T) weight, for kernels of rank 1
+    edge_weight: Array  #: (terms, E, T) weight, for kernels of low rank
     source: Array  #: (positions,) input column of each position, -1 for zeros
     left: int  #: position of the first input column
     shift: Array  #: (stride,) how many columns further right each phase takes its input than the first one
@@ -153,9 +153,9 @@ def _divisors(gain: Array, magnitude: Array) -> Array:
 
 
 def tables(vertical: Axis, horizontal: Axis, normalized: bool) -> tuple[Rows, Columns]:
-    """Lay out both axes for the loops, without the weights that only kernels of rank 1 keep in the tables."""
+    """Lay out both axes for the loops, without the weights that only kernels of low rank keep in the tables."""
     edge = horizontal.at_border if normalized else horizontal.at_border[:0]
-    nothing = np.zeros((0, 1), np.float32)
+    nothing = np.zeros((1, 0, 1), np.float32)
     rows = Rows(vertical.position, vertical.source, vertical.position_tap, vertical.kind * normalized, nothing)
     columns = Columns(
         horizontal.start, horizontal.tap, horizontal.number, np.arange(horizontal.stride) * normalized, nothing,
@@ -168,20 +168,22 @@ def tables(vertical: Axis, horizontal: Axis, normalized: bool) -> tuple[Rows, Co
 def weighted_tables(
     vertical: Axis, horizontal: Axis, weights: tuple[Array, Array], normalized: bool, dtype: DTypeLike
 ) -> tuple[Rows, Columns]:
-    """Lay out both axes with the weights of a kernel of rank 1, the outer product of two vectors.
+    """Lay out both axes with the weights of a kernel that is a sum of outer products, (terms, kH) and (terms, kW).
 
-    Where they are normalised, the weights are divided and not the results, so that dyadic ones stay exact.
+    Where they are normalised, the weights are divided and not the results, so that dyadic ones stay exact; that takes a kernel
+    of one term.
     """
     rows, columns = tables(vertical, horizontal, normalized)
-    down, across = (
-        axis.gains(w) if normalized else np.ones(1) for axis, w in zip((vertical, horizontal), weights, strict=True)
-    )
     v, h = weights
+    assert len(v) == 1 or not normalized
+    down, across = (
+        axis.gains(w[0]) if normalized else np.ones(1) for axis, w in zip((vertical, horizontal), weights, strict=True)
+    )
     return (
-        rows._replace(weight=(v[rows.tap] / down[rows.kind][:, None]).astype(dtype)),
+        rows._replace(weight=(v[:, rows.tap] / down[rows.kind][:, None]).astype(dtype)),
         columns._replace(
-            weight=(h[columns.tap] / across[columns.kind][:, None]).astype(dtype),
-            edge_weight=(h[columns.edge_tap] / across[columns.edge_kind * normalized][:, None]).astype(dtype),
+            weight=(h[:, columns.tap] / across[columns.kind][:, None]).astype(dtype),
+            edge_weight=(h[:, columns.edge_tap] / across[columns.edge_kind * normalized][:, None]).astype(dtype),
         ),
     )
 

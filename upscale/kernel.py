@@ -99,6 +99,8 @@ class Kernel:
         self._weights: NDArray[np.float64] | None = array
         self._axes, self._exact = _split(array) if array.ndim == 2 else (None, True)
         self._preset: tuple[Filter, tuple[int, int]] | None = None
+        #: How many outer products were looked for, and what was found.
+        self._terms: tuple[int, tuple[NDArray[np.float64], NDArray[np.float64]] | None] | None = None
 
     @classmethod
     def preset(cls, filter: Filter, factor: tuple[int, int]) -> "Kernel":
@@ -123,6 +125,7 @@ class Kernel:
         kernel.training, kernel.bank = "", None
         # Sampled when needed: at an absurd factor the output's size is refused first.
         kernel._weights, kernel._axes, kernel._exact, kernel._preset = None, None, True, (filter, factor)
+        kernel._terms = None
         return kernel
 
     def with_normalized(self, normalized: bool) -> "Kernel":
@@ -163,6 +166,25 @@ class Kernel:
     def axes_for(self, computed: DTypeLike) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Give `axes` where their product equals the weights to the rounding of the floats that are computed in."""
         return self.axes if self._exact or computed == np.float32 else None
+
+    def terms(self, computed: DTypeLike, most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Write a kernel of 2 dimensions as a sum of at most so many outer products, to the rounding of what is computed in.
+
+        More than one are only looked for where 32-bit floats are computed in.
+
+        Returns
+        -------
+        (ndarray, ndarray) or None
+            Vertical (terms, kH) and horizontal (terms, kW); None where there are no so few.
+        """
+        if (axes := self.axes_for(computed)) is not None:
+            return axes[0][None], axes[1][None]
+        if most < 2 or computed != np.float32 or self.weights.ndim != 2:
+            return None
+        if self._terms is None or (self._terms[1] is None and self._terms[0] < most):
+            self._terms = most, _terms(self.weights, most)
+        found = self._terms[1]
+        return found if found is not None and len(found[0]) <= most else None
 
     @property
     def channels(self) -> tuple[int, int] | None:
@@ -211,3 +233,24 @@ def _split(weights: NDArray[np.float64]) -> tuple[tuple[NDArray[np.float64], NDA
     if (difference > 2.0**-21 * size).any():
         return None, True
     return (column, row), bool((difference <= 2.0**-50 * size).all())
+
+
+def _terms(weights: NDArray[np.float64], most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Write weights as a sum of at most so many outer products of columns and rows; None where that takes more.
+
+    Each is what the largest weight that is left has for its column and row (cross approximation with full pivoting; Bebendorf,
+    "Approximation of boundary element matrices", 2000). Unlike singular vectors, these come out the same on every machine.
+    """
+    rest, size = weights.copy(), np.abs(weights)
+    columns, rows = list[NDArray[np.float64]](), list[NDArray[np.float64]]()
+    while len(rows) < most:
+        y, x = np.unravel_index(np.abs(rest).argmax(), rest.shape)
+        columns.append(rest[:, x].copy())
+        rows.append(rest[y] / rest[y, x])
+        rest -= np.outer(columns[-1], rows[-1])
+        rest[y], rest[:, x] = 0, 0
+        if np.abs(rest).max() <= 2.0**-22 * size.max():  # weights that were stored as float32 leave half of that
+            # Terms that cancel each other would round off more than the weights themselves do.
+            spent = sum(np.abs(c).sum() * np.abs(r).sum() for c, r in zip(columns, rows, strict=True))
+            return (np.array(columns), np.array(rows)) if spent <= 4 * size.sum() else None
+    return None

@@ -415,6 +415,11 @@ def _finish(values, row, begin, end, rounded, limits, out, to):
 def _weave(lanes, shifts, step, target):
     """Lay pixels of `step` samples side by side, one from each lane in turn, each beginning with pixel `shifts` of its lane."""
     stride, width = lanes.shape[0], target.size // step
+    if stride == 1:
+        lane = lanes[0, shifts[0] * step :]
+        for x in range(target.size):
+            target[x] = lane[x]
+        return
     done = _weave_blocks(lanes, shifts, lanes.itemsize * step, stride, width // stride, target)
     for x in range(done, (width + stride - 1) // stride):
         for p in range(min(stride, width - x * stride)):
@@ -515,49 +520,53 @@ def _separable_part(source, step, base, rows, columns, rounded, limits, out, beg
     edge, edge_at, edge_weight = columns.edge, columns.edge_at, columns.edge_weight
     left, width = columns.left, source.shape[1] // step
 
-    line = np.zeros(column_source.size * step + 2 * beyond, limits.dtype)
+    line, terms = np.zeros(column_source.size * step + 2 * beyond, limits.dtype), row_weight.shape[0]
     lanes, zeros = np.empty((stride, lane_size + beyond), limits.dtype), np.zeros(lane_size + beyond, limits.dtype)
     shifts = np.zeros(max(4, stride), np.int64)
-    beside, across = np.empty((stride, taps), np.int64), np.empty((taps, stride), limits.dtype)
+    beside, across = np.empty((stride, taps), np.int64), np.empty((terms, taps, stride), limits.dtype)
     for p in range(stride):
         shifts[p] = shift[p]
         for t in range(taps):
             beside[p, t] = (column_start[p, t] - shift[p]) * step
-            across[t, p] = column_weight[p, t]
+            for r in range(terms):
+                across[r, t, p] = column_weight[r, p, t]
     next_line = _span(tapped, begin, end)[0]
     kept = 1  # wide lines at a time
     for y in range(begin, end):
         first, last = _span(tapped, y, y + 1)
         kept = max(kept, last - first + 1)
-    wide = np.empty((kept, size + beyond), limits.dtype)
+    wide = np.empty((kept * terms, size + beyond), limits.dtype)
     wide[:, size:] = 0
     flat_wide = wide.ravel()
     start = np.zeros(size + beyond, limits.dtype)
     _repeated(base, start)
-    below, down = np.empty(tapped.shape[1], np.int64), np.empty((tapped.shape[1], 4), limits.dtype)
+    below, down = np.empty(tapped.shape[1] * terms, np.int64), np.empty((tapped.shape[1] * terms, 4), limits.dtype)
     sums = np.empty((4, size + beyond), limits.dtype)
     y = begin
     while y < end:
         many, many_taps, last = _alike(tapped, y, min(y + 4, end)), 0, next_line - 1
         for t in range(tapped.shape[1]):
             if tapped[y, t] >= 0:
-                below[many_taps] = tapped[y, t] % kept * wide.shape[1]
-                for i in range(many):
-                    down[many_taps, i] = row_weight[y + i, t]
-                many_taps, last = many_taps + 1, max(last, tapped[y, t])
+                for r in range(terms):
+                    below[many_taps] = (tapped[y, t] % kept * terms + r) * wide.shape[1]
+                    for i in range(many):
+                        down[many_taps, i] = row_weight[r, y + i, t]
+                    many_taps += 1
+                last = max(last, tapped[y, t])
         for at in range(next_line, last + 1):
-            row = wide[at % kept, :size]
             _convert(source[line_source[at]], line, left * step)
             _extend(line, column_source, left, width, step)
-            _add_rows(stride, line, beside, number, together, across, lane_size, zeros, limits, lanes)
-            _weave(lanes, shifts, step, row)
-            for e in range(edge.size):  # columns with weights of their own
-                for c in range(step):
-                    value = limits.dtype.type(0)
-                    for t in range(edge_at.shape[1]):
-                        if edge_at[e, t] >= 0:
-                            value += edge_weight[e, t] * line[edge_at[e, t] * step + c]
-                    row[edge[e] * step + c] = value
+            for r in range(terms):
+                row = wide[at % kept * terms + r, :size]
+                _add_rows(stride, line, beside, number, together, across[r], lane_size, zeros, limits, lanes)
+                _weave(lanes, shifts, step, row)
+                for e in range(edge.size):  # columns with weights of their own
+                    for c in range(step):
+                        value = limits.dtype.type(0)
+                        for t in range(edge_at.shape[1]):
+                            if edge_at[e, t] >= 0:
+                                value += edge_weight[r, e, t] * line[edge_at[e, t] * step + c]
+                        row[edge[e] * step + c] = value
         next_line = last + 1
         clipped += _into_rows(flat_wide, below, many_taps, down, start, sums, rounded, limits, out[y : y + many])
         y += many
@@ -637,11 +646,11 @@ def _dense_part(source, step, weights, base, rows, columns, gain, out, begin, en
 
 @_compiled
 def separable(source, step, base, rows, columns, rounded, limits, out):
-    """Transposed convolution of each plane by one kernel of rank 1; `rows` and `columns` are tables of `gather`.
+    """Transposed convolution of each plane by one kernel of low rank; `rows` and `columns` are tables of `gather`.
 
-    Each row of input is first summed over its horizontal taps into one wide line of floats: a lane for each phase, woven. Rows
-    of output are then sums of a few of these lines, which stay in the core's cache meanwhile, and up to 4 that take the same
-    lines are made at once.
+    Each row of input is first summed over its horizontal taps into a wide line of floats for each term of the kernel, a lane
+    for each phase, woven. Rows of output are then sums of a few of these lines, which stay in the core's cache meanwhile, and
+    up to 4 that take the same lines are made at once.
     """
     part = _part(out.shape[1])
     parts = (out.shape[1] + part - 1) // part

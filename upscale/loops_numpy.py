@@ -68,12 +68,16 @@ def _row_of_taps(rows: "Rows") -> Array:
 def separable(
     source: Array, step: int, base: Array, rows: "Rows", columns: "Columns", rounded: bool, limits: Array, out: Array
 ) -> int:
-    """Transposed convolution of each plane by one kernel of rank 1."""
+    """Transposed convolution of each plane by one kernel of low rank."""
     taps = _row_of_taps(rows)
     lowest, highest = int(taps.min(initial=source.shape[1], where=taps >= 0)), int(taps.max(initial=-1))
     taps -= np.where(taps >= 0, lowest, 0)
     start = np.resize(base[0], out.shape[2])
-    wide = [_wide(plane[lowest : highest + 1], step, columns, limits.dtype, out.shape[2]) for plane in source]
+    terms = range(len(rows.weight))
+    wide = [
+        [_wide(plane[lowest : highest + 1], step, columns, term, limits.dtype, out.shape[2]) for term in terms]
+        for plane in source
+    ]
     # A few rows at a time, so that what lies between the steps stays in the cache.
     height = max(1, (1 << 16) // out.shape[2])
 
@@ -81,8 +85,9 @@ def separable(
         plane, part = place[0], slice(place[1], place[1] + height)
         total = np.empty(out[plane, part].shape, limits.dtype)
         total[:] = start
-        for weights, row in zip(rows.weight[part].T, taps[part].T, strict=True):
-            _add(total, weights[:, None], wide[plane][row])
+        for t, row in enumerate(taps[part].T):
+            for term in terms:
+                _add(total, rows.weight[term, part, t, None], wide[plane][term][row])
         clipped = _finish(total, rounded, limits)
         out[plane, part] = total
         return clipped
@@ -100,8 +105,8 @@ def _sum_of(function: Callable[[tuple[int, int]], int], places: list[tuple[int, 
         return sum(pool.map(function, places))
 
 
-def _wide(rows: Array, step: int, columns: "Columns", dtype: DTypeLike, size: int) -> Array:
-    """Sum rows (H, W * step) over their horizontal taps, as 64-bit floats, and put a row of zeros behind them."""
+def _wide(rows: Array, step: int, columns: "Columns", term: int, dtype: DTypeLike, size: int) -> Array:
+    """Sum rows (H, W * step) over the horizontal taps of a term, as 64-bit floats, and put a row of zeros behind them."""
     lines = _lines(rows, step, columns)
     wide = np.zeros((len(rows) + 1, size), dtype)
     target, stride = _as_pixels(wide[:-1], step), len(columns.start)
@@ -110,14 +115,14 @@ def _wide(rows: Array, step: int, columns: "Columns", dtype: DTypeLike, size: in
         total = np.zeros(lane.shape, dtype)
         for s in range(columns.number[p]):
             at = columns.start[p, s]
-            _add(total, columns.weight[p, s], lines[:, at : at + lane.shape[1]])
+            _add(total, columns.weight[term, p, s], lines[:, at : at + lane.shape[1]])
         lane[:] = total
     lines = lines.astype(dtype)
     for e, column in enumerate(columns.edge):  # whose products are rounded
         pixel = np.zeros((len(rows), step), dtype)
         for s, at in enumerate(columns.edge_at[e]):
             if at >= 0:
-                pixel += columns.edge_weight[e, s] * lines[:, at]
+                pixel += columns.edge_weight[term, e, s] * lines[:, at]
         target[:, column] = pixel
     return wide.astype(np.float64)
 

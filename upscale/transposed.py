@@ -23,6 +23,8 @@ Padding = str | tuple[tuple[int, int], tuple[int, int]]
 #: What corrections take, as multiplications for a sample of output: 9 of 25 values, and to choose them.
 _CORRECTION = 400
 _GREY = 127.5
+#: How much longer a multiplication of a kernel's terms takes than one of all its weights at once.
+_TERM = 1.5
 #: Values of a band of floats between the stages of an alpha picture; 8 MB stay in most processors' caches.
 _BAND = 1 << 21
 
@@ -82,8 +84,22 @@ class Operator(NamedTuple):
     @property
     def taps(self) -> float:
         """About how many multiplications a sample of output takes."""
+        down, across = self._taps
+        return down + across / self.factor[0] if self.kernel.axes is not None else down * across
+
+    @property
+    def most_terms(self) -> int:
+        """Of how many outer products a kernel may be a sum and still take less time so than by all of its weights at once.
+
+        Normalising divides by sums that are no product of rows and columns, but for a single term.
+        """
+        down, across = self._taps
+        return 1 if self.kernel.normalized else int(down * across / (_TERM * (down + across / self.factor[0])))
+
+    @property
+    def _taps(self) -> tuple[int, int]:
         down, across = (-(-self.kernel.shape[i] // self.factor[i]) for i in (0, 1))
-        return down / self.factor[1] + across if self.kernel.axes is not None else down * across
+        return down, across
 
     @property
     def mixes(self) -> bool:
@@ -170,7 +186,7 @@ class Plan:
         if kernel.bias is not None:
             colours = made - self._alpha
             self._bias[:colours] = np.broadcast_to(kernel.bias, colours) * (1.0 if curve is not None else unit)
-        self._work_tables(axes, operator.factor[1], size[1])
+        self._work_tables(axes)
         # The loops are compiled for few types, which takes seconds each; others are converted before and after.
         floats = (np.float32, np.float64)
         compiled = (*floats, np.uint8, np.uint16) if self._separable else floats
@@ -192,14 +208,14 @@ class Plan:
             raise ArgumentError(f"the kernel {shape} takes {wanted[0]} channels and the picture has {self._channels}")
         return wanted[1] + self._alpha
 
-    def _work_tables(self, axes: tuple[Axis, Axis], stride: int, width: int) -> None:
+    def _work_tables(self, axes: tuple[Axis, Axis]) -> None:
         kernel = self._kernel
         bias = np.zeros_like(self._bias) if self._alpha else self._bias
-        split = kernel.axes_for(self._computed)
+        split = kernel.terms(self._computed, self._operator.most_terms)
         self._separable = split is not None
         if split is not None:
             self._rows, self._columns = weighted_tables(*axes, split, kernel.normalized, self._computed)
-            taps = self._rows.line.shape[1] / stride + self._columns.start.shape[1]
+            taps = len(split[0]) * (self._rows.line.shape[1] + self._columns.start.shape[1] / axes[0].stride)
         else:
             self._rows, self._columns = tables(*axes, kernel.normalized)
             self._weights = kernel.weights if kernel.channels is not None else kernel.weights[None, None]
@@ -363,7 +379,7 @@ def _guide(block: Array, alpha: bool) -> Array:
 
 
 def _cut(rows: Rows, band: slice) -> Rows:
-    return rows._replace(line=rows.line[band], tap=rows.tap[band], kind=rows.kind[band], weight=rows.weight[band])
+    return rows._replace(line=rows.line[band], tap=rows.tap[band], kind=rows.kind[band], weight=rows.weight[:, band])
 
 
 def limits(dtype: np.dtype[Any], computed: DTypeLike) -> tuple[bool, Array]:
