@@ -18,19 +18,22 @@ ROOT = Path(__file__).parent.parent
 GAP, LINE, CAPTION = 12, 22, 44
 
 
-def sheet(rows: list[list[tuple[str, Image.Image]]]) -> Image.Image:
-    """Put captioned pictures side by side at 100 %, on white."""
+def sheet(rows: list[list[tuple[str, Image.Image]]], titles: list[str] | None = None) -> Image.Image:
+    """Put captioned pictures side by side at 100 %, on white; rows may have titles."""
     width = max(sum(max(picture.width, CAPTION) + GAP for _, picture in row) + GAP for row in rows)
-    heights = [max(picture.height for _, picture in row) + LINE + GAP for row in rows]
+    above = LINE if titles else 0
+    heights = [max(picture.height for _, picture in row) + LINE + GAP + above for row in rows]
     out = Image.new("RGB", (width, sum(heights) + GAP), "white")
     draw, font = ImageDraw.Draw(out), ImageFont.load_default(13)
     y = GAP
-    for row, height in zip(rows, heights, strict=True):
+    for number, (row, height) in enumerate(zip(rows, heights, strict=True)):
+        if titles:
+            draw.text((GAP, y), titles[number], fill="black", font=ImageFont.load_default(15))
         x = GAP
         for caption, picture in row:
-            draw.text((x, y), caption, fill="black", font=font)
+            draw.text((x, y + above), caption, fill="#444444" if titles else "black", font=font)
             shown = picture.convert("RGBA")
-            out.paste(shown, (x, y + LINE), shown)
+            out.paste(shown, (x, y + above + LINE), shown)
             x += max(picture.width, CAPTION) + GAP
         y += height
     return out
@@ -62,39 +65,36 @@ def gallery() -> Image.Image:
 
 
 def checkerboard() -> Image.Image:
-    """Show what an uneven overlap does, and what normalising does about it."""
-    crop = Image.open(ROOT / "sample_images/lake.png").crop((300, 60, 360, 110)).point(lambda v: v // 3)
-    options = {"method": "tconv", "kernel": np.ones((3, 3))}
-    shown = [
-        ('--kernel "1,1,1; 1,1,1; 1,1,1"', upscale.enlarge(crop, 2, **options)),
-        ("the same with --normalize", upscale.enlarge(crop, 2, normalize=True, **options)),
-    ]
+    """Show what an uneven overlap does, and what normalising does about it, both equally bright."""
+    crop = Image.open(ROOT / "sample_images/lake.png").crop((300, 60, 360, 110))
+    gain = 9 / 4  # of 3 x 3 ones at factor 2
+    dark = upscale.enlarge(crop.point(lambda v: v / gain / 1.4), 2, "tconv", np.ones((3, 3)))
+    even = upscale.enlarge(crop.point(lambda v: v / 1.4), 2, "tconv", np.ones((3, 3)), normalize=True)
+    shown = [('--kernel "1,1,1; 1,1,1; 1,1,1"', dark), ("the same with --normalize", even)]
     return sheet([[(caption, upscale.enlarge(picture, 2)) for caption, picture in shown]])
 
 
 def learned() -> Image.Image:
     """Show what the shipped kernels do to pictures that were made smaller, and to others."""
-    lake, potion = (Image.open(ROOT / "sample_images" / name).convert("RGB") for name in ("lake.png", "potion.png"))
-    crop, file = lake.crop((176, 204, 256, 268)), io.BytesIO()
+    lake = Image.open(ROOT / "sample_images/lake.png").convert("RGB")
+    crop, file = lake.crop((176, 204, 220, 244)), io.BytesIO()
     lake.save(file, "JPEG", quality=50)
     noise = np.random.default_rng(0).normal(0, 10, (*crop.size[::-1], 3))
     soft = np.asarray(crop.filter(ImageFilter.GaussianBlur(0.8))) + noise
     pictures = {
-        "made smaller": lake.crop((96, 144, 256, 272)).resize((80, 64), Image.Resampling.BICUBIC),
-        "as it was painted": crop,
-        "from a JPEG of quality 50": Image.open(file).crop((176, 208, 256, 272)),
+        "a picture that was made smaller": lake.crop((132, 168, 220, 248)).resize((44, 40), Image.Resampling.BICUBIC),
+        "a picture as it was painted": crop,
+        "out of a JPEG of quality 50": Image.open(file).crop((176, 204, 220, 244)),
         "soft and noisy, as a scan": Image.fromarray(np.clip(soft, 0, 255).astype(np.uint8)),
-        "pixel art": potion,
+        "pixel art": Image.open(ROOT / "sample_images/potion.png").convert("RGBA"),
     }
-    return sheet(
-        [
-            [
-                (caption if kernel == "bicubic" else kernel, upscale.enlarge(upscale.enlarge(picture, 2, "tconv", kernel), 2))
-                for kernel in ("bicubic", "lanczos3", "learned", "adaptive", "adaptive-jpeg")
-            ]
-            for caption, picture in pictures.items()
-        ]
-    )
+    kernels = ("nn", "bicubic", "learned", "adaptive", "adaptive-jpeg")
+
+    def enlarged(picture: Image.Image, kernel: str) -> Image.Image:
+        twice = upscale.enlarge(picture, 2) if kernel == "nn" else upscale.enlarge(picture, 2, "tconv", kernel)
+        return upscale.enlarge(twice, 2)
+
+    return sheet([[(kernel, enlarged(picture, kernel)) for kernel in kernels] for picture in pictures.values()], [*pictures])
 
 
 SMALL = np.array([[1, 3, 2, 0], [4, 2, 1, 1], [0, 1, 5, 3], [2, 1, 4, 8]], float)
@@ -154,7 +154,7 @@ def strided() -> object:
 def lecture() -> object:
     """Show a transposed convolution of stride 2 step by step."""
     weights = Kernel(identify(LECTURE).rows)
-    return steps.Steps(np.array([[2.0, 0], [4, 1]]), Operator(weights, (2, 2), ((0, 0), (0, 0)))).sheet("the kernel")
+    return steps.Steps(np.array([[2.0, 0], [4, 1]]), Operator(weights, (2, 2), ((0, 0), (0, 0)))).sheet("a kernel")
 
 
 def shown() -> object:
@@ -172,7 +172,9 @@ if __name__ == "__main__":
     save(gallery(), "presets.png")
     save(checkerboard(), "checkerboard.png")
     save(learned(), "learned.png")
-    for name, figure in (("pooling", pooling()), ("strided", strided()), ("steps", lecture()), ("kernel", shown())):
-        path = ROOT / f"docs/images/{name}.png"
-        figures.save(str(path), figure, dpi=90)
-        save(Image.open(path).convert("RGB").quantize(128, dither=Image.Dither.NONE), path.name)
+    with figures.drawing():
+        for name, figure in (("pooling", pooling()), ("strided", strided()), ("steps", lecture()), ("kernel", shown())):
+            path = ROOT / f"docs/images/{name}.png"
+            figures.save(str(path), figure, dpi=90 if name != "kernel" else 64)
+            picture = Image.open(path).convert("RGB")
+            save(picture if name == "kernel" else picture.quantize(128, dither=Image.Dither.NONE), path.name)

@@ -1,5 +1,6 @@
 """What several tests need: the real command, and pictures."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 from PIL import Image
 
 from upscale import loops, loops_numpy
+
+# What runs in the background of a shell is told to ignore this, and so would be every command that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "sample_images"

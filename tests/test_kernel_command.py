@@ -1,5 +1,6 @@
 """`upscale-kernel`: what is said of kernels, figures, conversion, and the operator step by step."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -125,7 +126,12 @@ def test_waves_come_through_as_the_frequency_response_says():
 
 
 def test_other_verdicts():
-    assert "reached by no copy" in Facts(kernel("zero")).verdict[0]
+    for hollow in ("zero", "1,0; 0,0", "0,0,0; 0,1,0; 0,0,0"):
+        for normalized in (False, True):
+            assert "reached by no weight but 0" in Facts(kernel(hollow).with_normalized(normalized)).verdict[0]
+    assert "expect a checkerboard; --normalize removes it" in Facts(kernel("1,-1; -1,1")).verdict[0]
+    assert "no checkerboard" in Facts(kernel("1,-1; -1,1").with_normalized(True)).verdict[0]
+    assert "it cannot be normalised" in Facts(kernel("1,2,-1; 1,1,1"), (1, 2)).verdict[0]
     assert "add up to nothing" in Facts(kernel("1,0,-1"), (1, 1)).verdict[0]
     assert Facts(kernel("1,1;1,1")).verdict == ["Even overlap: no checkerboard."]
     assert "hardly show" in Facts(kernel("1,1;1,1.002")).verdict[0]
@@ -159,14 +165,15 @@ def test_equal_figures_are_equal_files(tmp_path, suffix, begins):
     made = []
     for name in ("one", "two"):
         path = tmp_path / f"{name}{suffix}"
-        figures.save(str(path), kernel_figure.draw(Facts(kernel(ONES)), "name"))
+        with figures.drawing():
+            figures.save(str(path), kernel_figure.draw(Facts(kernel(ONES)), "name"))
         made.append(path.read_bytes())
     assert made[0] == made[1] and made[0].startswith(begins)
 
 
 def test_figures_of_all_kinds_of_kernels():
     pytest.importorskip("matplotlib")
-    from upscale import kernel_figure
+    from upscale import figures, kernel_figure
 
     np_kernel = Kernel(RNG.normal(size=(3, 3, 4, 4)))
     for what in (
@@ -177,9 +184,10 @@ def test_figures_of_all_kinds_of_kernels():
         np_kernel,
         kernel("5"),
     ):
-        figure = kernel_figure.draw(Facts(what), "name")
+        with figures.drawing():
+            figure = kernel_figure.draw(Facts(what), "a $x^{ \udcff 日本 " + 300 * "l")
+            figure.canvas.draw()
         assert len(figure.axes) == 8  # and the two bars of colours
-        figure.canvas.draw()
 
 
 def test_without_matplotlib_the_reason_is_told(tmp_path):
@@ -229,10 +237,11 @@ def test_a_layer_comes_back_whole(tmp_path, suffix):
     assert done.stderr.splitlines() == [
         f"upscale-kernel: back{suffix}: holds no factor: use it with --factor 2",
         f"upscale-kernel: back{suffix}: holds no padding: use it with --padding 1",
+        f"upscale-kernel: back{suffix}: holds the bias apart: use it with --bias back{suffix}:up.bias",
     ]
     read = kernel_files._READERS[suffix]
     for name, want in (("up.weight", weights), ("up.bias", bias)):
-        array = read(str(tmp_path / f"back{suffix}"), name, (1, 2, 4))
+        array, _ = read(str(tmp_path / f"back{suffix}"), name, (1, 2, 4))
         assert np.array_equal(array, want)
     if suffix == ".safetensors":
         assert array.dtype == np.float32
@@ -256,6 +265,49 @@ def test_the_own_form_of_a_preset_is_the_preset(tmp_path):
     picture = RNG.integers(0, 256, (9, 8), np.uint8)
     made = upscale.enlarge(picture, None, "tconv", str(tmp_path / "k.npz"))
     assert np.array_equal(made, upscale.enlarge(picture, (2, 3), "tconv", "gaussian"))
+
+
+def test_a_file_of_several_tensors_is_not_left_with_one(tmp_path):
+    path = tmp_path / "model.safetensors"
+    kernel_files.write(str(path), Kernel(np.ones((2, 2)), bias=[1]), "up.weight")
+    before = path.read_bytes()
+    done = run("convert", "1,2", f"{path}:up.weight")
+    assert done.returncode == 2 and "is there already" in done.stderr
+    assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_stays_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "k.csv")
+    with subprocess.Popen(["cat", tmp_path / "k.csv"], stdout=subprocess.PIPE) as reader:
+        ok("convert", "1,2", tmp_path / "k.csv")
+        assert reader.communicate()[0] == b"1.0,2.0\n"
+    assert (tmp_path / "k.csv").is_fifo()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")
+def test_a_full_or_closed_standard_output_is_told():
+    for redirected in (">/dev/full", ">&-"):
+        done = subprocess.run(["sh", "-c", f"{COMMAND} show box {redirected}"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1
+        assert done.stderr.startswith("upscale-kernel: standard output: ") and done.stderr.count("\n") == 1
+
+
+def test_damaged_arrays(tmp_path):
+    np.savez(tmp_path / "zip.npz", a=np.ones(3))
+    (tmp_path / "zip.npz").rename(tmp_path / "zip.npy")
+    (tmp_path / "empty.npy").touch()
+    for header in (b"{[]:1}", b"((((", b"{'descr': '<f8', 'fortran_order': False, 'shape': (True, 2)}"):
+        data = b"\x93NUMPY\x01\x00" + len(header + b"\n").to_bytes(2, "little") + header + b"\n"
+        (tmp_path / f"{len(header)}.npy").write_bytes(data)
+    for path in tmp_path.glob("*.npy"):
+        done = run("explain", path, "-k", "box", "-o", tmp_path / "s.png")
+        assert done.returncode == 1, done.stderr
+        assert done.stderr.startswith(f"upscale-kernel: {path}: not an array") and done.stderr.count("\n") == 1
+
+
+def test_the_command_by_itself_is_its_help():
+    assert ok().stdout.startswith("Usage: upscale-kernel ")
 
 
 def test_corrections_stay_in_the_own_form_alone(tmp_path):
@@ -300,6 +352,20 @@ def test_evened_weights_add_up_to_one(channels, made, groups, down, across, seed
         (["explain", "1,2", "-k", "adaptive", "-o", "s.png"], 2, "without corrections"),
         (["explain", ",".join("1" * 26), "-k", "box", "-f", "1", "-o", "s.png"], 2, "at most 25"),
         (["explain", "1,2", "-k", "in.csv", "-o", "in.csv"], 2, "suffix"),
+        (["explain", "1,1,1", "-k", "1,-1", "--normalize", "-f", "1", "-o", "s.png"], 2, "cannot be normalised"),
+        (["explain", "1e300,1", "-k", "1e38", "-f", "1", "-o", "s.png"], 2, "too large"),
+        (["explain", "in.csv.npy", "-k", "box", "-o", "s.png"], 1, "in.csv.npy: there is no such"),
+        (["make", "lanczos3", "-f", "200", "-o", "k.npz"], 2, "1200x1200"),
+        (["make", "box", "-f", "1000000", "-o", "k.npz"], 2, "1024"),
+        (["convert", "1,-1", "k.npz", "--normalize", "-f", "1"], 2, "cannot be normalised"),
+        (["convert", "1,-1", "k.npz", "--padding", "99999999999"], 2, "padding"),
+        (["convert", "1,-1", "k.safetensors:__metadata__"], 1, "k.safetensors: weights cannot be called"),
+        (["convert", "1,-1", "k.safetensors:x.bias", "--bias", "1"], 1, "cannot be called 'x.bias'"),
+        (["convert", "1,-1", "k.safetensors:\n"], 2, "a tensor cannot be called"),
+        (["show", "in.csv", "-f", "3000"], 2, "at most 1024 can be shown"),
+        (["show", "bicubic", "--channels", "1,1"], 2, "applies to each channel alike"),
+        (["show", "in.csv", "--channels", "1"], 2, "give IN,OUT"),
+        (["show", "-1,2"], 2, "write -- before numbers"),
     ],
 )
 def test_errors(tmp_path, arguments, status, text):

@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from conftest import SAMPLES, ok
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -201,6 +202,10 @@ def test_safetensors(tmp_path):
     numpy.save_file({"up.weight": np.ones((3, 3, 4, 4), np.float32), "up.bias": np.ones(3, np.float32)}, path)
     assert kernel_files.read(str(path)).weights.shape == (3, 3, 4, 4)
     assert kernel_files.read_bias(str(path)).tolist() == [1, 1, 1]
+    done = ok(SAMPLES / "lake.png", tmp_path / "out.png", "-m", "tconv", "-k", path)
+    assert f"{path}: holds up.bias as well, which --bias {path}:up.bias adds" in done.stderr.decode()
+    done = ok(SAMPLES / "lake.png", tmp_path / "out.png", "-m", "tconv", "-k", path, "--bias", f"{path}:up.bias")
+    assert b"up.bias" not in done.stderr
     numpy.save_file({"a": np.ones((2, 2), np.float32), "b": np.ones((3, 3), np.float16)}, path)
     assert kernel_files.read(*identify(f"{path}:b")[2:4]).shape == (3, 3)
     refused(path, "a (2, 2), b (3, 3)")

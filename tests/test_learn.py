@@ -146,7 +146,7 @@ def test_the_command_and_what_it_says(folder, tmp_path):
     one, other = (kernel_files.read(str(tmp_path / f"{n}.npz")).weights for n in ("k", "again"))
     assert np.array_equal(one, other)
     done = ok(folder, "-o", tmp_path / "k3.npz", "-f", "3", "--size", "15", "--validate", folder / "below", "--sample", "200")
-    assert "on 1 pictures of --validate" in done.stdout
+    assert "on 1 picture of --validate" in done.stdout
     assert kernel_files.read(str(tmp_path / "k3.npz")).shape == (15, 15)
 
 

@@ -78,6 +78,15 @@ def test_kernels_of_low_rank(size, factor, rank, dtype, edge):
         assert np.allclose(got, want, rtol=0, atol=2e-6 * np.abs(want).max())
 
 
+def test_an_output_that_no_copy_reaches():
+    """Every third row is reached, and the one that is kept is none of them."""
+    picture = RNG.integers(0, 256, (2, 5), np.uint8)
+    got = both(picture[:1], Kernel([[1, 3, 2]]), (3, 1), ((0, 0), (1, 0)), np.uint8)
+    assert got.shape == (1, 6)
+    got = both(picture, Kernel([[1, 3, 2]]), (3, 1), ((1, 1), (1, 0)), np.uint8)
+    assert got.shape == (2, 6) and not got.any()
+
+
 def test_what_does_not_save_time_is_not_split():
     weights = np.outer([1, 2, 3], [1, 0, 1]) + np.outer([0, 1, 1], [1, 1, 0])
     for kernel, factor in ((weights, (2, 2)), (np.kron(weights, np.ones((2, 2))), (6, 6))):

@@ -41,8 +41,11 @@ def _run(module: str, name: str) -> int:
         print(f"{name}: interrupted, nothing was written", file=sys.stderr)
         status = 130
     if "numba" in sys.modules:  # to take LLVM down in order takes a tenth of a second, and it may still be starting
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            try:
+                stream.flush()
+            except (OSError, ValueError):  # nobody reads it any more
+                status = status or 1
         os._exit(status)
     return status
 

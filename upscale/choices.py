@@ -26,3 +26,14 @@ def factor_text(factor: tuple[int, int]) -> str:
     """
     vertical, horizontal = factor
     return str(horizontal) if vertical == horizontal else f"{horizontal}x{vertical}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "picture"), counted(2, "picture")
+    ('1 picture', '2 pictures')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -27,6 +27,7 @@ from upscale.files import DASH, Folders, is_regular, same_file, why
 from upscale.option_types import Parsed
 
 if TYPE_CHECKING:
+    from upscale.methods import Request
     from upscale.options import Options
     from upscale.plan import Naming, Plan
 
@@ -90,7 +91,7 @@ _EXAMPLES = """\b
 Examples:
   upscale sample_images/potion.png large.png --factor 8
   upscale sample_images/lake.png large.jpg --method tconv --kernel bicubic
-  upscale sample_images/lake.png soft.png -m tconv -k "1,3,3,1; 3,9,9,3; 3,9,9,3; 1,3,3,1"
+  upscale sample_images/lake.png soft.png -m tconv -k "1,3,3,1; 3,9,9,3; 3,9,9,3; 1,3,3,1" --normalize
   upscale --factor 3x2 < sample_images/lake.png > wide.png
   upscale sample_images large --factor 4
   upscale "sample_images/*.png" sprites --format webp --name "{stem}@{factor}x{suffix}" --skip-existing
@@ -103,11 +104,11 @@ class _Command(click.Command):
     groups = _GROUPS
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        parameters = {p.name: p for p in self.get_params(ctx)}
         for title, names in self.groups.items():
             with formatter.section(title):
-                formatter.write_dl(
-                    [r for p in self.get_params(ctx) if p.name in names and (r := p.get_help_record(ctx)) is not None]
-                )
+                found = (parameters[name].get_help_record(ctx) for name in names if name in parameters)
+                formatter.write_dl([record for record in found if record is not None])
 
 
 @click.command(
@@ -319,7 +320,10 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
     looks_on = not values["quiet"] and sys.stderr is not None and sys.stderr.isatty()
     tell = (lambda line: click.echo(f"upscale: {line}", err=True)) if looks_on else None
     task = Task(source, output, target)
-    job = Job(task, options, request(options), tell=tell)
+    asked = request(options)
+    if not values["quiet"]:
+        _tell_of_bias(asked, options)
+    job = Job(task, options, asked, tell=tell)
     result = job.run()
     if not values["quiet"]:
         for note in result.notes:
@@ -330,19 +334,18 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
         from upscale import report
 
         if values["json"]:
-            _say(report.line_of_json(task, result))
+            console.say(report.line_of_json(task, result))
         elif options.dry_run or values["verbose"]:
-            _say(report.one_line(report.planned(task, result)), err=not options.dry_run)
+            console.say(report.one_line(report.planned(task, result)), err=not options.dry_run)
     return 0
 
 
-def _say(text: str, *, err: bool = False) -> None:
-    try:
-        click.echo(text, err=err)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise FileError(f"standard {'error' if err else 'output'}: cannot be written: {why(error)}") from error
+def _tell_of_bias(asked: "Request", options: "Options") -> None:
+    """Tell of a layer's bias that lies beside its weights and was not asked for."""
+    kernel = asked.operator.kernel if asked.operator is not None else None
+    if kernel is not None and kernel.beside and kernel.bias is None and options.kernel is not None:
+        bias = f"{options.kernel.path}:{kernel.beside}"
+        console.note("upscale", f"{options.kernel.path}: holds {kernel.beside} as well, which --bias {bias} adds")
 
 
 def _target(source: str, output: str, options: "Options", wanted: str | None, *, keeps: bool) -> formats.Format | None:
@@ -440,7 +443,9 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
                 if options.kernel is not None:
                     from upscale.options import request
 
-                    request(options)  # what is wrong with it is told once, and before anything is done
+                    asked = request(options)  # what is wrong with it is told once, and before anything is done
+                    if not values["quiet"]:
+                        _tell_of_bias(asked, options)
                 report.begin()
                 batch.run()
     except signals.Interrupted as signalled:

@@ -9,7 +9,7 @@ import click
 
 from upscale import __version__, completion, console, formats, kernel_source, option_types, shipped
 from upscale.errors import ArgumentError
-from upscale.files import check_place, replacing, same_file
+from upscale.files import check_place, same_file, write
 from upscale.kernel_source import KernelSource
 from upscale.option_types import Parsed
 
@@ -57,7 +57,7 @@ def _crop(text: str) -> tuple[int, int, int, int]:
 @click.option("-o", "--output", required=True, metavar="SHEET", shell_complete=completion.files,
               help="The sheet, such as .png, .webp or .jpg; .html makes a page.")  # fmt: skip
 @click.option("-k", "--kernels", type=Parsed("kernels", _kernels), multiple=True, metavar="KERNEL,...",
-              shell_complete=completion.kernels,
+              shell_complete=completion.kernel_lists,
               help="What is compared: nn, presets, shipped kernels and kernel files; rows typed out, with semicolons between, "
               f"need an option of their own.  [default: {','.join(_DEFAULT)}]")  # fmt: skip
 @click.option("-f", "--factor", type=Parsed("factor", option_types.factor), metavar="N|WxH",
@@ -85,26 +85,36 @@ def command(
     sheet = "" if page == output else output
     target = _target(sheet) if sheet else None
     read = [("INPUT", picture), ("--truth", truth), *((f"--kernels {s.path}", s.path) for _, s in chosen if s is not None)]
+    if sheet and page and same_file(sheet, page):
+        raise click.UsageError(f"SHEET {sheet} is the same file as the page {page}")
     for written in filter(None, (sheet, page)):
         for what, path in read:
             if path and same_file(path, written):
                 raise click.UsageError(f"SHEET {written} is the same file as {what}; an input is never overwritten")
         check_place(written)
-    comparison = _compared(picture, chosen, truth, quiet, values)
+    try:
+        comparison = _compared(picture, chosen, truth, quiet, values)
+    except ArgumentError as error:
+        raise click.UsageError(str(error)) from error
+    made = []  # both, before one of them is written
     if target is not None:
         from upscale import sheet as sheets
 
-        with replacing(sheet) as file:
-            sheets.write(file, comparison, target, sheet)
+        made.append((sheet, sheets.encoded(comparison, target, sheet)))
     if page:
         from upscale.page import rendered
 
-        with replacing(page) as file:
-            file.write(rendered(comparison).encode())
-    if not quiet:
-        for note in comparison.notes:
-            click.echo(f"upscale-compare: {' '.join(note.split())}", err=True)
-        _tell(comparison, " and ".join(filter(None, (sheet, page))))
+        made.append((page, rendered(comparison).encode("utf-8", "backslashreplace")))
+    for path, data in made:
+        write(path, data)
+    if quiet:
+        return
+    if not kernels and "adaptive" not in dict(chosen):
+        factors = ", ".join(map(str, shipped.FACTORS))
+        console.note("upscale-compare", f"adaptive is left out: it is shipped for the factors {factors}, the same both ways")
+    for note in comparison.notes:
+        console.note("upscale-compare", note)
+    _tell(comparison, " and ".join(filter(None, (sheet, page))))
 
 
 def _defaults(factor: tuple[int, int] | None) -> list[_Named]:
@@ -145,13 +155,13 @@ def _compared(picture: str, chosen: list[_Named], truth: str | None, quiet: bool
 
 def _tell(comparison: "Comparison", written: str) -> None:
     """Print what was made, and the numbers."""
-    click.echo(f"{written}: {comparison.details}")
+    console.say(f"{written}: {comparison.details}")
     panels, measured = comparison.enlarged, comparison.measured
     width = max(10, *(len(p.name) for p in panels)) + 1
-    click.echo(" " * width + (f"{'PSNR':>9}{'SSIM':>9}" if measured else "") + f"{'seconds':>10}")
+    console.say(" " * width + (f"{'PSNR':>9}{'SSIM':>9}" if measured else "") + f"{'seconds':>10}")
     for panel in panels:
         psnr, ssim, seconds = panel.numbers
-        click.echo(f"{panel.name:{width}}" + (f"{psnr:>9}{ssim:>9}" if measured else "") + f"{seconds:>10}")
+        console.say(f"{' '.join(panel.name.split()):{width}}" + (f"{psnr:>9}{ssim:>9}" if measured else "") + f"{seconds:>10}")
 
 
 def run(arguments: list[str]) -> int:

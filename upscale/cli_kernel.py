@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from upscale import __version__, completion, console, kernel_source, option_types
-from upscale.errors import FileError
+from upscale.errors import ArgumentError
 from upscale.kernel_source import KernelSource
 from upscale.option_types import Parsed
 
@@ -26,13 +26,23 @@ Examples:
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(epilog=_EXAMPLES, context_settings=_SETTINGS)
+@click.group(epilog=_EXAMPLES, context_settings=_SETTINGS, invoke_without_command=True)
 @click.version_option(__version__, prog_name="upscale-kernel", message="%(prog)s %(version)s")
-def command() -> None:
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """Look at the kernels of transposed convolutions, convert and make them.
 
     KERNEL is what --kernel of upscale takes: a preset, a shipped kernel, a file, or rows typed out.
     """
+    if ctx.invoked_subcommand is None:
+        console.say(ctx.get_help())
+
+
+def _channels(text: str) -> tuple[int, int]:
+    try:
+        return option_types.pair(0)(text if text.count(",") == 1 else "")
+    except ArgumentError:
+        raise ArgumentError(f"{text!r} are no channels; give IN,OUT, both from 0") from None
 
 
 def _factor(text: str) -> Callable[[Any], Any]:
@@ -47,12 +57,16 @@ _normalize = click.option("--normalize/--no-normalize", default=None,
 @click.argument("kernel", type=Parsed("kernel", kernel_source.identify), shell_complete=completion.kernels)
 @_factor("The stride.  [default: the kernel's own, or 2]")
 @_normalize
-@click.option("--channels", type=Parsed("channels", option_types.pair(0)), default="0,0", show_default=True, metavar="IN,OUT",
-              help="Which weights to show of a kernel that mixes channels.")  # fmt: skip
+@click.option("--channels", type=Parsed("channels", _channels), metavar="IN,OUT",
+              help="Which weights to show of a kernel that mixes channels, from 0.  [default: 0,0]")  # fmt: skip
 @click.option("-o", "--output", metavar="FILE", shell_complete=completion.files,
               help="Draw it into a .png, .svg or .pdf file. Needs matplotlib.")  # fmt: skip
 def show(
-    kernel: KernelSource, factor: tuple[int, int] | None, normalize: bool | None, channels: tuple[int, int], output: str | None
+    kernel: KernelSource,
+    factor: tuple[int, int] | None,
+    normalize: bool | None,
+    channels: tuple[int, int] | None,
+    output: str | None,
 ) -> None:
     """Tell what KERNEL is like, or draw it.
 
@@ -65,15 +79,19 @@ def show(
         _check_output(output, SUFFIXES, kernel)
     from upscale.kernel_facts import Facts
 
-    with console.naming(f"KERNEL {kernel.label}"):
-        facts = Facts(_read(kernel, factor, normalize), factor, channels)
     name = _name(kernel)
-    if output is None:
-        click.echo(facts.report(name))
-        return
-    from upscale import figures, kernel_figure
+    with console.naming(f"KERNEL {kernel.label}"):
+        read = _read(kernel, factor, normalize)
+        if channels is not None and read.channels is None:
+            raise ArgumentError("applies to each channel alike: it has nothing for --channels to choose from")
+        facts = Facts(read, factor, channels or (0, 0))
+        if output is None:
+            console.say(facts.report(" ".join(name.split())))
+            return
+        from upscale import figures, kernel_figure
 
-    figures.save(output, kernel_figure.draw(facts, name))
+        with figures.drawing():
+            figures.save(output, kernel_figure.draw(facts, name))
 
 
 @command.command(context_settings=_SETTINGS)
@@ -108,6 +126,7 @@ def convert(source: KernelSource, target: str | None, output: str | None, **valu
     with console.naming(f"IN {source.label}"):
         kernel = with_more(_read(source, None, None), values["groups"], values["bias"])
         kernel = kernel.replaced(**{key: value for key, value in given.items() if value is not None})
+        _check_use(kernel)
     _told(path, kernel_files.write(path, kernel, name))
 
 
@@ -122,9 +141,12 @@ def make(preset: KernelSource, factor: tuple[int, int] | None, output: str) -> N
         raise click.UsageError(f"PRESET {preset.label} is a kernel already; upscale-kernel convert writes it in another form")
     path, name = _kernel_file(output, preset, None)
     from upscale import kernel_files
+    from upscale.kernel import LONGEST
 
     with console.naming(f"PRESET {preset.label}"):
         kernel = preset.sampled(factor or (2, 2))
+        if max(kernel.shape) > LONGEST:
+            raise ArgumentError(f"would be {kernel.shape[1]}x{kernel.shape[0]}; a kernel has at most {LONGEST} weights a side")
     _told(path, kernel_files.write(path, kernel, name))
 
 
@@ -149,25 +171,28 @@ def explain(
     from upscale.figures import SUFFIXES
 
     _check_output(output, (*SUFFIXES, ".gif"), kernel, input)
-    values = None if input.lower().endswith(".npy") else _typed(input)
-    from upscale import figures
-    from upscale.methods import operator
-    from upscale.steps import Steps
-
-    with console.naming(f"KERNEL {kernel.label}"):
-        planned = operator(
-            _read(kernel, factor, normalize), factor, padding, output_padding=(0, 0), dilation=(1, 1), edge="zero",
-            normalize=normalize,
-        )  # fmt: skip
+    values: Any = None if input.lower().endswith(".npy") else _typed(input)
     import numpy as np
 
+    from upscale import figures, kernel_files
+    from upscale.methods import operator
+    from upscale.steps import Steps, check
+
+    with console.naming(f"KERNEL {kernel.label}"):
+        read = _read(kernel, factor, normalize)
+        check(read)
+        planned = operator(
+            read, factor, padding, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=normalize
+        )  # fmt: skip
     with console.naming(f"INPUT {input}"):
-        steps = Steps(_array(input) if values is None else np.array(values), planned)
-    if output.lower().endswith(".gif"):
-        milliseconds = [1500] * (len(steps.captions) - 1) + [4000]
-        figures.save_animation(output, steps.frames(_name(kernel)), milliseconds)
-    else:
-        figures.save(output, steps.sheet(_name(kernel)))
+        steps = Steps(kernel_files.read_array(input) if values is None else np.array(values), planned)
+    name = "a kernel" if kernel.kind == "typed" else _name(kernel)
+    with figures.drawing():
+        if output.lower().endswith(".gif"):
+            milliseconds = [1500] * (len(steps.captions) - 1) + [4000]
+            figures.save_animation(output, steps.frames(name), milliseconds)
+        else:
+            figures.save(output, steps.sheet(name))
 
 
 def _read(source: KernelSource, factor: tuple[int, int] | None, normalize: bool | None) -> "Kernel":
@@ -203,27 +228,33 @@ def _kernel_file(text: str, source: KernelSource, bias: Any) -> tuple[str, str]:
     found = kernel_source.file_and_name(text)
     if found is None:
         raise click.UsageError(f"OUT {text}: its suffix must be one of {', '.join(kernel_source.SUFFIXES)}")
-    _check_inputs(found[0], source.path, bias[0] if bias and isinstance(bias[0], str) else "")
+    path, name = found
+    _check_inputs(path, source.path, bias[0] if bias and isinstance(bias[0], str) else "")
+    if not name.isprintable():
+        raise click.UsageError(f"OUT {text}: a tensor cannot be called {name!r}")
+    if name and os.path.exists(path):
+        raise click.UsageError(f"OUT {path}: is there already, and would hold {name} alone; remove it, or write another file")
     return found
 
 
 def _told(path: str, notes: list[str]) -> None:
-    for note in notes:
-        click.echo(f"upscale-kernel: {path}: {note}", err=True)
+    for text in notes:
+        console.note("upscale-kernel", f"{path}: {text}")
+
+
+def _check_use(kernel: "Kernel") -> None:
+    """Check that a kernel that is written can be used."""
+    from upscale.kernel_facts import Facts
+    from upscale.methods import operator
+
+    operator(kernel, None, None, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=None)
+    if kernel.normalized:
+        Facts(kernel)
 
 
 def _typed(text: str) -> tuple[tuple[float, ...], ...]:
     with console.naming("INPUT"):
         return kernel_source.typed(text, "array")
-
-
-def _array(path: str) -> Any:
-    import numpy as np
-
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise FileError(f"{path}: cannot be read as an array: {' '.join(str(error).split())[:150]}") from error
 
 
 def run(arguments: list[str]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from upscale import __version__, completion, console, option_types
+from upscale.choices import counted
 from upscale.errors import ArgumentError, FileError
 from upscale.option_types import Parsed
 
@@ -97,14 +98,14 @@ def command(paths: tuple[str, ...], output: str, low: str | None, validate: str 
     side, bank = result.kernel.shape[0], result.kernel.bank
     corrections = "" if bank is None else f" and {bank.classes} corrections"
     click.echo(
-        f"{output}: {side}x{side}{corrections} for factor {vertical}, learned from {result.pictures} pictures "
+        f"{output}: {side}x{side}{corrections} for factor {vertical}, learned from {counted(result.pictures, 'picture')} "
         f"({result.samples:,} places) in {time.perf_counter() - began:.1f} s; ridge {result.ridge:g}"
     )
     if not result.measured:
         click.echo("there was no picture left to measure with: --validate FOLDER")
         return
     whose = "of --validate" if checked else "held out, by a kernel that has not seen them"
-    click.echo(f"on {result.measured} pictures {whose}:")
+    click.echo(f"on {counted(result.measured, 'picture')} {whose}:")
     click.echo(f"{'':10}{'PSNR':>9}{'SSIM':>9}")
     for name, (psnr, ssim) in result.quality.items():
         click.echo(f"{name:10}{psnr:9.2f}{ssim:9.4f}")

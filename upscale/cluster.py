@@ -60,7 +60,7 @@ def run(plan: Plan, options: Options, address: str, *, fail_fast: bool, report: 
     try:
         from distributed import Client, as_completed
     except ImportError:
-        raise ArgumentError("--scheduler needs Dask: pip install 'upscale[dask]'") from None
+        raise ArgumentError("--scheduler needs Dask: pip install distributed") from None
     if not re.fullmatch(r"\w+://.+:\d+", address):
         raise ArgumentError(f"--scheduler {address}: give an address such as tcp://HOST:8786")
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told by results

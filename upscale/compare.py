@@ -11,7 +11,7 @@ from upscale import fitting, formats, modes, quality, training
 from upscale.choices import factor_text
 from upscale.errors import ArgumentError, FileError, UpscaleError
 from upscale.memory import available, in_bytes
-from upscale.methods import Enlarging, Request, operator
+from upscale.methods import CLIPPED, Enlarging, Request, operator
 from upscale.picture import CHANNELS, Picture
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ _GREY = (128, 128, 128)
 _SHORT = 0.05
 #: Bytes for each output pixel that measuring takes: a dozen arrays of 64-bit floats.
 _MEASURING = 100
+#: Bytes of a panel's pixel: kept as RGBA, on the sheet, and on its way there.
+_PANEL = 16
 
 
 class Contender(NamedTuple):
@@ -213,12 +215,12 @@ def compared(path: str, contenders: Sequence[Contender], crop: Crop | None = Non
     factor = contenders[0].request.factor
     height, width = picture.samples.shape[:2]
     crop = _checked(crop, (width, height), path) if crop else _middle((width, height), factor)
-    _check_memory(path, picture, factor, measured=truth is not None)
+    _check_memory(path, picture, factor, crop, len(contenders) + 1, measured=truth is not None)
     true = None if truth is None else _true(truth, path, (width, height), factor)
     for name, known in ((path, picture), (str(truth), true)):
         if true is not None and known is not None:  # what cannot be measured is told before the work
             with _naming(name, FileError):
-                training.luma_of(_cut(known, (0, 0, 1, 1)))
+                training.luma_of(known)
     notes: list[str] = []
     with _naming(path, FileError):
         panels = [Panel("input", shown(_cut(picture, crop)))]
@@ -260,11 +262,12 @@ def _middle(size: tuple[int, int], factor: tuple[int, int]) -> Crop:
     return (size[0] - width) // 2, (size[1] - height) // 2, width, height
 
 
-def _check_memory(path: str, picture: Picture, factor: tuple[int, int], *, measured: bool) -> None:
-    """Refuse what would not fit, before anything is allocated."""
+def _check_memory(path: str, picture: Picture, factor: tuple[int, int], crop: Crop, panels: int, *, measured: bool) -> None:
+    """Refuse what would not fit, before anything is allocated: the largest enlargement, the panels, and a sheet of them."""
     height, width = (n * f for n, f in zip(picture.samples.shape[:2], factor, strict=True))
     pixel = max(4, picture.samples[0, 0].nbytes)
     need, have = height * width * (3 * pixel + (_MEASURING if measured else 0)), available()
+    need += crop[2] * crop[3] * factor[0] * factor[1] * (panels + 1) * _PANEL
     if have is not None and need > have:
         raise FileError(f"{path}: would become {width}x{height}, which takes {in_bytes(need)}; {in_bytes(have)} are free")
 
@@ -292,7 +295,10 @@ def _timed(picture: Picture, request: Request) -> tuple[Picture, float, list[str
         enlarging = Enlarging(picture, request, "numba")
         result = enlarging.whole()
         runs.append(time.perf_counter() - began)
-    return result, min(runs), enlarging.notes
+    notes = [*enlarging.notes]
+    if enlarging.clipped > CLIPPED:
+        notes.append(f"{enlarging.clipped:.1%} of the samples were clipped")
+    return result, min(runs), notes
 
 
 def _cut(picture: Picture, crop: Crop, factor: tuple[int, int] = (1, 1)) -> Picture:

@@ -37,8 +37,14 @@ def offer(names: Iterable[str] = (), also: str = "") -> Complete:
 
 files = offer(also="file")
 folders = offer(also="dir")
-kernels = offer(
-    {name: preset.good for name, preset in presets.PRESETS.items()}
-    | {name: good for name, (good, _) in shipped.SHIPPED.items()},
-    also="file",
-)
+_KERNELS = {name: preset.good for name, preset in presets.PRESETS.items()} | {
+    name: good for name, (good, _) in shipped.SHIPPED.items()
+}
+kernels = offer(_KERNELS, also="file")
+
+
+def kernel_lists(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    """Complete the last of several kernels between commas, of which nn may be one."""
+    before, comma, _ = incomplete.rpartition(",")
+    names = {f"{before}{comma}{name}": text for name, text in {"nn": "every value duplicated", **_KERNELS}.items()}
+    return offer(names, also="" if comma else "file")(ctx, param, incomplete)

@@ -90,6 +90,24 @@ def write_through(path: str, data: memoryview) -> None:
         raise FileError(f"{name}: cannot be written: {why(error)}") from error
 
 
+def write(path: str, data: bytes) -> None:
+    """Write a file, whole or not at all; or to a path that is a device or a pipe.
+
+    Raises
+    ------
+    FileError
+        Where that is refused.
+    BrokenPipeError
+        Where the reader has gone.
+    """
+    if not is_regular(path):
+        write_through(path, memoryview(data))
+        return
+    check_place(path)
+    with replacing(path) as file:
+        file.write(data)
+
+
 def check_place(path: str) -> None:
     """Check that a file can be made at `path`, before the work for it is done.
 

@@ -96,6 +96,8 @@ class Kernel:
         wanted = 1 if array.ndim == 2 else array.shape[1] * groups
         if self.bias is not None and self.bias.shape != (wanted,):
             raise ArgumentError(f"the bias of a kernel of shape {array.shape} must be ({wanted},), not {self.bias.shape}")
+        #: The name of a bias that the weights' file holds as well, and which is not in here.
+        self.beside = ""
         self._weights: NDArray[np.float64] | None = array
         self._axes, self._exact = _split(array) if array.ndim == 2 else (None, True)
         self._preset: tuple[Filter, tuple[int, int]] | None = None
@@ -125,7 +127,7 @@ class Kernel:
         kernel.training, kernel.bank = "", None
         # Sampled when needed: at an absurd factor the output's size is refused first.
         kernel._weights, kernel._axes, kernel._exact, kernel._preset = None, None, True, (filter, factor)
-        kernel._terms = None
+        kernel._terms, kernel.beside = None, ""
         return kernel
 
     def with_normalized(self, normalized: bool) -> "Kernel":
@@ -140,7 +142,9 @@ class Kernel:
             "weights": self.weights, "normalized": self.normalized, "factor": self.factor, "padding": self.padding,
             "bias": self.bias, "groups": self.groups, "title": self.title, "training": self.training, "bank": self.bank,
         }  # fmt: skip
-        return Kernel(**(kept | changes))
+        kernel = Kernel(**(kept | changes))
+        kernel.beside = self.beside
+        return kernel
 
     def repeated(self, times: int) -> "Kernel":
         """Set a kernel of 4 dimensions beside itself, for so many pictures whose channels stand side by side."""

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from upscale import phases
 from upscale.choices import factor_text
-from upscale.errors import ArgumentError
+from upscale.errors import ArgumentError, KernelError
 from upscale.kernel import Kernel
 from upscale.methods import enlarge
-from upscale.transposed import Operator
+from upscale.transposed import Operator, Plan
 
 Array = NDArray[Any]
 
@@ -20,6 +20,8 @@ _EVEN, _UNSEEN = 0.01, 0.4
 #: How much weights may differ and still be called equal, as a share of the largest: those of 32 bits are off by 6e-8.
 _EQUAL = 1e-6
 _MATRIX = 8
+_LARGEST = 1024
+_NOTHING = "in one phase or at a border its weights add up to nothing"
 
 
 class Facts:
@@ -49,10 +51,14 @@ class Facts:
         if factor and kernel.factor and factor != kernel.factor:
             raise ArgumentError(f"is made for factor {factor_text(kernel.factor)}, not for {factor_text(factor)}")
         self.kernel, self.factor, self.channels = kernel, factor or kernel.factor or (2, 2), channels
+        if max(self.factor) > _LARGEST:
+            raise ArgumentError(f"is for factor {factor_text(self.factor)}; at most {_LARGEST} can be shown")
         self.operator = Operator(kernel, self.factor, kernel.padding or "same")
         even = phases.evened(kernel.weights, self.factor, kernel.groups) if kernel.normalized else kernel.weights
         self.weights, self._overlapping = self._chosen(kernel.weights)
         self._effective, _ = self._chosen(even)
+        if kernel.normalized and not self.normalizes:
+            raise KernelError(f"cannot be normalised: {_NOTHING}")
 
     def _chosen(self, weights: Array) -> tuple[Array, Array]:
         """Pick the weights between the channels chosen, and the sum of those of all input channels for the same output."""
@@ -74,14 +80,30 @@ class Facts:
 
     @cached_property
     def copies(self) -> Array:
-        """How many weights of one input channel reach the places of each phase: (factor[0], factor[1])."""
-        return phases.gains(np.ones(self.weights.shape), self.factor)
+        """How many weights of one input channel, but zeros, reach the places of each phase: (factor[0], factor[1])."""
+        return phases.gains((self.weights != 0).astype(np.float64), self.factor)
+
+    @cached_property
+    def normalizes(self) -> bool:
+        """Whether the operator can normalise the weights."""
+        size = [-(-n // f) + 2 for n, f in zip(self.weights.shape, self.factor, strict=True)]
+        channels = self.kernel.channels
+        try:
+            ones = np.ones(size if channels is None else (*size, channels[0]))
+            Plan(ones, self.operator._replace(kernel=self.kernel.replaced(normalized=True, bank=None)), np.float64)
+        except KernelError:
+            return False
+        return True
 
     @cached_property
     def cancels(self) -> bool:
         """Whether all weights together add up to nothing."""
-        total: float = np.abs(self._overlapping).sum()
-        return bool(abs(self._overlapping.sum()) <= _EQUAL * total)
+        return bool(abs(self._overlapping.sum()) <= _EQUAL * np.abs(self._overlapping).sum())
+
+    @cached_property
+    def blank(self) -> bool:
+        """Whether the weights of each phase add up to nothing."""
+        return bool(np.abs(self.gains).max() <= _EQUAL * np.abs(self._overlapping).sum())
 
     @cached_property
     def uneven(self) -> float:
@@ -114,7 +136,7 @@ class Facts:
     @cached_property
     def shift(self) -> tuple[float, float] | None:
         """How far what is enlarged moves, down and to the right, in output pixels; None where much of the weights cancels."""
-        if abs(self._effective.sum()) < 0.2 * np.abs(self._effective).sum():
+        if abs(self._effective.sum()) <= 0.2 * np.abs(self._effective).sum():
             return None
         down, across = (
             self._effective.sum(axis=1 - i) @ np.arange(n) / self._effective.sum()
@@ -133,8 +155,9 @@ class Facts:
             Normalised where the kernel is.
         """
         weights = self._effective if axis else self._effective.T
-        factor = self.factor[1 - axis]
-        return np.array([weights[phase::factor].sum(axis=0) for phase in range(factor)])
+        lines = np.zeros((self.factor[1 - axis], weights.shape[1]))
+        np.add.at(lines, np.arange(len(weights)) % len(lines), weights)
+        return lines
 
     def positions(self, axis: int, number: int) -> Array:
         """Give the first outputs that the input pixel 0 reaches, as places in input pixels from its middle."""
@@ -150,10 +173,12 @@ class Facts:
             Places in input pixels, of which the edge's is -0.5; and values, a row for each phase of the other axis.
         """
         lines, factor = self.lines(axis), self.factor[axis]
-        before, number = 2 * factor, lines.shape[1] + 4 * factor
-        padded = np.pad(lines, ((0, 0), (0, number - before - lines.shape[1])))
-        sums = np.array([padded[:, t % factor : t + 1 : factor].sum(axis=1) for t in range(number - before)]).T
-        return self.positions(axis, number) - 2, np.pad(sums, ((0, 0), (before, 0)))
+        # Sums over the taps of a phase so far, which stay when there are no more.
+        periods = -(-lines.shape[1] // factor) + 2
+        padded = np.pad(lines, ((0, 0), (0, periods * factor - lines.shape[1])))
+        sums = padded.reshape(len(lines), periods, factor).cumsum(axis=1).reshape(len(lines), -1)
+        before = 2 * factor
+        return self.positions(axis, before + sums.shape[1]) - 2, np.pad(sums, ((0, 0), (before, 0)))
 
     def corrected_step(self) -> tuple[Array, Array] | None:
         """Enlarge an edge by an adaptive kernel with its corrections; None for any other kernel."""
@@ -206,30 +231,32 @@ class Facts:
         columns = np.exp(-2j * np.pi * turns[1] * np.outer(cycles, across))
         total = weights.sum()
         found: Array = np.abs(np.einsum("fy,yx,fx->f", rows, weights, columns, optimize=True))
-        return found / abs(total) if not self.cancels else found
+        return found / abs(total) if abs(total) > _EQUAL * np.abs(weights).sum() else found
 
     @cached_property
     def verdict(self) -> list[str]:
         """What to expect of it, in sentences."""
         if self.copies.min() == 0:
-            return ["Some places are reached by no copy: expect black between; take a kernel at least as large as the factor."]
-        if self.cancels:
+            return ["Some places are reached by no weight but 0: expect black between; take a kernel that reaches all phases."]
+        if self.blank:
             return ["Its weights add up to nothing: flat places become black and edges remain; it cannot be normalised."]
+        helps = "--normalize removes it" if self.normalizes else f"it cannot be normalised: {_NOTHING}"
+        if self.cancels and not self.kernel.normalized:
+            low, high = f"{self.gains.min():.4g}", f"{self.gains.max():.4g}"
+            return [f"Phases add up to {low} to {high}, all of them to nothing: expect a checkerboard; {helps}."]
         said = []
         if self.kernel.normalized:
-            before = f" (an uneven overlap of {percent(self.uneven)} is divided out)" if self.uneven >= _EVEN else ""
+            before = f" (an uneven overlap of {percent(self.uneven)} is divided out)" if _EVEN <= self.uneven < np.inf else ""
             said.append(f"Normalised: no checkerboard, and brightness is kept{before}.")
-        elif self.uneven >= _UNSEEN:
-            said.append(f"Uneven overlap {percent(self.uneven)}: expect a checkerboard; --normalize removes it.")
         elif self.uneven >= _EVEN:
-            said.append(
-                f"Uneven overlap {percent(self.uneven)}: a checkerboard that 8 bits hardly show; --normalize removes it."
-            )
+            seen = "expect a checkerboard" if self.uneven >= _UNSEEN else "a checkerboard that 8 bits hardly show"
+            said.append(f"Uneven overlap {percent(self.uneven)}: {seen}; {helps}.")
         else:
             said.append("Even overlap: no checkerboard.")
         gain = float(self.gains.mean())
         if not self.kernel.normalized and abs(gain - 1) > _UNSEEN / 100:
-            said.append(f"Flat places become {gain:.4g} times as bright; --normalize keeps brightness.")
+            helps = "; --normalize keeps brightness" if self.normalizes else ""
+            said.append(f"Flat places become {gain:.4g} times as bright{helps}.")
         if self.overshoot >= 1:
             said.append(f"Edges overshoot by {percent(self.overshoot)}: halos.")
         if self.shift is not None and max(map(abs, self.shift)) >= _EVEN:
@@ -262,7 +289,8 @@ class Facts:
             lines += ["weights:", *_matrix(self.weights)]
         weights, few, many = self.weights, int(self.copies.min()), int(self.copies.max())
         lines.append(f"sum: {weights.sum():.6g}, of weights from {weights.min():.4g} to {weights.max():.4g}")
-        lines.append(f"copies: {few if few == many else f'{few} to {many}'} reach each place")
+        copies = f"{few if few == many else f'{few} to {many}'} {'reach' if many > 1 else 'reaches'}"
+        lines.append(f"copies: {copies} each place")
         if not self.cancels and self.uneven < _EVEN:
             lines.append(f"gain: {self.gains.mean():.6g} in {'each phase' if self.gains.size > 1 else 'the only phase'}")
         elif self.gains.size <= _MATRIX**2:
@@ -274,7 +302,8 @@ class Facts:
         lines.append(f"symmetry: {', '.join(self.symmetries) or 'none'}")
         separable = self.rank == 1 and min(height, width) > 1
         lines.append(f"rank: {self.rank}{f', separable: {height} + {width} weights for {height * width}' if separable else ''}")
-        lines.append(f"edge: overshoots by {percent(self.overshoot)}")
+        if not self.cancels:
+            lines.append(f"edge: overshoots by {percent(self.overshoot)}")
         return "\n".join([*lines, f"verdict: {' '.join(self.verdict)}"])
 
     def _of_channels(self) -> list[str]:

@@ -7,19 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale.choices import factor_text
-from upscale.figures import COLOURS, GREY, new_figure, short
+from upscale.figures import COLOURS, GREY, new_figure, plain, short
 from upscale.kernel_facts import Facts, percent
 
 Array = NDArray[Any]
 
 #: Most cells a side whose numbers can still be read, and most phases a side that are drawn.
 _READABLE, _PHASES = 8, 8
-#: Input pixels a side of the picture of ones.
-_ONES = 6
+#: Input pixels a side of the picture of ones, at least and at most.
+_ONES, _MOST_ONES = 6, 64
 
 
 def draw(facts: Facts, name: str) -> Any:
-    """Draw a kernel.
+    """Draw a kernel, within `figures.drawing`.
 
     Parameters
     ----------
@@ -30,11 +30,6 @@ def draw(facts: Facts, name: str) -> Any:
     Returns
     -------
     matplotlib Figure
-
-    Raises
-    ------
-    FileError
-        Where matplotlib is not installed.
     """
     figure = new_figure(15, 10)
     kernel, (height, width) = facts.kernel, facts.weights.shape
@@ -44,7 +39,7 @@ def draw(facts: Facts, name: str) -> Any:
     if kernel.bank is not None:
         kind += f"; without its {kernel.bank.classes} corrections, but for the edge"
     figure.suptitle(
-        f"{name}: {width} x {height} weights for factor {factor_text(facts.factor)}, {kind}\n"
+        f"{plain(name)}: {width} x {height} weights for factor {factor_text(facts.factor)}, {kind}\n"
         + textwrap.fill(" ".join(facts.verdict), 140),
         fontsize=13,
     )
@@ -60,10 +55,15 @@ def draw(facts: Facts, name: str) -> Any:
 
 def _heat(axes: Any, values: Array, limit: float) -> Any:
     """Show weights as colours: red above 0, blue below, and the numbers where they can be read."""
-    image = axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+    image = axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest", aspect=_aspect(values))
     if max(values.shape) <= _READABLE:
         _numbers(axes, values, np.abs(values) > 0.6 * limit)
     return image
+
+
+def _aspect(values: Array) -> str:
+    """Draw square cells, where that leaves something to be seen."""
+    return "auto" if max(values.shape) > 8 * min(values.shape) else "equal"
 
 
 def _numbers(axes: Any, values: Array, dark: Array) -> None:
@@ -99,7 +99,7 @@ def _phases(figure: Any, axes: Any, facts: Facts) -> None:
                 text = f"phase {y},{x}: {gains[y, x]:.4g}"
                 axes.text(left - 0.5, top - 0.6, text, va="bottom", fontsize=9 if columns <= 2 else 7)
     limit = float(np.abs(facts.weights).max()) or 1
-    axes.imshow(mosaic, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+    axes.imshow(mosaic, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest", aspect=_aspect(mosaic))
     if max(mosaic.shape) <= 2 * _READABLE:
         _numbers(axes, mosaic, np.abs(np.nan_to_num(mosaic)) > 0.6 * limit)
     axes.set_axis_off()
@@ -109,15 +109,19 @@ def _phases(figure: Any, axes: Any, facts: Facts) -> None:
 
 
 def _overlap(figure: Any, axes: Any, facts: Facts) -> None:
-    ones = facts.overlap((_ONES, _ONES))
-    image = axes.imshow(ones, cmap="cividis", interpolation="nearest", vmin=min(0.0, ones.min()), vmax=max(ones.max(), 1e-12))
-    if max(ones.shape) <= 2 * _READABLE:
+    height, width = (
+        min(_MOST_ONES, max(_ONES, -(-n // f) + 2)) for n, f in zip(facts.weights.shape, facts.factor, strict=True)
+    )  # so that there is an inside
+    ones = facts.overlap((height, width))
+    low, high = min(0.0, ones.min()), max(ones.max(), 1e-12)
+    image = axes.imshow(ones, cmap="cividis", interpolation="nearest", vmin=low, vmax=high, aspect=_aspect(ones))
+    if max(ones.shape) <= 1.5 * _READABLE:
         _numbers(axes, ones, ones < (ones.max() + min(0.0, ones.min())) / 2)
     said = (
         "no mean" if facts.cancels else "even inside" if facts.uneven < 0.01 else f"peak to peak {percent(facts.uneven)} inside"
     )
     before = ", before normalising" if facts.kernel.normalized else ""
-    axes.set_title(f"Overlap: {_ONES} x {_ONES} ones enlarged{before}\n{said}")
+    axes.set_title(f"Overlap: {width} x {height} ones enlarged{before}\n{said}")
     axes.set_xlabel("output column")
     axes.set_ylabel("output row")
     _whole_ticks(axes)
@@ -142,8 +146,8 @@ def _frequency(axes: Any, facts: Facts) -> None:
     axes.set_xlim(0, end)
     axes.set_title("Frequency response")
     axes.set_xlabel("cycles per input pixel")
-    axes.set_ylabel("of a flat picture's strength")
-    axes.legend(loc="upper right", bbox_to_anchor=(1, 0.88))
+    axes.set_ylabel("strength (1: as a flat picture)")
+    _legend(axes)
 
 
 def _step(axes: Any, facts: Facts) -> None:
@@ -159,12 +163,13 @@ def _step(axes: Any, facts: Facts) -> None:
     axes.set_xlim(max(places[0], -6.5), min(places[-1], 5.5))
     axes.set_title(f"Step response: overshoot {percent(facts.overshoot)}")
     axes.set_xlabel("place, in input pixels")
-    axes.legend(fontsize=9)
+    _legend(axes)
 
 
 def _impulse(axes: Any, facts: Facts) -> None:
     """Show what a single value becomes along the row and the column through the largest weight."""
-    weights, gain = facts.weights, float(facts.gains.mean())
+    weights = facts.weights
+    gain = float(weights.sum()) / (facts.factor[0] * facts.factor[1])
     y, x = np.unravel_index(np.abs(weights).argmax(), weights.shape)
     down, across = (facts.positions(axis, n) for axis, n in enumerate(weights.shape))
     square = facts.factor[0] == facts.factor[1]
@@ -172,8 +177,8 @@ def _impulse(axes: Any, facts: Facts) -> None:
     far = max(1.5, np.abs(down).max(), np.abs(across).max()) + 0.25
     wide = np.linspace(-far, far, 800)
     # The ideal one of both axes, along the line through the largest weight, which may lie beside the middle.
-    if not facts.cancels:
-        axes.plot(wide, gain * np.sinc(wide) * np.sinc(down[y]), color=GREY, linestyle="--", label="ideal: sinc")
+    if abs(gain) > 0:
+        axes.plot(wide, gain * np.sinc(wide) * np.sinc(down[y]), color=GREY, linestyle="--", label="ideal (sinc) on this line")
     lines = [("along row and column" if alike else "along the row", across, weights[y], COLOURS[0])]
     if not alike:
         lines.append(("along the column", down, weights[:, x], COLOURS[1]))
@@ -183,7 +188,12 @@ def _impulse(axes: Any, facts: Facts) -> None:
     axes.axhline(0, color="black", linewidth=0.5)
     axes.set_title("Impulse response: what a single 1 becomes")
     axes.set_xlabel("distance from its middle, in input pixels")
-    axes.legend(fontsize=9)
+    _legend(axes)
+
+
+def _legend(axes: Any) -> None:
+    """Say which line is which, below them, where nothing is hidden."""
+    axes.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4, frameon=False, columnspacing=1.2)
 
 
 def _whole_ticks(axes: Any) -> None:

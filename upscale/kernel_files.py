@@ -39,7 +39,8 @@ from upscale.bank import Bank
 from upscale.choices import factor_text
 from upscale.errors import ArgumentError, FileError
 from upscale.files import why
-from upscale.kernel import Kernel, numbers
+from upscale.files import write as write_file
+from upscale.kernel import LONGEST, Kernel, numbers
 from upscale.kernel_source import typed
 from upscale.phases import evened
 
@@ -50,16 +51,18 @@ _NAMES = ("format", "version", "weights", "factor", "padding", "bias", "groups",
 _LARGEST = 1 << 28
 
 Array = NDArray[Any]
+#: An array, and the name of a bias that the file holds beside it, or nothing.
+Found = tuple[Array, str]
 #: Numbers of dimensions that an array may have.
 Dims = tuple[int, ...]
 _KERNEL, _BIAS = (2, 4), (1,)
 
 
-def _read_npy(path: str, name: str, dims: Dims) -> Array:
+def _read_npy(path: str, name: str, dims: Dims) -> Found:
     # Mapped, so that a header that lies about its size cannot make us allocate it; object arrays are refused.
     array: Array = np.lib.format.open_memmap(path, mode="r")
     _check_size(array.nbytes)
-    return array
+    return array, ""
 
 
 def _read_npz(path: str) -> Kernel:
@@ -109,38 +112,38 @@ def _whole(file: Mapping[str, Array], name: str, number: int) -> list[int] | Non
     return [int(n) for n in array]
 
 
-def _read_text(path: str, name: str, dims: Dims) -> Array:
+def _read_text(path: str, name: str, dims: Dims) -> Found:
     _check_size(os.path.getsize(path))
     with open(path, encoding="utf-8-sig") as file:
         lines = [line.split("#")[0].replace(";", ",").strip().strip(",") for line in file]
     rows = np.array(typed(";".join(line for line in lines if line)))
-    return rows[0] if dims == _BIAS and len(rows) == 1 else rows
+    return (rows[0] if dims == _BIAS and len(rows) == 1 else rows), ""
 
 
-def _read_json(path: str, name: str, dims: Dims) -> Array:
+def _read_json(path: str, name: str, dims: Dims) -> Found:
     _check_size(os.path.getsize(path))
     with open(path, encoding="utf-8-sig") as file:
         value = json.load(file)
     if not isinstance(value, list):
         raise ArgumentError(f"must be an array of rows, such as [[1, 2], [3, 4]], and not {type(value).__name__}")
-    return numbers(value, "the array")
+    return numbers(value, "the array"), ""
 
 
-def _read_safetensors(path: str, name: str, dims: Dims) -> Array:
+def _read_safetensors(path: str, name: str, dims: Dims) -> Found:
     library = _optional("safetensors", "safetensors")
     with library.safe_open(path, framework="np") as file:
         shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
-        picked = _picked(shapes, name, dims)
+        picked, bias = _picked(shapes, name, dims)
         try:
             array: Array = file.get_tensor(picked)
         except (TypeError, AttributeError):
             kind = file.get_slice(picked).get_dtype()
             raise ArgumentError(f"{picked} is stored as {kind}, which NumPy has not: save it as float32") from None
-        return array
+        return array, bias
 
 
-def _read_torch(path: str, name: str, dims: Dims) -> Array:
-    torch = _optional("torch", "torch")
+def _read_torch(path: str, name: str, dims: Dims) -> Found:
+    torch, bias = _optional("torch", "torch"), ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch speaks of its own internals
         try:
@@ -151,37 +154,43 @@ def _read_torch(path: str, name: str, dims: Dims) -> Array:
         held = held["state_dict"]  # a training checkpoint
     if isinstance(held, Mapping):
         tensors = {str(k): v for k, v in held.items() if isinstance(v, torch.Tensor)}
-        held = tensors[_picked({k: tuple(v.shape) for k, v in tensors.items()}, name, dims)]
+        picked, bias = _picked({k: tuple(v.shape) for k, v in tensors.items()}, name, dims)
+        held = tensors[picked]
     elif name:
         raise ArgumentError(f"holds no tensor named {name!r}, but {type(held).__name__} alone")
     if not isinstance(held, torch.Tensor):
         raise ArgumentError(f"holds no tensor, but {type(held).__name__}")
     if held.is_complex() or held.is_quantized:
         raise ArgumentError(f"is made of real numbers, not of {held.dtype}")
-    array: Array = held.detach().to(torch.float64).numpy()
-    return array
+    return held.detach().to(torch.float64).numpy(), bias
 
 
-def _picked(shapes: Mapping[str, tuple[int, ...]], name: str, dims: Dims) -> str:
-    """Find the tensor that is meant: the one named, or the only one that can be a kernel."""
+def _picked(shapes: Mapping[str, tuple[int, ...]], name: str, dims: Dims) -> tuple[str, str]:
+    """Find the tensor that is meant, the one named or the only one that can be a kernel, and a bias that is called alike."""
     listed = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:50])
     if name:
         if name not in shapes:
             raise ArgumentError(f"holds no tensor named {name!r}; it holds {listed or 'none'}")
-        return name
-    fitting = [key for key, shape in shapes.items() if len(shape) in dims]
+        fitting = [name]
+    else:
+        fitting = [key for key, shape in shapes.items() if len(shape) in dims]
     if len(fitting) != 1:
         raise ArgumentError(
             f"holds {len(fitting)} tensors that it could be: name one with FILE:NAME; it holds {listed or 'none'}"
         )
-    return fitting[0]
+    bias = _bias_name(fitting[0])
+    return fitting[0], bias if bias in shapes and bias != fitting[0] and len(shapes[bias]) == 1 else ""
+
+
+class _MissingError(ArgumentError):
+    """A library is not installed."""
 
 
 def _optional(module: str, package: str) -> Any:
     try:
         return import_module(module)
     except ImportError:
-        raise ArgumentError(f"needs the library {package}: pip install {package}") from None
+        raise _MissingError(f"needs the library {package}: pip install {package}") from None
 
 
 def _check_size(size: int) -> None:
@@ -189,7 +198,7 @@ def _check_size(size: int) -> None:
         raise ArgumentError(f"unpacks to {size} bytes, and a kernel has at most {_LARGEST}")
 
 
-_READERS: dict[str, Callable[[str, str, Dims], Array]] = {
+_READERS: dict[str, Callable[[str, str, Dims], Found]] = {
     ".npy": _read_npy,
     ".txt": _read_text,
     ".csv": _read_text,
@@ -217,7 +226,22 @@ def read(path: str, name: str = "") -> Kernel:
     with _explained(path, "a kernel"):
         if _suffix(path) == ".npz":
             return _read_npz(path)
-        return Kernel(_READERS[_suffix(path)](path, name, _KERNEL))
+        weights, bias = _READERS[_suffix(path)](path, name, _KERNEL)
+        kernel = Kernel(weights)
+        kernel.beside = bias
+        return kernel
+
+
+def read_array(path: str) -> Array:
+    """Read any array from a .npy file.
+
+    Raises
+    ------
+    FileError
+        Where it cannot be read.
+    """
+    with _explained(path, "an array"):
+        return np.array(_read_npy(path, "", ())[0])
 
 
 def read_bias(path: str, name: str = "") -> Array:
@@ -231,7 +255,7 @@ def read_bias(path: str, name: str = "") -> Array:
     with _explained(path, "a bias"):
         if _suffix(path) == ".npz":
             raise ArgumentError("an .npz kernel brings its bias along")
-        array = numbers(_READERS[_suffix(path)](path, name, _BIAS), "the bias")
+        array = numbers(_READERS[_suffix(path)](path, name, _BIAS)[0], "the bias")
         if array.ndim != 1:
             raise ArgumentError(f"a bias has 1 dimension, this one is {array.shape}")
         return array
@@ -247,11 +271,15 @@ def _explained(path: str, what: str) -> Iterator[None]:
     try:
         with open(path, "rb"):  # whatever the library would say of a missing file, this says it better
             pass
-        yield
+        with warnings.catch_warnings():  # what headers that lie make NumPy say
+            warnings.simplefilter("ignore")
+            yield
     except FileNotFoundError:
         raise FileError(f"{path}: there is no such kernel file") from None
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {why(error)}") from error
+    except _MissingError as error:
+        raise FileError(f"{path}: {error}") from error
     except ArgumentError as error:
         raise FileError(f"{path}: not {what}: {error}") from error
     except Exception as error:  # the libraries let anything out on damaged files: BadZipFile, KeyError, RecursionError, ...
@@ -284,10 +312,12 @@ def write(path: str, kernel: Kernel, name: str = "") -> list[str]:
     FileError
         Where the form cannot hold the weights, or the file cannot be written.
     """
-    from upscale.files import check_place, replacing
-
     suffix = _suffix(path)
     try:
+        if max(kernel.shape) > LONGEST:
+            raise ArgumentError(
+                f"would hold {kernel.shape[1]}x{kernel.shape[0]} weights, and at most {LONGEST} a side are read"
+            )
         if suffix == ".npz":
             data, notes = _npz(kernel), []
         else:
@@ -295,12 +325,11 @@ def write(path: str, kernel: Kernel, name: str = "") -> list[str]:
             if kernel.normalized and kernel.factor is not None:
                 weights = evened(weights, kernel.factor, kernel.groups)
             data = _WRITERS[suffix](weights, kernel.bias, name or "weight")
-            notes = _left_out(kernel, tensors=suffix in (".safetensors", ".pt", ".pth"))
+            bias = f"{path}:{_bias_name(name)}" if suffix in (".safetensors", ".pt", ".pth") else ""
+            notes = _left_out(kernel, bias)
     except ArgumentError as error:
         raise FileError(f"{path}: {error}") from error
-    check_place(path)
-    with replacing(path) as file:
-        file.write(data)
+    write_file(path, data)
     return notes
 
 
@@ -328,8 +357,8 @@ def _npz(kernel: Kernel) -> bytes:
     return file.getvalue()
 
 
-def _left_out(kernel: Kernel, *, tensors: bool) -> list[str]:
-    """Say what of a kernel a form does not hold that holds weights, or `tensors`: weights and bias."""
+def _left_out(kernel: Kernel, bias: str) -> list[str]:
+    """Say what of a kernel a form does not hold that holds weights, and perhaps the bias as a tensor that is called so."""
     notes = []
     if kernel.normalized:
         notes.append("does not say that it is normalised: use it with --normalize, which borders need to keep their brightness")
@@ -341,8 +370,11 @@ def _left_out(kernel: Kernel, *, tensors: bool) -> list[str]:
         notes.append(f"holds no padding: use it with --padding {text}")
     if kernel.groups > 1:
         notes.append(f"holds no groups: use it with --groups {kernel.groups}")
-    if kernel.bias is not None and not tensors:
-        notes.append(f"holds no bias: use it with --bias {','.join(repr(float(b)) for b in kernel.bias)}")
+    if kernel.bias is not None:
+        numbers = ",".join(repr(float(b)) for b in kernel.bias)
+        notes.append(
+            f"holds the bias apart: use it with --bias {bias}" if bias else f"holds no bias: use it with --bias {numbers}"
+        )
     if kernel.bank is not None:
         notes.append("holds no corrections: it is the single kernel, and no longer adaptive; .npz holds them")
     if kernel.training:
@@ -366,9 +398,14 @@ def _json(weights: Array, bias: Array | None, name: str) -> bytes:
     return (json.dumps(weights.tolist()) + "\n").encode()
 
 
+def _bias_name(name: str) -> str:
+    return name[: name.rfind(".") + 1] + "bias"
+
+
 def _tensors(weights: Array, bias: Array | None, name: str) -> dict[str, Array]:
-    prefix = name[: name.rfind(".") + 1]
-    arrays = {name: weights} if bias is None else {name: weights, f"{prefix}bias": bias}
+    arrays = {name: weights} if bias is None else {name: weights, _bias_name(name): bias}
+    if name == "__metadata__" or (bias is not None and len(arrays) == 1):
+        raise ArgumentError(f"weights cannot be called {name!r} here; call them weight")
     # Networks are trained in 32 bits; what does not fit in them keeps 64.
     exact = all((array.astype(np.float32) == array).all() for array in arrays.values())
     return {key: np.ascontiguousarray(array, np.float32 if exact else np.float64) for key, array in arrays.items()}

@@ -31,7 +31,7 @@ def _finish(values: Array, rounded: bool, limits: Array) -> int:
 
 
 def _as_pixels(rows: Array, step: int) -> Array:
-    return rows.reshape(*rows.shape[:-1], -1, step)
+    return rows.reshape(*rows.shape[:-1], rows.shape[-1] // step, step)
 
 
 def _add(total: Array, weight: Array, pieces: Array) -> None:

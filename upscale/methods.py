@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+#: Above this share of clipped samples a user is told.
+CLIPPED = 0.01
 #: How far a kernel may reach and be padded, in output pixels.
 _FARTHEST = 1 << 20
 
@@ -375,6 +377,8 @@ def operator(
     if normalize is not None:
         kernel = kernel.with_normalized(bool(normalize))
     padding = padding or kernel.padding or "same"
+    if isinstance(padding, tuple) and max(max(sides) for sides in padding) > _FARTHEST:
+        raise ArgumentError(f"padding {padding} cuts off more than {_FARTHEST} pixels")
     if kernel.bank is not None:  # corrections lie where the kernel's own output does
         plain = padding == "same" and (*output_padding, *dilation) == (0, 0, 1, 1)
         if not plain or not kernel.normalized:

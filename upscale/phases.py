@@ -17,19 +17,6 @@ Array = NDArray[Any]
 CANCELLED = 1e-6
 
 
-def taps(weights: Array, factor: tuple[int, int], phase: tuple[int, int]) -> Array:
-    """Pick the taps of one phase, (..., rows, columns), out of weights (..., kH, kW); there may be none.
-
-    Parameters
-    ----------
-    weights : ndarray, shape (..., kH, kW)
-    factor, phase : (int, int)
-        Vertical and horizontal; the phase is that of the kernel's own rows and columns, from 0 to factor - 1.
-    """
-    picked: Array = weights[..., phase[0] :: factor[0], phase[1] :: factor[1]]
-    return picked
-
-
 def gains(weights: Array, factor: tuple[int, int], groups: int = 1) -> Array:
     """Sum the taps of each phase: how bright a flat picture of ones becomes there, away from the border.
 
@@ -50,12 +37,12 @@ def gains(weights: Array, factor: tuple[int, int], groups: int = 1) -> Array:
     array([[4., 2.],
            [2., 1.]])
     """
-    summed = np.array([[taps(weights, factor, (y, x)).sum(axis=(-2, -1)) for x in range(factor[1])] for y in range(factor[0])])
-    if weights.ndim == 2:
-        return summed
-    # (fH, fW, C, M / groups) to (M, fH, fW): what all input channels of a group bring.
-    grouped = summed.reshape(*factor, groups, -1, weights.shape[1]).sum(axis=3)
-    return np.moveaxis(grouped.reshape(*factor, -1), -1, 0)
+    if weights.ndim == 4:  # what all input channels of a group bring: (C, M / groups, ...) to (M, ...)
+        grouped = weights.reshape(groups, -1, *weights.shape[1:]).sum(axis=1).reshape(-1, *weights.shape[2:])
+        return np.array([gains(each, factor) for each in grouped])
+    summed, (rows, columns) = np.zeros(factor), _phases(weights, factor)
+    np.add.at(summed, (rows[:, None], columns), weights)
+    return summed
 
 
 def evened(weights: Array, factor: tuple[int, int], groups: int = 1) -> Array:
@@ -76,13 +63,21 @@ def evened(weights: Array, factor: tuple[int, int], groups: int = 1) -> Array:
     >>> evened(np.ones((1, 3)), (1, 2))
     array([[0.5, 1. , 0.5]])
     """
+    height, width = weights.shape[-2:]
+    factor = min(factor[0], height), min(factor[1], width)  # any larger one gives each row or column a phase of its own
     gain, magnitude = gains(weights, factor, groups), gains(np.abs(weights), factor, groups)
     if (np.abs(gain) < CANCELLED * magnitude).any():
         raise KernelError("the kernel cannot be normalised: in one phase its weights add up to nothing")
     divisor = np.where(magnitude == 0, 1.0, gain)  # where no tap reaches, there is nothing to divide
-    rows, columns = (np.arange(n) % f for n, f in zip(weights.shape[-2:], factor, strict=True))
+    rows, columns = _phases(weights, factor)
     spread = divisor[..., rows[:, None], columns]
     if weights.ndim == 4:  # each input channel by the gain of the outputs of its own group
-        spread = np.repeat(spread.reshape(groups, weights.shape[1], *weights.shape[2:]), weights.shape[0] // groups, axis=0)
+        spread = np.repeat(spread.reshape(groups, *weights.shape[1:]), weights.shape[0] // groups, axis=0)
     result: Array = weights / spread
     return result
+
+
+def _phases(weights: Array, factor: tuple[int, int]) -> tuple[Array, Array]:
+    """Give the phase of each row and each column of weights."""
+    height, width = weights.shape[-2:]
+    return np.arange(height) % factor[0], np.arange(width) % factor[1]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from upscale import formats
-from upscale.choices import METHODS
+from upscale.choices import METHODS, counted
 from upscale.errors import ArgumentError
 from upscale.files import why
 from upscale.job import Task
@@ -317,7 +317,8 @@ class Search:
                     seen.add(_inode(entry.path))
                     folders.append((entry.path, place))
             if left_out:
-                self.notes.append(f"{folder}: {left_out} folders in it are left alone; -r takes them too")
+                are = "is" if left_out == 1 else "are"
+                self.notes.append(f"{folder}: {counted(left_out, 'folder')} in it {are} left alone; -r takes them too")
         if again:
             more = f" (and {len(again) - 1} more links alike)" if len(again) > 1 else ""
             self.notes.append(f"{again[0]}: leads to a folder that is taken already, and is left alone{more}")

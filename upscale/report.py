@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from upscale.choices import counted
 from upscale.errors import FileError
 from upscale.files import why
 from upscale.job import Result, Task
@@ -156,7 +157,7 @@ class Report:
         others = len(self._plan.others)
         parts += [f"{undone} not done"] if undone else []
         parts += [f"{others} not {'a picture' if others == 1 else 'pictures'}"] if others else []
-        parts += [f"{len(self._plan.results)} results of before"] if self._plan.results else []
+        parts += [f"{counted(len(self._plan.results), 'result')} of before"] if self._plan.results else []
         text = f"{ending}{', '.join(parts)}"
         megapixels = self._pixels / 1e6
         if self._dry_run:

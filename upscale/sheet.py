@@ -1,6 +1,7 @@
 """The labelled sheet of a comparison: pictures at 100 %, pixel by pixel."""
 
-from typing import Any, BinaryIO
+import io
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -29,15 +30,15 @@ _SAVING: dict[str, dict[str, Any]] = {
 }
 
 
-def write(file: BinaryIO, comparison: Comparison, target: Format, name: str) -> None:
-    """Draw a sheet and write it in a format that holds RGB.
+def encoded(comparison: Comparison, target: Format, name: str) -> bytes:
+    """Draw a sheet and encode it in a format that holds RGB, for a file of that name.
 
     Raises
     ------
     FileError
         Where the format, or the encoder, refuses it.
     """
-    sheet = drawn(comparison)
+    sheet, file = drawn(comparison), io.BytesIO()
     if max(sheet.size) > target.longest:
         raise FileError(
             f"{name}: would be {sheet.width}x{sheet.height}; {target.name} holds at most {target.longest} pixels a side: "
@@ -46,6 +47,7 @@ def write(file: BinaryIO, comparison: Comparison, target: Format, name: str) -> 
     profile = comparison.panels[0].image.info.get("icc_profile")
     with encoding(name, target):
         sheet.save(file, target.pillow, **_SAVING.get(target.pillow, {}), **({"icc_profile": profile} if profile else {}))
+    return file.getvalue()
 
 
 def drawn(comparison: Comparison) -> Image.Image:

@@ -14,8 +14,8 @@ SHIPPED = {
         "noise, JPEG's blocks and pixel art, which it sharpens; factors 2, 3 and 4 alone",
     ),
     "adaptive": (
-        "the same, with a correction chosen for each pixel: edges without ringing, the most detail",
-        "the same; 10 to 25 times slower",
+        "the same, with a correction chosen for each pixel: cleaner edges and the most detail",
+        "the same; takes 10 to 25 times as long as learned",
     ),
     "adaptive-jpeg": (
         "JPEGs, scans and straight photographs: smooths blocks, ripples and noise, keeps edges",

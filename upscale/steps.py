@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 
 from upscale.choices import factor_text
 from upscale.errors import ArgumentError
-from upscale.figures import COLOURS, new_figure, short
-from upscale.transposed import Operator, out_size
+from upscale.figures import COLOURS, new_figure, plain, short
+from upscale.kernel import Kernel
+from upscale.transposed import Operator, Plan, out_size
 
 Array = NDArray[Any]
 
 #: What can still be read: input values, and output values a side.
 MOST_VALUES, LONGEST = 25, 16
+_HUGE = 1e300
 _FILL, _PALE = "#fbe3d3", "#c9c9c9"
 #: A cell's side in inches, and the room between two arrays in cells.
 _CELL, _GAP = 0.42, 1.6
@@ -40,6 +42,18 @@ class Step(NamedTuple):
     total: Array
 
 
+def check(kernel: Kernel) -> None:
+    """Check that a kernel can be drawn step by step.
+
+    Raises
+    ------
+    ArgumentError
+        Where it has more than 2 dimensions, a bias or corrections.
+    """
+    if kernel.channels is not None or kernel.bank is not None or kernel.bias is not None:
+        raise ArgumentError("only a kernel of 2 dimensions, without a bias and without corrections, can be drawn step by step")
+
+
 class Steps:
     """A transposed convolution of a small array, taken apart.
 
@@ -48,7 +62,7 @@ class Steps:
     values : ndarray, shape (H, W)
         At most `MOST_VALUES`.
     operator : Operator
-        Of a kernel of 2 dimensions without corrections, by zeros beyond the border.
+        By zeros beyond the border, of a kernel that `check` lets pass.
 
     Attributes
     ----------
@@ -63,7 +77,7 @@ class Steps:
     Raises
     ------
     ArgumentError
-        Where there is too much to be drawn, or the kernel is none of that kind.
+        Where there is too much to be drawn, or the kernel cannot be normalised.
     """
 
     def __init__(self, values: Array, operator: Operator) -> None:
@@ -72,8 +86,6 @@ class Steps:
             raise ArgumentError(f"must be an array (H, W) of finite numbers, not {values.shape} of {values.dtype}")
         if not 1 <= values.size <= MOST_VALUES:
             raise ArgumentError(f"has {values.size} values; at most {MOST_VALUES} can be drawn")
-        if kernel.weights.ndim != 2 or kernel.bank is not None:
-            raise ArgumentError("only a kernel of 2 dimensions without corrections can be drawn step by step")
         begin = tuple(operator.begin(i) for i in (0, 1))
         size = operator.size(values.shape)
         whole = [
@@ -82,9 +94,12 @@ class Steps:
         if max(whole) > LONGEST:
             raise ArgumentError(f"would become {whole[1]}x{whole[0]}; at most {LONGEST}x{LONGEST} values can be drawn")
         self.values, self.operator = values.astype(np.float64), operator
+        Plan(self.values, operator, np.float64)  # which refuses what cannot be normalised
         self.kept = slice(begin[0], begin[0] + size[0]), slice(begin[1], begin[1] + size[1])
         self.steps: list[Step] = []
         total, ones = np.zeros(whole), np.zeros(whole)
+        if not float(np.abs(self.values).max()) * float(np.abs(kernel.weights).sum()) * values.size < _HUGE:
+            raise ArgumentError("holds numbers that are too large to be drawn")
         for (y, x), value in np.ndenumerate(self.values):
             place = tuple(slice(n * f, n * f + k) for n, f, k in zip((y, x), factor, kernel.shape, strict=True))
             copy = np.full(whole, np.nan)
@@ -95,7 +110,8 @@ class Steps:
             self.steps.append(Step((y, x), float(value), copy, total))
         self.overlap = ones if kernel.normalized else None
         if self.overlap is not None:
-            total = np.divide(total, ones, out=np.zeros_like(total), where=ones != 0)
+            with np.errstate(all="ignore"):  # of places that are cut off
+                total = np.where(np.abs(ones) > 1e-9 * np.abs(kernel.weights).sum(), total / ones, 0)
         self.whole = total
         self.result: Array = total[self.kept]
 
@@ -110,10 +126,7 @@ class Steps:
     def sheet(self, name: str) -> Any:
         """Draw all steps in one figure.
 
-        Raises
-        ------
-        FileError
-            Where matplotlib is not installed.
+        To be called within `figures.drawing`.
         """
         captions = self.captions
         columns = 1 if len(captions) <= 5 else 2 if len(captions) <= 12 else 3
@@ -140,7 +153,7 @@ class Steps:
     def _title(self, name: str) -> str:
         kernel, factor = self.operator.kernel, factor_text(self.operator.factor)
         kind = ", normalised" if kernel.normalized else ""
-        return f"Transposed convolution, stride {factor}, by {name} ({kernel.shape[1]} x {kernel.shape[0]}{kind})"
+        return f"Transposed convolution, stride {factor}, by {plain(name)} ({kernel.shape[1]} x {kernel.shape[0]}{kind})"
 
     def _size(self) -> tuple[float, float]:
         """Compute a panel's size in inches: four arrays side by side, of cells that numbers fit in."""
@@ -192,8 +205,10 @@ def _texts(values: Array) -> dict[tuple[int, int], str]:
     finite = {(y, x): float(v) for (y, x), v in np.ndenumerate(values) if np.isfinite(v)}
     largest = max(map(abs, finite.values())) or 1.0
     for decimals in range(5):
-        if all(abs(round(v, decimals) - v) <= 1e-9 * largest for v in finite.values()):
-            return {at: f"{v:.{decimals}f}".rstrip("0").rstrip(".") if decimals else f"{v:.0f}" for at, v in finite.items()}
+        texts = {at: f"{v:.{decimals}f}" for at, v in finite.items()}
+        exact = all(abs(float(texts[at]) - v) <= 1e-9 * largest for at, v in finite.items())
+        if exact and max(map(len, texts.values())) <= 7:
+            return {at: (t.rstrip("0").rstrip(".") if decimals else t) if float(t) else "0" for at, t in texts.items()}
     return {at: short(v, largest) for at, v in finite.items()}
 
 

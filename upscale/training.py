@@ -139,8 +139,9 @@ def luma_of(picture: Picture) -> Array:
     if samples.dtype.kind not in "uif":
         raise ArgumentError(f"luma is not known of samples of {samples.dtype}")
     full = np.iinfo(samples.dtype).max if samples.dtype.kind in "ui" else 1
-    scaled = channels * (255 / full)
-    values = _BLACK + scaled @ _LUMA if channels.shape[2] == 3 else scaled[..., 0]
+    with np.errstate(all="ignore"):  # what is no number is told below
+        scaled = channels * (255 / full)
+        values = _BLACK + scaled @ _LUMA if channels.shape[2] == 3 else scaled[..., 0]
     if not np.isfinite(values).all():
         raise ArgumentError("has values that are no numbers")
     return np.floor(values + 0.5).astype(np.uint8) if samples.dtype == np.uint8 else values.astype(np.float32)

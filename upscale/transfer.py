@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from upscale import fitting, formats, metadata, modes, pictures, threads
 from upscale.errors import ArgumentError, FileError, KernelError
-from upscale.methods import Enlarging, Request
+from upscale.methods import CLIPPED, Enlarging, Request
 from upscale.picture import Contents, Frame, Picture
 from upscale.saving import Output
 
 if TYPE_CHECKING:
     from upscale.job import Job
 
-#: Above this share of clipped samples a user is warned.
-_CLIPPED = 0.01
 #: Bytes of a band that is computed in one go.
 _BAND = 1 << 24
 
@@ -59,6 +57,7 @@ class Transfer:
         animated = contents.kind == target.several == "animation" and self._options.frame is None
         self._plays = contents.plays if animated else None
         self._turn = 1
+        self._clipped = 0.0
 
     def _total_of(self, contents: Contents) -> int:
         """Say how many frames come out.
@@ -114,6 +113,9 @@ class Transfer:
                     self._add(writer, frame, enlarging)
         with self._job.stage("write"), pictures.encoding(self._job.output, self._target):
             writer.close()
+        if self._clipped > CLIPPED:
+            assert self._options.kernel is not None
+            self._note(_clipping(self._clipped, self._request, self._options.kernel.label, self.total))
 
     def _chosen(self) -> Callable[[], Iterator[Frame]]:
         contents, wanted = self._contents, self._options.frame
@@ -220,9 +222,7 @@ class Transfer:
                 raise self._explained(error) from error
             with self._job.stage("write"):
                 writer.add(frame._replace(picture=picture))
-        if enlarging.clipped > _CLIPPED:
-            assert self._options.kernel is not None
-            self._note(_clipping(enlarging.clipped, self._request, self._options.kernel.label))
+        self._clipped = max(self._clipped, enlarging.clipped)
 
 
 def _index_bits(picture: Picture) -> int:
@@ -231,16 +231,19 @@ def _index_bits(picture: Picture) -> int:
     return next(bits for bits in (1, 2, 4, 8) if most < 1 << bits)
 
 
-def _clipping(share: float, request: Request, label: str) -> str:
-    """Say how much was clipped by the kernel that a user calls so, and what would help."""
+def _clipping(share: float, request: Request, label: str, frames: int) -> str:
+    """Say how much was clipped, of the worst of some frames, by the kernel that a user calls so, and what would help."""
     assert request.operator is not None
     kernel, (vertical, horizontal) = request.operator.kernel, request.operator.factor
+    clipped = (
+        f"{share:.1%} of the samples were clipped" if frames == 1 else f"up to {share:.1%} of a frame's samples were clipped"
+    )
     if kernel.normalized:
         softer = "mitchell overshoots less" if label != "mitchell" else "bilinear does not overshoot"
         help = f"--kernel {softer}" if kernel.bias is None else "a smaller --bias clips less"
-        return f"{share:.1%} of the samples were clipped, though the kernel's gain is 1: {help}"
+        return f"{clipped}, though the kernel's gain is 1: {help}"
     weights = kernel.weights if kernel.channels is None else kernel.weights.sum(0)
     sums = weights.sum((-2, -1)).reshape(-1) / (vertical * horizontal)
     gain = float(sums[abs(sums - 1).argmax()])
     help = "--normalize makes it 1" if abs(gain) > 1e-6 else "--bias 0.5 shows what is below 0 as well"
-    return f"{share:.1%} of the samples were clipped: the kernel's gain is {gain:.3g}; {help}"
+    return f"{clipped}: the kernel's gain is {gain:.3g}; {help}"
