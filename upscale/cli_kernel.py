@@ -26,7 +26,7 @@ Examples:
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(epilog=_EXAMPLES, context_settings=_SETTINGS, invoke_without_command=True)
+@click.group(epilog=_EXAMPLES, context_settings=_SETTINGS, invoke_without_command=True, subcommand_metavar="COMMAND [ARGS]...")
 @click.version_option(__version__, prog_name="upscale-kernel", message="%(prog)s %(version)s")
 @click.pass_context
 def command(ctx: click.Context) -> None:

@@ -142,7 +142,7 @@ def _frequency(axes: Any, facts: Facts) -> None:
     axes.set_ylim(0, max(1.15, top))
     if end > 0.5:
         text = "what the input did not hold:\nseen as steps and ripples"
-        axes.text(0.5 + 0.02 * end, 0.98 * max(1.15, top), text, va="top", fontsize=9, color="#555555")
+        axes.text(0.5 + 0.02 * end, 0.98 * max(1.15, top), text, va="top", fontsize=8, color="#555555")
     axes.set_xlim(0, end)
     axes.set_title("Frequency response")
     axes.set_xlabel("cycles per input pixel")
