@@ -21,6 +21,15 @@ UPSCALE = str(Path(sys.executable).with_name("upscale"))
 ENGINES = pytest.mark.parametrize("engine", [loops, loops_numpy], ids=["numba", "numpy"])
 
 
+#: Where loops are compiled, which takes seconds for each type of picture.
+COMPILING = ("adaptive", "conv_transpose", "library", "loops", "nearest", "operator", "properties", "transposed")
+
+
+def pytest_collection_modifyitems(items):
+    """Put tests that compile first: of two processes, one then compiles while the other one does what is no loop's matter."""
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in COMPILING)
+
+
 def run(*arguments, cwd=None, stdin=None, env=None):
     """Run the installed command; standard output stays bytes, for it may be a picture."""
     return subprocess.run([UPSCALE, *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, env=env, timeout=120)

@@ -44,7 +44,7 @@ def kernel_of(bank):
 )  # fmt: skip
 def test_corrections_are_those_of_plain_python(seed, depth, factor, height, width, engine):
     bank = bank_of(seed, depth, factor)
-    picture = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.float64) / 256
+    picture = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.float32) / 256
     kernel = kernel_of(bank)
     plain = upscale.enlarge(picture, None, "tconv", kernel.replaced(bank=None), engine=engine)
     got = upscale.enlarge(picture, None, "tconv", kernel, engine=engine)
@@ -52,7 +52,7 @@ def test_corrections_are_those_of_plain_python(seed, depth, factor, height, widt
     np.testing.assert_allclose(got, plain + naive.corrections(np.float32(picture) * np.float32(255), bank) / 255, atol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "f8", "i4"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", *(pytest.param(d, marks=pytest.mark.heavy) for d in ("f8", "i4"))])
 @pytest.mark.parametrize("shape", [(40, 37), (33, 29, 3), (9, 70, 4), (1, 1), (2, 5, 2)])
 @pytest.mark.parametrize("edge", ["zero", "wrap", "reflect"])
 def test_engines_agree(dtype, shape, edge):
@@ -84,19 +84,21 @@ def test_flat_stays_flat_and_what_is_turned_is_turned():
     kernel = single.replaced(bank=bank_of(5))
     for value in (0, 1, 77, 255):
         assert (upscale.enlarge(np.full((6, 7, 3), value, np.uint8), None, "tconv", kernel) == value).all()
-    picture = np.random.default_rng(6).random((12, 9))  # without ties
+    picture = np.random.default_rng(6).random((12, 9), np.float32)  # without ties
     expected = upscale.enlarge(picture, None, "tconv", kernel)
     for turns in range(4):
         for flip in (lambda a: a, np.fliplr):
             got = upscale.enlarge(np.ascontiguousarray(flip(np.rot90(picture, turns))), None, "tconv", kernel)
             # Values that are repeated beyond the border make ties.
-            np.testing.assert_allclose(got[4:-4, 4:-4], flip(np.rot90(expected, turns))[4:-4, 4:-4], atol=1e-6)
+            np.testing.assert_allclose(got[4:-4, 4:-4], flip(np.rot90(expected, turns))[4:-4, 4:-4], atol=4e-6)
 
 
 def test_where_one_class_holds_it_is_one_kernel():
     rng = np.random.default_rng(7)
     y, x = np.mgrid[0:20, 0:24]
-    ramp = (y + 3 * x + 0.1 * rng.random(x.shape)) / 100  # brighter to the right, and less so downwards, everywhere
+    ramp = ((y + 3 * x + 0.1 * rng.random(x.shape)) / 100).astype(
+        np.float32
+    )  # brighter to the right, and less so downwards, everywhere
     bank = bank_of(8, 0, 2, 1)
     kernel = upscale.Kernel(single.weights, normalized=True, factor=2, bank=bank)
     # The kernel of 7 x 7 blocks that all 9 corrections make together, one copy of the matrix for each of the 25 values.
@@ -109,7 +111,7 @@ def test_where_one_class_holds_it_is_one_kernel():
     composed[5:9, 5:9] += single.weights * 4 / single.weights.sum()
     got = upscale.enlarge(ramp, None, "tconv", kernel)
     expected = upscale.enlarge(ramp, 2, "tconv", composed, normalize=False)
-    np.testing.assert_allclose(got[8:-8, 8:-8], expected[8:-8, 8:-8], atol=1e-6)
+    np.testing.assert_allclose(got[8:-8, 8:-8], expected[8:-8, 8:-8], atol=4e-6)
 
 
 def test_colours_do_not_leak_from_transparent_pixels_and_stay_what_they_are():

@@ -398,6 +398,7 @@ def test_pillows_own_guard_follows(tmp_path):
         ok(tmp_path / name, tmp_path / "out.png", "--max-pixels", "6000000", "-f", "1")
 
 
+@pytest.mark.heavy
 def test_results_are_the_same_at_any_number_of_threads(tmp_path):
     for number, size in enumerate([(600, 500), (64, 64), (64, 64), (900, 700)]):
         picture(tmp_path / "in" / f"{number}.png", size, number)

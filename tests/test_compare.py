@@ -73,7 +73,7 @@ def save(kind, path):
         image.save(path, exif=exif)
 
 
-@pytest.mark.parametrize("kind", ["RGBA", "P", "1", "deep", "turned"])
+@pytest.mark.parametrize("kind", ["RGBA", "P", "1", pytest.param("deep", marks=pytest.mark.heavy), "turned"])
 def test_panels_are_what_upscale_makes(tmp_path, kind):
     path = tmp_path / "in.png"
     save(kind, path)

@@ -94,7 +94,9 @@ def test_an_interrupt_of_the_whole_terminal_is_told_once(tmp_path):
     whole(out, source, 8)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.heavy)]
+)
 def test_signals_that_come_again_and_reach_all_processes(tmp_path, number, status):
     source, out = pictures(tmp_path / "in", 12, (700, 700)), tmp_path / "out"
     for pause in (0, 0.01):

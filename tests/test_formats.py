@@ -75,10 +75,13 @@ PILLOW_WRITES = {
     ".ico": ("RGBA",),
 }
 CASES = [(suffix, mode) for suffix, modes in PILLOW_WRITES.items() for mode in modes]
+HEAVY_TCONV = [
+    pytest.param(["nn"], id="nn"), pytest.param(["tconv", "-k", "box"], id="tconv", marks=pytest.mark.heavy),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("suffix", "mode"), CASES)
-@pytest.mark.parametrize("method", [["nn"], ["tconv", "-k", "box"]], ids=["nn", "tconv"])
+@pytest.mark.parametrize("method", HEAVY_TCONV)
 def test_every_mode_stays_itself(tmp_path, suffix, mode, method):
     image = image_of(mode)
     options = {"lossless": True, "exact": True} if suffix == ".webp" else {"sizes": [(6, 5)]} if suffix == ".ico" else {}
@@ -252,7 +255,7 @@ def shown(path):
 @pytest.mark.parametrize("transparent", [False, True])
 @pytest.mark.parametrize("target", [".gif", ".webp", ".png", ".avif"])
 @pytest.mark.parametrize("source", [".gif", ".webp", ".png"])
-@pytest.mark.parametrize("method", [["nn"], ["tconv", "-k", "box"]], ids=["nn", "tconv"])
+@pytest.mark.parametrize("method", HEAVY_TCONV)
 def test_animations_from_format_to_format(tmp_path, source, target, transparent, method):
     frames = moving(transparent)
     options = {"lossless": True} if source == ".webp" else {"disposal": 2} if source == ".gif" else {}
@@ -391,7 +394,7 @@ def test_exif_is_made_true_in_place(order):
     assert exif.fitted(same, (6, 5), False, notes.append) == same
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", pytest.param(".webp", marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("way", range(1, 9))
 def test_orientation_is_applied_once(tmp_path, suffix, way):
     exif = Image.Exif()

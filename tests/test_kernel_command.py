@@ -157,7 +157,7 @@ def test_a_figure(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize(("suffix", "begins"), [(".svg", b"<?xml"), (".pdf", b"%PDF")])
+@pytest.mark.parametrize(("suffix", "begins"), [(".svg", b"<?xml"), pytest.param(".pdf", b"%PDF", marks=pytest.mark.heavy)])
 def test_equal_figures_are_equal_files(tmp_path, suffix, begins):
     pytest.importorskip("matplotlib")
     from upscale import figures, kernel_figure

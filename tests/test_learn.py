@@ -249,6 +249,7 @@ def test_the_library_refuses_too():
         upscale.learn_kernel([])
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_an_interrupt_leaves_no_kernel(folder, tmp_path):
     large = Image.fromarray(scene(0, (900, 900)))

@@ -29,6 +29,7 @@ def test_nearest_at_every_length(size, factor):
             assert (guarded[[0, 7]] == 77).all()  # nothing beyond the output was written
 
 
+@pytest.mark.heavy
 def test_nearest_beyond_the_caches():
     source = np.random.default_rng(0).integers(0, 256, (700, 1301, 3), np.uint8)
     for offset in (0, 1):  # rows at multiples of 64 bytes, or not

@@ -281,6 +281,7 @@ def test_the_shortcut_for_rank_one_changes_no_weight():
     assert np.allclose(upscale.enlarge(picture, 2, "tconv", nearly, padding=0), want, rtol=1e-14)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kernel", ["bicubic", "lanczos3", "mitchell"])
 def test_engines_agree_on_16_bits(kernel):
     picture = RNG.integers(0, 65536, (200, 300), np.uint16)

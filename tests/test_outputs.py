@@ -99,7 +99,7 @@ def test_a_full_disk(tmp_path, rgb):
 @pytest.mark.parametrize(
     ("number", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
-@pytest.mark.parametrize("after", [0.02, 0.6, 1.2])
+@pytest.mark.parametrize("after", [0.02, 0.6, pytest.param(1.2, marks=pytest.mark.heavy)])
 def test_signals_leave_nothing(tmp_path, number, status, word, after):
     Image.new("RGB", (6000, 5000)).save(tmp_path / "in.png")  # large enough that it is not done before the signal comes
     command = [UPSCALE, "in.png", "out.png", "-f", "4", "-m", "tconv", "-k", "bicubic"]

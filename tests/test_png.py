@@ -63,7 +63,7 @@ ALL = [(c, d) for c, depths in png_reader._DEPTHS.items() for d in depths]
 
 
 @pytest.mark.parametrize(("colour", "depth"), ALL)
-@pytest.mark.parametrize("factor", [(1, 1), (3, 2), (2, 5)])
+@pytest.mark.parametrize("factor", [(3, 2), *(pytest.param(f, marks=pytest.mark.heavy) for f in ((1, 1), (2, 5)))])
 def test_every_colour_type_and_depth(tmp_path, colour, depth, factor):
     rng = np.random.default_rng(colour * 16 + depth)
     samples = rng.integers(0, 1 << depth, (5, 7, CHANNELS[colour]))
@@ -439,9 +439,12 @@ def test_an_animation_by_the_command(tmp_path, method, deep):
     assert b"--frame N (0 to 2)" in done.stderr
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("program", [["pngcheck", "-q"], ["identify", "-regard-warnings"], ["opencv"]], ids=lambda p: p[0])
 def test_other_programs_accept_what_is_written(tmp_path, program):
-    if program[0] != "opencv" and shutil.which(program[0]) is None:
+    if program[0] == "opencv":
+        cv2 = pytest.importorskip("cv2")
+    elif shutil.which(program[0]) is None:
         pytest.skip(f"not checked: {program[0]} is not installed")
     names = []
     for colour, depth in ALL:
@@ -454,7 +457,6 @@ def test_other_programs_accept_what_is_written(tmp_path, program):
     names.append(tmp_path / "moving.png")
     ok(tmp_path / "in.png", names[-1])
     if program[0] == "opencv":
-        cv2 = pytest.importorskip("cv2")
         for name in names:
             assert cv2.imread(str(name), cv2.IMREAD_UNCHANGED) is not None, name
         return

@@ -73,6 +73,7 @@ sys.exit(run(["in.npy", "out.npy", "--engine", "numba", "-v"]))
 """
 
 
+@pytest.mark.heavy
 def test_an_unwritable_cache_folder_is_no_error(tmp_path):
     import numpy as np
 
@@ -83,6 +84,7 @@ def test_an_unwritable_cache_folder_is_no_error(tmp_path):
     assert np.load(tmp_path / "out.npy").shape == (6, 6)
 
 
+@pytest.mark.heavy
 def test_a_terminal_is_told_of_a_long_compilation_once(tmp_path):
     import numpy as np
 

@@ -140,7 +140,7 @@ def test_resolution(tmp_path, unit, resolution):
 
 
 @pytest.mark.parametrize("way", range(1, 9))
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("dtype", [np.uint8, pytest.param(np.uint16, marks=pytest.mark.heavy)])
 def test_orientation(tmp_path, way, dtype):
     samples = RNG.integers(0, 200, (3, 4, 3)).astype(dtype)
     tifffile.imwrite(tmp_path / "in.tif", samples, photometric="rgb", metadata=None, extratags=[(274, 3, 1, way, True)])

@@ -43,7 +43,10 @@ def expected(picture, weights, factor, padding, normalized):
     return full[top : full.shape[0] - bottom, left : full.shape[1] - right]
 
 
-@pytest.mark.parametrize("factor", [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (2, 3), (3, 1)])
+RARE = [pytest.param(factor, marks=pytest.mark.heavy) for factor in ((3, 3), (4, 4), (5, 5), (3, 1))]
+
+
+@pytest.mark.parametrize("factor", [(1, 1), (2, 2), (2, 3), *RARE])
 @pytest.mark.parametrize("size", [(1, 1), (1, 4), (3, 2), (5, 7)])
 def test_every_small_kernel(size, factor):
     picture = RNG.integers(0, 256, size).astype(np.uint8)
@@ -58,7 +61,7 @@ def test_every_small_kernel(size, factor):
                     assert np.allclose(got, want, rtol=1e-5, atol=2e-4), (weights, padding)
 
 
-@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("edge", ["zero", *(pytest.param(edge, marks=pytest.mark.heavy) for edge in EDGES[1:])])
 @pytest.mark.parametrize(("size", "factor", "rank"), [((14, 14), (2, 2), 2), ((20, 16), (2, 2), 3), ((24, 21), (4, 3), 2)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_kernels_of_low_rank(size, factor, rank, dtype, edge):
@@ -103,7 +106,7 @@ def test_the_worked_example(engine):
     assert out.tolist() == [[8, 4, 2, 0], [18, 12, 12, 1], [4, 11, 16, 3], [0, 20, 13, 2]]
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, pytest.param(np.uint16, marks=pytest.mark.heavy), np.int32, np.float64])
 def test_channels_and_dtypes(dtype):
     picture = RNG.integers(0, 200, (6, 5, 3)).astype(dtype)
     kernels = [Kernel.preset(named("bicubic"), (2, 3))]

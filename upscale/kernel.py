@@ -246,6 +246,8 @@ def _terms(weights: NDArray[np.float64], most: int) -> tuple[NDArray[np.float64]
     "Approximation of boundary element matrices", 2000). Unlike singular vectors, these come out the same on every machine.
     """
     rest, size = weights.copy(), np.abs(weights)
+    if not size.any():
+        return None
     columns, rows = list[NDArray[np.float64]](), list[NDArray[np.float64]]()
     while len(rows) < most:
         y, x = np.unravel_index(np.abs(rest).argmax(), rest.shape)

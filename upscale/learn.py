@@ -265,7 +265,7 @@ def learn_kernel(
     >>> import numpy as np
     >>> import upscale
     >>> rng = np.random.default_rng(0)
-    >>> pictures = [rng.random((90, 80)) for _ in range(3)]
+    >>> pictures = [rng.random((90, 80), np.float32) for _ in range(3)]
     >>> kernel = upscale.learn_kernel(pictures, factor=2, size=6)
     >>> kernel.shape, kernel.factor
     ((6, 6), (2, 2))
