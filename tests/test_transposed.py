@@ -106,7 +106,9 @@ def test_the_worked_example(engine):
     assert out.tolist() == [[8, 4, 2, 0], [18, 12, 12, 1], [4, 11, 16, 3], [0, 20, 13, 2]]
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, pytest.param(np.uint16, marks=pytest.mark.heavy), np.int32, np.float64])
+@pytest.mark.parametrize(
+    "dtype", [np.uint8, np.int16, pytest.param(np.uint16, marks=pytest.mark.heavy), np.int32, np.float32, np.float64]
+)
 def test_channels_and_dtypes(dtype):
     picture = RNG.integers(0, 200, (6, 5, 3)).astype(dtype)
     kernels = [Kernel.preset(named("bicubic"), (2, 3))]
