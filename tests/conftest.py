@@ -42,6 +42,21 @@ def ok(*arguments, **options):
     return done
 
 
+def command(name):
+    """Make `run` and `ok` for another command of the package, whose output is text."""
+    path = str(Path(sys.executable).with_name(name))
+
+    def run(*arguments, cwd=None):
+        return subprocess.run([path, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120)
+
+    def ok(*arguments, cwd=None):
+        done = run(*arguments, cwd=cwd)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    return run, ok
+
+
 @pytest.fixture
 def rgb(tmp_path):
     """Return the path of a small RGB picture, 7 wide and 5 high."""

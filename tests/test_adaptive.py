@@ -23,6 +23,12 @@ from upscale.picture import Picture
 single = upscale.Kernel(np.outer(*[np.array([1.0, 3, 3, 1])] * 2) / 16, normalized=True, factor=2)
 
 
+#: Each type takes long to compile for.
+FLOATS = pytest.mark.parametrize(
+    ("dtype", "atol"), [(np.float32, 4e-6), pytest.param(np.float64, 1e-6, marks=pytest.mark.heavy)]
+)
+
+
 def bank_of(seed=0, depth=3, factor=2, classes=5, size=0.05):
     rng = np.random.default_rng(seed)
     nodes = 2**depth - 1
@@ -37,14 +43,15 @@ def kernel_of(bank):
     return upscale.Kernel(plain + plain[::-1, ::-1], normalized=True, factor=bank.factor, bank=bank)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
 @settings(max_examples=30, deadline=None)
 @given(
     st.integers(0, 999), st.integers(0, 4), st.integers(1, 4), st.integers(1, 9), st.integers(1, 9),
     st.sampled_from(["numpy", "numba"]),
 )  # fmt: skip
-def test_corrections_are_those_of_plain_python(seed, depth, factor, height, width, engine):
+def test_corrections_are_those_of_plain_python(dtype, seed, depth, factor, height, width, engine):
     bank = bank_of(seed, depth, factor)
-    picture = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.float32) / 256
+    picture = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(dtype) / 256
     kernel = kernel_of(bank)
     plain = upscale.enlarge(picture, None, "tconv", kernel.replaced(bank=None), engine=engine)
     got = upscale.enlarge(picture, None, "tconv", kernel, engine=engine)
@@ -80,25 +87,26 @@ def test_bands_are_parts_of_the_whole():
         np.testing.assert_array_equal(np.concatenate(rows), enlarging.whole().samples[:7])
 
 
-def test_flat_stays_flat_and_what_is_turned_is_turned():
+@FLOATS
+def test_flat_stays_flat_and_what_is_turned_is_turned(dtype, atol):
     kernel = single.replaced(bank=bank_of(5))
     for value in (0, 1, 77, 255):
         assert (upscale.enlarge(np.full((6, 7, 3), value, np.uint8), None, "tconv", kernel) == value).all()
-    picture = np.random.default_rng(6).random((12, 9), np.float32)  # without ties
+    picture = np.random.default_rng(6).random((12, 9), dtype)  # without ties
     expected = upscale.enlarge(picture, None, "tconv", kernel)
     for turns in range(4):
         for flip in (lambda a: a, np.fliplr):
             got = upscale.enlarge(np.ascontiguousarray(flip(np.rot90(picture, turns))), None, "tconv", kernel)
             # Values that are repeated beyond the border make ties.
-            np.testing.assert_allclose(got[4:-4, 4:-4], flip(np.rot90(expected, turns))[4:-4, 4:-4], atol=4e-6)
+            np.testing.assert_allclose(got[4:-4, 4:-4], flip(np.rot90(expected, turns))[4:-4, 4:-4], atol=atol)
 
 
-def test_where_one_class_holds_it_is_one_kernel():
+@FLOATS
+def test_where_one_class_holds_it_is_one_kernel(dtype, atol):
     rng = np.random.default_rng(7)
     y, x = np.mgrid[0:20, 0:24]
-    ramp = ((y + 3 * x + 0.1 * rng.random(x.shape)) / 100).astype(
-        np.float32
-    )  # brighter to the right, and less so downwards, everywhere
+    # Brighter to the right, and less so downwards, everywhere.
+    ramp = ((y + 3 * x + 0.1 * rng.random(x.shape)) / 100).astype(dtype)
     bank = bank_of(8, 0, 2, 1)
     kernel = upscale.Kernel(single.weights, normalized=True, factor=2, bank=bank)
     # The kernel of 7 x 7 blocks that all 9 corrections make together, one copy of the matrix for each of the 25 values.
@@ -111,7 +119,7 @@ def test_where_one_class_holds_it_is_one_kernel():
     composed[5:9, 5:9] += single.weights * 4 / single.weights.sum()
     got = upscale.enlarge(ramp, None, "tconv", kernel)
     expected = upscale.enlarge(ramp, 2, "tconv", composed, normalize=False)
-    np.testing.assert_allclose(got[8:-8, 8:-8], expected[8:-8, 8:-8], atol=4e-6)
+    np.testing.assert_allclose(got[8:-8, 8:-8], expected[8:-8, 8:-8], atol=atol)
 
 
 def test_colours_do_not_leak_from_transparent_pixels_and_stay_what_they_are():

@@ -9,11 +9,10 @@ import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SAMPLES
+from conftest import SAMPLES, command
 from conftest import ok as ok_upscale
 from PIL import Image, ImageFont
 
@@ -24,19 +23,9 @@ from upscale.compare import Comparison, Panel
 from upscale.errors import ArgumentError, FileError
 from upscale.kernel import Kernel
 
-COMPARE = str(Path(sys.executable).with_name("upscale-compare"))
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 RNG = np.random.default_rng(5)
-
-
-def run(*arguments, cwd=None):
-    return subprocess.run([COMPARE, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120)
-
-
-def ok(*arguments, cwd=None):
-    done = run(*arguments, cwd=cwd)
-    assert done.returncode == 0, done.stderr
-    return done
+run, ok = command("upscale-compare")
 
 
 def compared(path, kernels, factor=2, **options):

@@ -11,7 +11,7 @@ from pathlib import Path
 import naive
 import numpy as np
 import pytest
-from conftest import SAMPLES, UPSCALE
+from conftest import SAMPLES, UPSCALE, command
 from conftest import ok as ok_upscale
 from PIL import Image
 
@@ -21,16 +21,7 @@ from upscale.errors import ArgumentError
 from upscale.learn import Sums, sums
 
 LEARN = str(Path(sys.executable).with_name("upscale-learn"))
-
-
-def run(*arguments, cwd=None):
-    return subprocess.run([LEARN, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120)
-
-
-def ok(*arguments, cwd=None):
-    done = run(*arguments, cwd=cwd)
-    assert done.returncode == 0, done.stderr
-    return done
+run, ok = command("upscale-learn")
 
 
 def scene(seed, size=(96, 90), dtype=np.uint8):

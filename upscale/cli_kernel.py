@@ -141,12 +141,9 @@ def make(preset: KernelSource, factor: tuple[int, int] | None, output: str) -> N
         raise click.UsageError(f"PRESET {preset.label} is a kernel already; upscale-kernel convert writes it in another form")
     path, name = _kernel_file(output, preset, None)
     from upscale import kernel_files
-    from upscale.kernel import LONGEST
 
     with console.naming(f"PRESET {preset.label}"):
         kernel = preset.sampled(factor or (2, 2))
-        if max(kernel.shape) > LONGEST:
-            raise ArgumentError(f"would be {kernel.shape[1]}x{kernel.shape[0]}; a kernel has at most {LONGEST} weights a side")
     _told(path, kernel_files.write(path, kernel, name))
 
 
@@ -181,9 +178,7 @@ def explain(
     with console.naming(f"KERNEL {kernel.label}"):
         read = _read(kernel, factor, normalize)
         check(read)
-        planned = operator(
-            read, factor, padding, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=normalize
-        )  # fmt: skip
+        planned = operator(read, factor, padding, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=normalize)
     with console.naming(f"INPUT {input}"):
         steps = Steps(kernel_files.read_array(input) if values is None else np.array(values), planned)
     name = "a kernel" if kernel.kind == "typed" else _name(kernel)

@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from upscale import fitting, formats, modes, quality, training
 from upscale.choices import factor_text
-from upscale.errors import ArgumentError, FileError, UpscaleError
+from upscale.errors import ArgumentError, FileError, naming
 from upscale.memory import available, in_bytes
 from upscale.methods import CLIPPED, Enlarging, Request, operator
 from upscale.picture import CHANNELS, Picture
@@ -152,27 +151,18 @@ def contenders(
     """
     read = []
     for _, source in kernels:
-        with _naming(_option(source), ArgumentError):
+        with naming(_option(source)):
             read.append(source.read() if source is not None else None)
     factor = factor or next((k.factor for k in read if k is not None and k.factor), None) or (2, 2)
     found = []
     for (name, source), kernel in zip(kernels, read, strict=True):
-        with _naming(_option(source), ArgumentError):
+        with naming(_option(source)):
             found.append(Contender(name, _request(source, kernel, factor, normalize)))
     return found
 
 
 def _option(source: "KernelSource | None") -> str:
     return f"--kernels {(source.path or source.label) if source is not None else 'nn'}"
-
-
-@contextmanager
-def _naming(name: str, kind: type[UpscaleError]) -> Iterator[None]:
-    """Name an option or a file in what is wrong with it."""
-    try:
-        yield
-    except ArgumentError as error:
-        raise kind(f"{name}: {error}") from error
 
 
 def _request(
@@ -219,19 +209,19 @@ def compared(path: str, contenders: Sequence[Contender], crop: Crop | None = Non
     true = None if truth is None else _true(truth, path, (width, height), factor)
     for name, known in ((path, picture), (str(truth), true)):
         if true is not None and known is not None:  # what cannot be measured is told before the work
-            with _naming(name, FileError):
+            with naming(name, FileError):
                 training.luma_of(known)
     notes: list[str] = []
-    with _naming(path, FileError):
+    with naming(path, FileError):
         panels = [Panel("input", shown(_cut(picture, crop)))]
     for name, request in contenders:
-        with _naming(f"{path}, enlarged by {name}", FileError):
+        with naming(f"{path}, enlarged by {name}", FileError):
             enlarged, seconds, said = _timed(picture, request)
             psnr, ssim = measured(enlarged, true, max(factor)) if true is not None else (None, None)
             panels.append(Panel(name, shown(_cut(enlarged, crop, factor)), psnr, ssim, seconds))
         notes.extend(f"{name}: {text}" for text in said)
     if true is not None:
-        with _naming(str(truth), FileError):
+        with naming(str(truth), FileError):
             panels.append(Panel("truth", shown(_cut(true, crop, factor))))
         if not any(p.psnr is not None for p in panels):
             notes.append(f"{truth}: too small for PSNR and SSIM, which leave out a border of {max(factor)} pixels")
@@ -243,7 +233,7 @@ def _read(path: str) -> Picture:
     picture = training.first_picture(path)
     if not picture.mode and picture.samples.dtype.kind == "f":
         picture = picture._replace(samples=picture.samples.astype(np.float32))
-    with _naming(path, FileError):
+    with naming(path, FileError):
         try:
             return fitting.fitted(picture, formats.FORMATS[".png"])
         except ArgumentError:

@@ -47,7 +47,7 @@ def run(command: click.Command, name: str, arguments: list[str]) -> int:
         sys.stdout = None
         return 1
     except OSError as error:
-        return _fail(name, f"{error.filename or 'standard output'}: {why(error)}", 1)
+        return _fail(name, f"{error.filename or 'standard output, or a file'}: {why(error)}", 1)
     except MemoryError:
         return _fail(name, "there is not enough memory", 1)
     except Exception as error:  # a fault of ours; a traceback would help nobody who only has the command

@@ -1,5 +1,8 @@
 """The package's own exceptions."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UpscaleError(Exception):
     """Base of every error that the package raises on purpose; its text is one line that says what to do."""
@@ -15,3 +18,12 @@ class KernelError(ArgumentError):
 
 class FileError(UpscaleError):
     """A file cannot be read, understood or written; the text names it."""
+
+
+@contextmanager
+def naming(what: str, kind: type[UpscaleError] = ArgumentError) -> Iterator[None]:
+    """Name an option or a file in what is wrong with it; `kind` is what an `ArgumentError` becomes."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise kind(f"{what}: {error}") from error

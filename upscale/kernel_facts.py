@@ -52,7 +52,7 @@ class Facts:
             raise ArgumentError(f"is made for factor {factor_text(kernel.factor)}, not for {factor_text(factor)}")
         self.kernel, self.factor, self.channels = kernel, factor or kernel.factor or (2, 2), channels
         if max(self.factor) > _LARGEST:
-            raise ArgumentError(f"is for factor {factor_text(self.factor)}; at most {_LARGEST} can be shown")
+            raise ArgumentError(f"is for factor {factor_text(self.factor)}; at most {_LARGEST} can be examined")
         self.operator = Operator(kernel, self.factor, kernel.padding or "same")
         even = phases.evened(kernel.weights, self.factor, kernel.groups) if kernel.normalized else kernel.weights
         self.weights, self._overlapping = self._chosen(kernel.weights)
@@ -114,7 +114,9 @@ class Facts:
     def overlap(self, size: tuple[int, int]) -> Array:
         """Enlarge a picture of ones, (height, width), before any normalising: where copies overlap, borders included."""
         vertical, horizontal = self.operator.axes(size)
-        return _spread(vertical, vertical.reached() @ self._overlapping @ horizontal.reached().T, horizontal)
+        table = vertical.reached() @ self._overlapping @ horizontal.reached().T
+        spread: Array = table[vertical.kind[:, None], horizontal.kind]
+        return spread
 
     @cached_property
     def symmetries(self) -> list[str]:
@@ -340,9 +342,3 @@ def _matrix(values: Array) -> list[str]:
     written = [[f"{v:.4g}" for v in row] for row in values]
     width = max(len(cell) for row in written for cell in row)
     return ["  " + "  ".join(cell.rjust(width) for cell in row) for row in written]
-
-
-def _spread(vertical: Any, table: Array, horizontal: Any) -> Array:
-    """Lay a table by kinds of rows and columns out to all positions of the output."""
-    spread: Array = table[vertical.kind[:, None], horizontal.kind]
-    return spread

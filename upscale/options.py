@@ -1,10 +1,8 @@
 """What the command line asks for, and the `Request` that it makes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from upscale.errors import ArgumentError
+from upscale.errors import naming
 from upscale.formats import Format
 
 if TYPE_CHECKING:
@@ -83,12 +81,12 @@ def _operator(options: Options) -> "Operator":
 
     source = options.kernel
     assert source is not None
-    with _naming(f"--kernel {source.label}"):
+    with naming(f"--kernel {source.label}"):
         kernel = source.read() or source.sampled(options.factor or (2, 2))
     if options.groups is not None or options.bias is not None:
-        with _naming("--groups" if options.bias is None else "--bias"):
+        with naming("--groups" if options.bias is None else "--bias"):
             kernel = with_more(kernel, options.groups, options.bias)
-    with _naming(f"--kernel {source.label}"):
+    with naming(f"--kernel {source.label}"):
         return operator(
             kernel, options.factor, options.padding, output_padding=options.output_padding, dilation=options.dilation,
             edge=options.edge, normalize=options.normalize,
@@ -112,12 +110,3 @@ def with_more(kernel: "Kernel", groups: int | None, bias: Any) -> "Kernel":
     elif isinstance(bias[0], str):
         bias = kernel_files.read_bias(*bias)
     return kernel.replaced(groups=groups or kernel.groups, bias=bias)
-
-
-@contextmanager
-def _naming(option: str) -> Iterator[None]:
-    """Name the option in what is wrong with its value."""
-    try:
-        yield
-    except ArgumentError as error:
-        raise ArgumentError(f"{option}: {error}") from error
