@@ -64,6 +64,26 @@ def test_the_rule(monkeypatch):
     assert choose("auto", Work("nn", 64, 256)).name == "numpy"
 
 
+@pytest.mark.parametrize("function", ["unpool_nearest", "enlarge", "conv_transpose2d"])
+def test_who_calls_again_and_again_gets_numba(function, monkeypatch):
+    import numpy as np
+
+    import upscale
+    from upscale import loops_numpy
+
+    ran = []
+    monkeypatch.delitem(sys.modules, "upscale.loops", raising=False)
+    monkeypatch.setattr(engines, "_spent", 0.0)
+    monkeypatch.setattr(engines, "NUMBA_SECONDS", 0.001)
+    monkeypatch.setattr(engines.Engine, "loops", lambda self: ran.append(self.name) or loops_numpy)
+    array = np.zeros((150, 200), np.float32)
+    arguments = (array, 2) if function != "conv_transpose2d" else (array[None], np.ones((1, 1, 1, 1)))
+    for _ in range(20):
+        getattr(upscale, function)(*arguments)
+    assert ran == sorted(ran, reverse=True)
+    assert set(ran) == {"numpy", "numba"}
+
+
 COMPILE = """
 import sys
 import numba.core.caching

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from upscale.arguments import as_array, frozen, output_array, paddings, pair
-from upscale.engines import Work, choose
+from upscale.engines import Work, take
 from upscale.errors import ArgumentError
 from upscale.gather import axis, tables
 from upscale.transposed import out_size
@@ -105,7 +105,7 @@ def conv_transpose2d(
     rows, columns = tables(vertical, horizontal, False)
     taps = rows.line.shape[1] * columns.start.shape[1] * w.shape[0] / groups
     planes = frozen(np.ascontiguousarray(x, dtype).reshape(-1, *x.shape[-2:]))
-    choose("auto", Work("tconv", x.size, result.size, taps)).loops().dense(
+    take("auto", Work("tconv", x.size, result.size, taps)).loops().dense(
         planes, 1, np.ascontiguousarray(w, np.float64), groups, offsets.astype(dtype)[:, None], rows, columns,
         np.ones((1, 1, 1)), result.reshape(-1, height, width),
     )  # fmt: skip

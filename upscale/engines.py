@@ -92,13 +92,6 @@ def expect(more: int) -> None:
     _more = more
 
 
-def spend(engine: Engine, work: Work) -> None:
-    """Remember work that is about to be done."""
-    global _spent
-    if engine.name == "numpy":
-        _spent += work.numpy_seconds()
-
-
 def begin() -> None:
     """Start Numba in a thread, so that it comes up while pictures are decoded."""
     global _starting
@@ -139,3 +132,12 @@ def choose(wanted: str, work: Work) -> Engine:
         return Engine("numba", f"tconv of at least {TCONV_PIXELS / 1e6:g} megapixels")
     verb = "would take" if numpy > start else "takes"
     return Engine("numba" if numpy > start else "numpy", f"NumPy {verb} {numpy:.2g} s longer, Numba {start:.2g} s to start")
+
+
+def take(wanted: str, work: Work) -> Engine:
+    """Choose the engine for work that is about to be done, and remember what NumPy has done."""
+    global _spent
+    engine = choose(wanted, work)
+    if engine.name == "numpy":
+        _spent += work.numpy_seconds()
+    return engine

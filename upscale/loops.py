@@ -95,6 +95,21 @@ def _loads(context, builder, signature, arguments, kind):
 
 
 @intrinsic
+def _take(typing_context, taken):
+    """Take the next number from a count that all threads share.
+
+    So each thread does as many parts as it gets to. In equal shares, all would wait for the one whose core is the slower kind,
+    or is busy with something else.
+    """
+
+    def generate(context, builder, signature, arguments):
+        counter = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.atomic_rmw("add", counter.data, ir.IntType(64)(1), "monotonic")
+
+    return types.int64(taken), generate
+
+
+@intrinsic
 def _repeat(typing_context, row, size, factor, many, target):
     """Lay the first `many` pixels of `size` bytes of a row into a target, `factor` times each.
 
@@ -481,11 +496,11 @@ def _extend(line, sources, left, width, step):
                 line[at * step + c] = line[(left + sources[at]) * step + c]
 
 
-@_compiled
-def nearest(source, vertical, horizontal, size, out):
-    """Duplicate pixels of `size` bytes: (H, W * size) over their blocks of out, (H * vertical, W * horizontal * size)."""
-    height, flat = source.shape
-    for y in prange(height):
+@_inner
+def _nearest_part(source, vertical, horizontal, size, out, begin, end, streamed):
+    """Duplicate rows `begin` to `end`; see `nearest`."""
+    flat = source.shape[1]
+    for y in range(begin, end):
         row, first = source[y], out[y * vertical]
         if horizontal == 1:
             _copy(row, first, False)
@@ -498,7 +513,20 @@ def nearest(source, vertical, horizontal, size, out):
                     for b in range(size):
                         first[(x * horizontal + i) * size + b] = row[x * size + b]
         for i in range(1, vertical):
-            _copy(first, out[y * vertical + i], out.size > _CACHES)
+            _copy(first, out[y * vertical + i], streamed)
+
+
+@_compiled
+def nearest(source, vertical, horizontal, size, out):
+    """Duplicate pixels of `size` bytes: (H, W * size) over their blocks of out, (H * vertical, W * horizontal * size)."""
+    taken, streamed = np.zeros(1, np.int64), out.size > _CACHES
+    part = max(1, min(16, source.shape[0] // 64))
+    parts = (source.shape[0] + part - 1) // part
+    for _ in prange(parts):
+        n = _take(taken)
+        while n < parts:
+            _nearest_part(source, vertical, horizontal, size, out, n * part, min((n + 1) * part, source.shape[0]), streamed)
+            n = _take(taken)
 
 
 @_inner
@@ -654,11 +682,14 @@ def separable(source, step, base, rows, columns, rounded, limits, out):
     """
     part = _part(out.shape[1])
     parts = (out.shape[1] + part - 1) // part
-    clipped = 0
-    for n in prange(out.shape[0] * parts):
-        plane, begin = n // parts, n % parts * part
-        end = min(begin + part, out.shape[1])
-        clipped += _separable_part(source[plane], step, base[0], rows, columns, rounded, limits, out[plane], begin, end)
+    many, taken, clipped = out.shape[0] * parts, np.zeros(1, np.int64), 0
+    for _ in prange(many):
+        n = _take(taken)
+        while n < many:
+            plane, begin = n // parts, n % parts * part
+            end = min(begin + part, out.shape[1])
+            clipped += _separable_part(source[plane], step, base[0], rows, columns, rounded, limits, out[plane], begin, end)
+            n = _take(taken)
     return clipped
 
 
@@ -674,16 +705,20 @@ def dense(source, step, weights, groups, base, rows, columns, gain, out):
     part = 16  # rows of sums that stay in the cache from one channel to the next
     parts = (out.shape[1] + part - 1) // part
     streamed = out.size * out.itemsize > _CACHES
-    for n in prange(out.shape[0] * parts):
-        plane, begin = n // parts, n % parts * part
-        end = min(begin + part, out.shape[1])
-        batch, m = plane // (groups * out_channels), plane % (groups * out_channels)
-        first = m // out_channels * channels
-        planes = source[batch * weights.shape[0] + first : batch * weights.shape[0] + first + channels]
-        _dense_part(
-            planes, step, weights[first : first + channels, m % out_channels], base[m % base.shape[0]], rows, columns,
-            gain[m % gain.shape[0]], out[plane], begin, end, streamed,
-        )  # fmt: skip
+    many, taken = out.shape[0] * parts, np.zeros(1, np.int64)
+    for _ in prange(many):
+        n = _take(taken)
+        while n < many:
+            plane, begin = n // parts, n % parts * part
+            end = min(begin + part, out.shape[1])
+            batch, m = plane // (groups * out_channels), plane % (groups * out_channels)
+            first = m // out_channels * channels
+            planes = source[batch * weights.shape[0] + first : batch * weights.shape[0] + first + channels]
+            _dense_part(
+                planes, step, weights[first : first + channels, m % out_channels], base[m % base.shape[0]], rows, columns,
+                gain[m % gain.shape[0]], out[plane], begin, end, streamed,
+            )  # fmt: skip
+            n = _take(taken)
 
 
 @_inner
@@ -767,8 +802,12 @@ def correct(pixels, guide, bank, first_row, out):
     """
     height = pixels.shape[1] - 6
     part = max(8, min(32, height // 64))
-    for n in prange((height + part - 1) // part):
-        _correct_part(pixels, guide, bank, first_row, out, n * part, min((n + 1) * part, height))
+    parts, taken = (height + part - 1) // part, np.zeros(1, np.int64)
+    for _ in prange(parts):
+        n = _take(taken)
+        while n < parts:
+            _correct_part(pixels, guide, bank, first_row, out, n * part, min((n + 1) * part, height))
+            n = _take(taken)
 
 
 @_compiled

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from upscale.arguments import as_array, factor_pair, is_same, output_array, paddings, pair, picture_shape
 from upscale.choices import EDGES, ENGINES
-from upscale.engines import Engine, choose, limit_threads, spend
+from upscale.engines import Engine, limit_threads, take
 from upscale.errors import ArgumentError
 from upscale.kernel_source import ACCEPTED, identify
 
@@ -116,8 +116,7 @@ class Enlarging:
         self._picture, self._source, self._request = picture, source, request
         self._plan = _plan(source, request, dtype, **options)
         self.shape, self.dtype, self.notes = self._plan.shape, self._plan.dtype, self._plan.notes
-        chosen = choose(engine, self._plan.work)
-        spend(chosen, self._plan.work)
+        chosen = take(engine, self._plan.work)
         watch(chosen)
         self.loops = chosen.loops()
 
@@ -210,7 +209,7 @@ def _plan(source: Array, request: Request, dtype: DTypeLike, **options: Any) -> 
 def _run(plan: Any, engine: str, out: Array | None) -> Array:
     result = np.empty(plan.shape, plan.dtype) if out is None else out
     with np.errstate(all="ignore"):  # as in Enlarging
-        plan.fill(choose(engine, plan.work).loops(), result)
+        plan.fill(take(engine, plan.work).loops(), result)
     return result
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from upscale.arguments import as_array, factor_pair, frozen, output_array, picture_shape
-from upscale.engines import Work, choose
+from upscale.engines import Work, take
 from upscale.errors import ArgumentError
 
 Array = NDArray[Any]
@@ -90,5 +90,5 @@ def unpool_nearest(array: ArrayLike, factor: int | tuple[int, int], out: Array |
         raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")
     plan = Plan(source, factor_pair(factor))
     result = output_array(out, plan.shape, plan.dtype, source)
-    plan.fill(choose("auto", plan.work).loops(), result)
+    plan.fill(take("auto", plan.work).loops(), result)
     return result
