@@ -53,6 +53,7 @@ def test_a_small_picture_does_without_numba(tmp_path):
 
 def test_the_rule(monkeypatch):
     monkeypatch.delitem(sys.modules, "upscale.loops", raising=False)
+    monkeypatch.setattr(engines, "_spent", 0.0)
     assert choose("auto", Work("nn", 4096, 65536)).name == "numpy"
     assert choose("auto", Work("nn", 10**9, 4 * 10**9)).name == "numba"
     assert choose("auto", Work("tconv", 4096, 65536, 8)).name == "numpy"
@@ -82,6 +83,23 @@ def test_who_calls_again_and_again_gets_numba(function, monkeypatch):
         getattr(upscale, function)(*arguments)
     assert ran == sorted(ran, reverse=True)
     assert set(ran) == {"numpy", "numba"}
+
+
+def test_loops_from_the_cache_need_nothing_to_compile_with():
+    code = """
+import sys
+import numpy as np
+import upscale
+from upscale import engines
+engines.NUMBA_SECONDS = engines.WARM_SECONDS = 0
+picture = np.zeros((9, 9, 3), np.uint8)
+upscale.unpool_nearest(picture, 2)
+for kernel in ("bicubic", "adaptive"):
+    upscale.enlarge(picture, 2, method="tconv", kernel=kernel)
+upscale.conv_transpose2d(np.zeros((1, 1, 9, 9), np.float32), np.zeros((1, 1, 4, 4)), stride=2)
+print("upscale.loops" in sys.modules, sorted(m for m in sys.modules if m.startswith("numba.np.array")))
+"""
+    assert [python(code).stdout for _ in range(2)][1] == "True []\n"
 
 
 COMPILE = """

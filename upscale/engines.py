@@ -101,13 +101,16 @@ def begin() -> None:
 
 
 def _start() -> None:
+    import numpy as np
+    from numba import typeof
     from numba.core.registry import cpu_target
+    from numba.core.runtime import rtsys
 
     from upscale import loops  # noqa: F401
 
-    # What a first call would do, and takes as long as the import.
-    cpu_target.typing_context.refresh()
-    cpu_target.target_context.refresh()
+    # What a first call would do.
+    rtsys.initialize(cpu_target.target_context)
+    typeof(np.empty(0))
 
 
 def choose(wanted: str, work: Work) -> Engine:

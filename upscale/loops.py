@@ -21,6 +21,8 @@ import numpy as np
 from llvmlite import ir
 from numba import prange, types
 from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.core.runtime import rtsys
 from numba.extending import intrinsic
 
 #: False where no cache folder can be written: the loops are then compiled in each process.
@@ -38,9 +40,11 @@ def _compiled(function):
     except RuntimeError:  # Numba found no folder for its cache
         CACHED = False
         return numba.njit(parallel=True)(function)
-    # A cache on a full disk, or one that was damaged, costs time and nothing else.
-    for name in ("load_overload", "save_overload"):
-        setattr(loop._cache, name, _forgiving(getattr(loop._cache, name)))
+    # A cache on a full disk, or one that was damaged, costs time and nothing else. What comes out of it needs Numba's runtime
+    # and none of what Numba would import first, for a fifth of a second, to compile.
+    cache = loop._cache
+    cache.save_overload = _forgiving(cache.save_overload)
+    cache.load_overload = _forgiving(lambda types, context: rtsys.initialize(context) or cache._load_overload(types, context))
     return loop
 
 
@@ -82,6 +86,58 @@ def _borrowed(typing_context, array):
     return array(array), generate
 
 
+@intrinsic
+def _flat(typing_context, array):
+    """View a contiguous array as one long row, without a count of references."""
+    if array.layout != "C":
+        raise TypingError(f"{array} is not contiguous")
+    row = types.Array(array.dtype, 1, "C", readonly=not array.mutable)
+
+    def generate(context, builder, signature, arguments):
+        given = context.make_array(array)(context, builder, arguments[0])
+        return _array(context, builder, row, given.data, [given.nitems])
+
+    return row(array), generate
+
+
+@intrinsic
+def _empty(typing_context, kind, rows, columns):
+    """Make an array (rows, columns) of some kind of numbers.
+
+    In the place of NumPy's, for which Numba would import half of itself when a loop comes from the cache.
+    """
+    made = types.Array(kind.dtype, 2, "C")
+
+    def generate(context, builder, signature, arguments):
+        _, *shape = arguments
+        size = builder.mul(builder.mul(*shape), shape[0].type(made.dtype.bitwidth // 8))
+        meminfo = context.nrt.meminfo_alloc_aligned(builder, size=size, align=ir.IntType(32)(64))
+        data = builder.bitcast(context.nrt.meminfo_data(builder, meminfo), context.get_data_type(made.dtype).as_pointer())
+        return _array(context, builder, made, data, shape, meminfo)
+
+    return made(kind, types.intp, types.intp), generate
+
+
+def _array(context, builder, kind, data, shape, meminfo=None):
+    """Put a contiguous array together."""
+    from numba.np.arrayobj import populate_array
+
+    array, size = context.make_array(kind)(context, builder), shape[0].type(kind.dtype.bitwidth // 8)
+    strides = [size] if len(shape) == 1 else [builder.mul(shape[1], size), size]
+    populate_array(array, data, cgutils.pack_array(builder, shape), cgutils.pack_array(builder, strides), size, meminfo)
+    return array._getvalue()
+
+
+@_making
+def _zeros(kind, rows, columns):
+    """Make an array as `_empty` does, of zeros."""
+    made = _empty(kind, rows, columns)
+    flat = _flat(made)
+    for i in range(flat.size):
+        flat[i] = 0
+    return made
+
+
 def _loads(context, builder, signature, arguments, kind):
     """Make functions that load from and store to a place in an array argument, counted in bytes, whatever its alignment."""
 
@@ -95,18 +151,18 @@ def _loads(context, builder, signature, arguments, kind):
 
 
 @intrinsic
-def _take(typing_context, taken):
-    """Take the next number from a count that all threads share.
+def _count(typing_context, count, more):
+    """Add to an integer that all threads share, and return what it was before.
 
-    So each thread does as many parts as it gets to. In equal shares, all would wait for the one whose core is the slower kind,
-    or is busy with something else.
+    By one that says which part of the work is the next, each thread does as many as it gets to. In equal shares, all would wait
+    for the one whose core is the slower kind, or is busy with something else.
     """
 
     def generate(context, builder, signature, arguments):
-        counter = context.make_array(signature.args[0])(context, builder, arguments[0])
-        return builder.atomic_rmw("add", counter.data, ir.IntType(64)(1), "monotonic")
+        shared = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.atomic_rmw("add", shared.data, arguments[1], "monotonic")
 
-    return types.int64(taken), generate
+    return types.int64(count, types.int64), generate
 
 
 @intrinsic
@@ -406,7 +462,7 @@ def _into_rows(data, offsets, number, weights, start, room, rounded, limits, out
 @_inner
 def _at_once(left):
     """Choose of how many rows the sums are made together, where so many are left."""
-    return 3 if left in (3, 5, 6) else min(left, 4)
+    return 3 if left == 3 or left == 5 or left == 6 else min(left, 4)
 
 
 @_inner
@@ -445,7 +501,7 @@ def _weave(lanes, shifts, step, target):
 @_inner
 def _span(lines, begin, end):
     """Find the first and the last line that rows of output take."""
-    lowest, highest = np.iinfo(np.int64).max, -1
+    lowest, highest = np.int64(1) << 62, np.int64(-1)
     for y in range(begin, end):
         for t in range(lines.shape[1]):
             if lines[y, t] >= 0:
@@ -519,14 +575,14 @@ def _nearest_part(source, vertical, horizontal, size, out, begin, end, streamed)
 @_compiled
 def nearest(source, vertical, horizontal, size, out):
     """Duplicate pixels of `size` bytes: (H, W * size) over their blocks of out, (H * vertical, W * horizontal * size)."""
-    taken, streamed = np.zeros(1, np.int64), out.size > _CACHES
+    taken, streamed = _zeros(np.int64, 1, 1), out.size > _CACHES
     part = max(1, min(16, source.shape[0] // 64))
     parts = (source.shape[0] + part - 1) // part
     for _ in prange(parts):
-        n = _take(taken)
+        n = _count(taken, 1)
         while n < parts:
             _nearest_part(source, vertical, horizontal, size, out, n * part, min((n + 1) * part, source.shape[0]), streamed)
-            n = _take(taken)
+            n = _count(taken, 1)
 
 
 @_inner
@@ -548,28 +604,28 @@ def _separable_part(source, step, base, rows, columns, rounded, limits, out, beg
     edge, edge_at, edge_weight = columns.edge, columns.edge_at, columns.edge_weight
     left, width = columns.left, source.shape[1] // step
 
-    line, terms = np.zeros(column_source.size * step + 2 * beyond, limits.dtype), row_weight.shape[0]
-    lanes, zeros = np.empty((stride, lane_size + beyond), limits.dtype), np.zeros(lane_size + beyond, limits.dtype)
-    shifts = np.zeros(max(4, stride), np.int64)
-    beside, across = np.empty((stride, taps), np.int64), np.empty((terms, taps, stride), limits.dtype)
+    line, terms = _zeros(limits.dtype, 1, column_source.size * step + 2 * beyond)[0], row_weight.shape[0]
+    lanes, zeros = _empty(limits.dtype, stride, lane_size + beyond), _zeros(limits.dtype, 1, lane_size + beyond)[0]
+    shifts = _zeros(np.int64, 1, max(4, stride))[0]
+    beside, across = _empty(np.int64, stride, taps), _empty(limits.dtype, terms * taps, stride)
     for p in range(stride):
         shifts[p] = shift[p]
         for t in range(taps):
             beside[p, t] = (column_start[p, t] - shift[p]) * step
             for r in range(terms):
-                across[r, t, p] = column_weight[r, p, t]
+                across[r * taps + t, p] = column_weight[r, p, t]
     next_line = _span(tapped, begin, end)[0]
     kept = 1  # wide lines at a time
     for y in range(begin, end):
         first, last = _span(tapped, y, y + 1)
         kept = max(kept, last - first + 1)
-    wide = np.empty((kept * terms, size + beyond), limits.dtype)
+    wide = _empty(limits.dtype, kept * terms, size + beyond)
     wide[:, size:] = 0
-    flat_wide = wide.ravel()
-    start = np.zeros(size + beyond, limits.dtype)
+    flat_wide = _flat(wide)
+    start = _zeros(limits.dtype, 1, size + beyond)[0]
     _repeated(base, start)
-    below, down = np.empty(tapped.shape[1] * terms, np.int64), np.empty((tapped.shape[1] * terms, 4), limits.dtype)
-    sums = np.empty((4, size + beyond), limits.dtype)
+    below, down = _empty(np.int64, 1, tapped.shape[1] * terms)[0], _empty(limits.dtype, tapped.shape[1] * terms, 4)
+    sums = _empty(limits.dtype, 4, size + beyond)
     y = begin
     while y < end:
         many, many_taps, last = _alike(tapped, y, min(y + 4, end)), 0, next_line - 1
@@ -586,7 +642,7 @@ def _separable_part(source, step, base, rows, columns, rounded, limits, out, beg
             _extend(line, column_source, left, width, step)
             for r in range(terms):
                 row = wide[at % kept * terms + r, :size]
-                _add_rows(stride, line, beside, number, together, across[r], lane_size, zeros, limits, lanes)
+                _add_rows(stride, line, beside, number, together, across[r * taps :], lane_size, zeros, limits, lanes)
                 _weave(lanes, shifts, step, row)
                 for e in range(edge.size):  # columns with weights of their own
                     for c in range(step):
@@ -617,19 +673,21 @@ def _dense_part(source, step, weights, base, rows, columns, gain, out, begin, en
     left, width = columns.left, source.shape[2] // step
 
     lowest, highest = _span(tapped, begin, end)
-    lines = np.zeros((max(highest - lowest + 1, 0), column_source.size * step + 2 * beyond), base.dtype)
-    flat_lines, long = lines.ravel(), lines.shape[1]
-    sums = np.empty(((end - begin if channels > 1 else most) * stride, lane_size + beyond), base.dtype)
-    edges = np.empty((end - begin, edge.size * step), base.dtype)
+    lines = _zeros(base.dtype, max(highest - lowest + 1, 0), column_source.size * step + 2 * beyond)
+    flat_lines, long = _flat(lines), lines.shape[1]
+    sums = _empty(base.dtype, (end - begin if channels > 1 else most) * stride, lane_size + beyond)
+    edges = _empty(base.dtype, end - begin, edge.size * step)
     for y in range(end - begin):
         _repeated(base, edges[y])
-    shifts = np.zeros(max(4, stride), np.int64)
-    shifts[:stride] = shift
+    shifts = _zeros(np.int64, 1, max(4, stride))[0]
+    for p in range(stride):
+        shifts[p] = shift[p]
     beside, across = (
-        np.empty((most * stride, tapped.shape[1] * taps), np.int64),
-        np.empty((tapped.shape[1] * taps, most * stride), base.dtype),
+        _empty(np.int64, most * stride, tapped.shape[1] * taps),
+        _empty(base.dtype, tapped.shape[1] * taps, most * stride),
     )
-    numbers, weight, row_of_sums = np.empty(most * stride, np.int64), np.empty(1, base.dtype), np.empty(size, base.dtype)
+    numbers, weight = _empty(np.int64, 1, most * stride)[0], _empty(base.dtype, 1, 1)[0]
+    row_of_sums = _empty(base.dtype, 1, size)[0]
     for channel in range(channels):
         for i in range(lines.shape[0]):
             _convert(source[channel, line_source[lowest + i]], lines[i], left * step)
@@ -682,15 +740,16 @@ def separable(source, step, base, rows, columns, rounded, limits, out):
     """
     part = _part(out.shape[1])
     parts = (out.shape[1] + part - 1) // part
-    many, taken, clipped = out.shape[0] * parts, np.zeros(1, np.int64), 0
+    many, taken, clipped = out.shape[0] * parts, _zeros(np.int64, 1, 1), _zeros(np.int64, 1, 1)
     for _ in prange(many):
-        n = _take(taken)
+        n = _count(taken, 1)
         while n < many:
             plane, begin = n // parts, n % parts * part
             end = min(begin + part, out.shape[1])
-            clipped += _separable_part(source[plane], step, base[0], rows, columns, rounded, limits, out[plane], begin, end)
-            n = _take(taken)
-    return clipped
+            done = _separable_part(source[plane], step, base[0], rows, columns, rounded, limits, out[plane], begin, end)
+            _count(clipped, done)
+            n = _count(taken, 1)
+    return clipped[0, 0]
 
 
 @_compiled
@@ -705,9 +764,9 @@ def dense(source, step, weights, groups, base, rows, columns, gain, out):
     part = 16  # rows of sums that stay in the cache from one channel to the next
     parts = (out.shape[1] + part - 1) // part
     streamed = out.size * out.itemsize > _CACHES
-    many, taken = out.shape[0] * parts, np.zeros(1, np.int64)
+    many, taken = out.shape[0] * parts, _zeros(np.int64, 1, 1)
     for _ in prange(many):
-        n = _take(taken)
+        n = _count(taken, 1)
         while n < many:
             plane, begin = n // parts, n % parts * part
             end = min(begin + part, out.shape[1])
@@ -718,7 +777,7 @@ def dense(source, step, weights, groups, base, rows, columns, gain, out):
                 planes, step, weights[first : first + channels, m % out_channels], base[m % base.shape[0]], rows, columns,
                 gain[m % gain.shape[0]], out[plane], begin, end, streamed,
             )  # fmt: skip
-            n = _take(taken)
+            n = _count(taken, 1)
 
 
 @_inner
@@ -751,11 +810,11 @@ def _correct_part(pixels, guide, bank, first_row, out, begin, end):
     width, factor, size = wide - 6, bank.factor, bank.size
     first, second, threshold, leaf = bank.first, bank.second, bank.threshold, bank.leaf
     taps, weights, block = bank.tap, bank.weights, bank.block
-    flat_guide, number = guide.ravel(), taps.shape[1]
+    flat_guide, number = _flat(guide), taps.shape[1]
     # Three rows of corrections at a time, of which the blocks of the middle one are the sums.
-    made = np.empty((3, (width + 2) * channels * size + _BEYOND // pixels.itemsize), pixels.dtype)
-    turned = np.empty((3, width + 2), np.int64)
-    values, offsets = np.empty((number, 3), pixels.dtype), np.empty(number, np.int64)
+    made = _empty(pixels.dtype, 3, (width + 2) * channels * size + _BEYOND // pixels.itemsize)
+    turned = _empty(np.int64, 3, width + 2)
+    values, offsets = _empty(pixels.dtype, number, 3), _empty(np.int64, 1, number)[0]
     for y in range(begin - 1, end + 1):
         row = (y + 3) % 3
         for x in range(width + 2):
@@ -764,7 +823,7 @@ def _correct_part(pixels, guide, bank, first_row, out, begin, end):
             turned[row, x] = turn
             chosen = _class(flat_guide, at, first[turn], second[turn], threshold, leaf) * number * size
             for c in range(channels):
-                flat, to = pixels[c].ravel(), (x * channels + c) * size
+                flat, to = _flat(pixels[c]), (x * channels + c) * size
                 middle, flatness = flat[at], True
                 for t in range(number):
                     value = flat[np.uint64(at + taps[turn, t])] - middle
@@ -802,12 +861,12 @@ def correct(pixels, guide, bank, first_row, out):
     """
     height = pixels.shape[1] - 6
     part = max(8, min(32, height // 64))
-    parts, taken = (height + part - 1) // part, np.zeros(1, np.int64)
+    parts, taken = (height + part - 1) // part, _zeros(np.int64, 1, 1)
     for _ in prange(parts):
-        n = _take(taken)
+        n = _count(taken, 1)
         while n < parts:
             _correct_part(pixels, guide, bank, first_row, out, n * part, min((n + 1) * part, height))
-            n = _take(taken)
+            n = _count(taken, 1)
 
 
 @_compiled
@@ -838,10 +897,10 @@ def unpremultiply(pixels, bias, least, most):
 @_compiled
 def store(values, rounded, limits, out):
     """Round and clip (H, W) into out; return how many were clipped."""
-    clipped = 0
+    clipped = _zeros(np.int64, 1, 1)
     for y in prange(values.shape[0]):
-        clipped += _finish(values, y, 0, values.shape[1], rounded, limits, out, 0)
-    return clipped
+        _count(clipped, _finish(values, y, 0, values.shape[1], rounded, limits, out, 0))
+    return clipped[0, 0]
 
 
 @_inner

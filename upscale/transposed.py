@@ -311,7 +311,8 @@ class Plan:
         for n in range(self._batch):
             part = slice(n * many, (n + 1) * many)
             target = sums if self._batch == 1 else np.ascontiguousarray(places[..., part]).reshape(len(sums), -1)
-            loops.correct(planes[part], _guide(block[..., part], self._alpha), bank, first_row - first * bank.factor, target)
+            guide = np.ascontiguousarray(_guide(block[..., part], self._alpha))
+            loops.correct(planes[part], guide, bank, first_row - first * bank.factor, target)
             if self._batch > 1:
                 places[..., part] = target.reshape(len(sums), -1, many)
 
