@@ -101,16 +101,9 @@ def begin() -> None:
 
 
 def _start() -> None:
-    import numpy as np
-    from numba import typeof
-    from numba.core.registry import cpu_target
-    from numba.core.runtime import rtsys
+    from upscale import loops
 
-    from upscale import loops  # noqa: F401
-
-    # What a first call would do.
-    rtsys.initialize(cpu_target.target_context)
-    typeof(np.empty(0))
+    loops.prepare()
 
 
 def choose(wanted: str, work: Work) -> Engine:

@@ -22,6 +22,7 @@ from llvmlite import ir
 from numba import prange, types
 from numba.core import cgutils
 from numba.core.errors import TypingError
+from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 from numba.extending import intrinsic
 
@@ -56,6 +57,12 @@ def _forgiving(method):
             return None
 
     return call
+
+
+def prepare():
+    """Do what the first call of any loop would do first."""
+    rtsys.initialize(cpu_target.target_context)
+    numba.typeof(np.empty(0))
 
 
 #: For what other loops call. Without an account of references, which would count those to each array at each call and take
