@@ -103,7 +103,7 @@ def begin() -> None:
 def _start() -> None:
     from upscale import loops
 
-    loops.prepare()
+    loops.prepare()  # type: ignore[no-untyped-call]
 
 
 def choose(wanted: str, work: Work) -> Engine:

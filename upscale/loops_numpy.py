@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
+#: Values of a step that is done at once.
+_AT_ONCE = 1 << 17
+
+
 def _finish(values: Array, rounded: bool, limits: Array) -> int:
     """Round half up and clip in place, for integers, and count what was clipped; floats stay as they are."""
     if not rounded:
@@ -34,9 +38,14 @@ def _as_pixels(rows: Array, step: int) -> Array:
     return rows.reshape(*rows.shape[:-1], rows.shape[-1] // step, step)
 
 
-def _add(total: Array, weight: Array, pieces: Array) -> None:
-    """Add weighted pieces to a total; those of 32-bit floats come as 64-bit ones, which hold their products unrounded."""
-    np.add(total, weight * pieces, out=total, casting="same_kind")
+def _add(total: Array, weight: Array, pieces: Array, room: Array | None = None) -> None:
+    """Add weighted pieces to a total; those of 32-bit floats come as 64-bit ones, which hold their products unrounded.
+
+    Memory that the system must first clear takes longer than the sums: many large ones share a room of 64-bit floats.
+    """
+    room = np.multiply(weight, pieces, out=room)
+    np.add(room, total, out=room)
+    total[...] = room
 
 
 def nearest(source: Array, vertical: int, horizontal: int, size: int, out: Array) -> None:
@@ -69,30 +78,33 @@ def separable(
     source: Array, step: int, base: Array, rows: "Rows", columns: "Columns", rounded: bool, limits: Array, out: Array
 ) -> int:
     """Transposed convolution of each plane by one kernel of low rank."""
-    taps = _row_of_taps(rows)
-    lowest, highest = int(taps.min(initial=source.shape[1], where=taps >= 0)), int(taps.max(initial=-1))
-    taps -= np.where(taps >= 0, lowest, 0)
-    start = np.resize(base[0], out.shape[2])
-    terms = range(len(rows.weight))
-    wide = [
-        [_wide(plane[lowest : highest + 1], step, columns, term, limits.dtype, out.shape[2]) for term in terms]
-        for plane in source
-    ]
-    # A few rows at a time, so that what lies between the steps stays in the cache.
-    height = max(1, (1 << 16) // out.shape[2])
+    taps, terms, (height, size) = _row_of_taps(rows), range(len(rows.weight)), out.shape[1:]
+    start = np.resize(base[0], size)
+    # A part for a thread, and in it some rows at a time: few enough for the cache, many enough that Python does not count.
+    part = max(16, min(128, height // 8))
+    many = min(part, max(1, _AT_ONCE // size))
 
     def compute(place: tuple[int, int]) -> int:
-        plane, part = place[0], slice(place[1], place[1] + height)
-        total = np.empty(out[plane, part].shape, limits.dtype)
-        total[:] = start
-        for t, row in enumerate(taps[part].T):
-            for term in terms:
-                _add(total, rows.weight[term, part, t, None], wide[plane][term][row])
-        clipped = _finish(total, rounded, limits)
-        out[plane, part] = total
+        plane, begin = place
+        end, clipped = min(begin + part, height), 0
+        used = taps[begin:end]
+        lowest, highest = int(used.min(initial=source.shape[1], where=used >= 0)), int(used.max(initial=-1))
+        used = np.where(used >= 0, used - lowest, max(0, highest + 1 - lowest))
+        wide = [_wide(source[plane, lowest : highest + 1], step, columns, term, limits.dtype, size) for term in terms]
+        pieces, room, sums = np.empty((many, size)), np.empty((many, size)), np.empty((many, size), limits.dtype)
+        for at in range(begin, end, many):
+            rest = slice(min(many, end - at))
+            total = sums[rest]
+            total[:] = start
+            for t, row in enumerate(used[at - begin :][rest].T):
+                for term in terms:
+                    np.take(wide[term], row, axis=0, out=pieces[rest], mode="clip")
+                    _add(total, rows.weight[term, at:end][rest, t, None], pieces[rest], room[rest])
+            clipped += _finish(total, rounded, limits)
+            out[plane, at : at + len(total)] = total
         return clipped
 
-    return _sum_of(compute, [(plane, at) for plane in range(len(out)) for at in range(0, out.shape[1], height)])
+    return _sum_of(compute, [(plane, at) for plane in range(len(out)) for at in range(0, height, part)])
 
 
 def _sum_of(function: Callable[[tuple[int, int]], int], places: list[tuple[int, int]]) -> int:
@@ -108,23 +120,26 @@ def _sum_of(function: Callable[[tuple[int, int]], int], places: list[tuple[int, 
 def _wide(rows: Array, step: int, columns: "Columns", term: int, dtype: DTypeLike, size: int) -> Array:
     """Sum rows (H, W * step) over the horizontal taps of a term, as 64-bit floats, and put a row of zeros behind them."""
     lines = _lines(rows, step, columns)
-    wide = np.zeros((len(rows) + 1, size), dtype)
+    wide = np.zeros((len(rows) + 1, size))
     target, stride = _as_pixels(wide[:-1], step), len(columns.start)
+    room = np.empty(target[:, ::stride].shape)
+    sums = np.empty(room.shape, dtype)
     for p in range(min(stride, target.shape[1])):
         lane = target[:, p::stride]
-        total = np.zeros(lane.shape, dtype)
+        width = lane.shape[1]
+        total = sums[:, :width]
+        total[:] = 0
         for s in range(columns.number[p]):
             at = columns.start[p, s]
-            _add(total, columns.weight[term, p, s], lines[:, at : at + lane.shape[1]])
+            _add(total, columns.weight[term, p, s], lines[:, at : at + width], room[:, :width])
         lane[:] = total
-    lines = lines.astype(dtype)
     for e, column in enumerate(columns.edge):  # whose products are rounded
         pixel = np.zeros((len(rows), step), dtype)
         for s, at in enumerate(columns.edge_at[e]):
             if at >= 0:
-                pixel += columns.edge_weight[term, e, s] * lines[:, at]
+                pixel += columns.edge_weight[term, e, s] * lines[:, at].astype(dtype)
         target[:, column] = pixel
-    return wide.astype(np.float64)
+    return wide
 
 
 def dense(
