@@ -4,11 +4,11 @@ The arguments and the results are the same; sums run in the same order, so that 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from upscale import threads
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-#: Values of a step that is done at once.
-_AT_ONCE = 1 << 17
+#: Rows of output that are made of the same wide lines, and values of a step that is done at once.
+_PART, _AT_ONCE = 128, 1 << 17
 
 
 def _finish(values: Array, rounded: bool, limits: Array) -> int:
@@ -41,7 +41,7 @@ def _as_pixels(rows: Array, step: int) -> Array:
 def _add(total: Array, weight: Array, pieces: Array, room: Array | None = None) -> None:
     """Add weighted pieces to a total; those of 32-bit floats come as 64-bit ones, which hold their products unrounded.
 
-    Memory that the system must first clear takes longer than the sums: many large ones share a room of 64-bit floats.
+    The products may have a room of 64-bit floats, so that they need no new memory.
     """
     room = np.multiply(weight, pieces, out=room)
     np.add(room, total, out=room)
@@ -58,15 +58,19 @@ def nearest(source: Array, vertical: int, horizontal: int, size: int, out: Array
 
 
 def _lines(rows: Array, step: int, columns: "Columns") -> Array:
-    """Give rows (..., W * step) room on both sides for what lies beyond the border: 64-bit floats (..., positions, step)."""
-    pixels = _as_pixels(rows, step)
-    lines = np.zeros((*pixels.shape[:-2], len(columns.source), step))
-    left, right = columns.left, columns.left + pixels.shape[-2]
-    lines[..., left:right, :] = pixels
-    for at in (*range(left), *range(right, len(columns.source))):
-        if columns.source[at] >= 0:
-            lines[..., at, :] = pixels[..., columns.source[at], :]
+    """Give rows (H, W * step) room on both sides for what lies beyond the border: 64-bit floats (H, positions, step)."""
+    lines = np.empty((len(rows), len(columns.source), step))
+    _into_lines(rows, step, columns, lines)
     return lines
+
+
+def _into_lines(rows: Array, step: int, columns: "Columns", lines: Array) -> None:
+    """Do what `_lines` does in the first of some lines."""
+    pixels, lines = _as_pixels(rows, step), lines[: len(rows)]
+    left, right = columns.left, columns.left + pixels.shape[1]
+    lines[:, left:right] = pixels
+    for at in (*range(left), *range(right, len(columns.source))):
+        lines[:, at] = pixels[:, columns.source[at]] if columns.source[at] >= 0 else 0
 
 
 def _row_of_taps(rows: "Rows") -> Array:
@@ -81,65 +85,84 @@ def separable(
     taps, terms, (height, size) = _row_of_taps(rows), range(len(rows.weight)), out.shape[1:]
     start = np.resize(base[0], size)
     # A part for a thread, and in it some rows at a time: few enough for the cache, many enough that Python does not count.
-    part = max(16, min(128, height // 8))
+    part = max(16, min(_PART, height // 8))
     many = min(part, max(1, _AT_ONCE // size))
+    spans = [_span(taps[begin : begin + part]) for begin in range(0, height, part)]
+    most = max(highest + 1 - lowest for lowest, highest in spans)
 
-    def compute(place: tuple[int, int]) -> int:
-        plane, begin = place
-        end, clipped = min(begin + part, height), 0
-        used = taps[begin:end]
-        lowest, highest = int(used.min(initial=source.shape[1], where=used >= 0)), int(used.max(initial=-1))
-        used = np.where(used >= 0, used - lowest, max(0, highest + 1 - lowest))
-        wide = [_wide(source[plane, lowest : highest + 1], step, columns, term, limits.dtype, size) for term in terms]
-        pieces, room, sums = np.empty((many, size)), np.empty((many, size)), np.empty((many, size), limits.dtype)
-        for at in range(begin, end, many):
-            rest = slice(min(many, end - at))
-            total = sums[rest]
-            total[:] = start
-            for t, row in enumerate(used[at - begin :][rest].T):
-                for term in terms:
-                    np.take(wide[term], row, axis=0, out=pieces[rest], mode="clip")
-                    _add(total, rows.weight[term, at:end][rest, t, None], pieces[rest], room[rest])
-            clipped += _finish(total, rounded, limits)
-            out[plane, at : at + len(total)] = total
+    def work(places: Iterator[tuple[int, int]]) -> int:
+        clipped = 0
+        # Memory that the system must first clear takes longer than the sums: all places share it.
+        lines, wide = np.empty((most, len(columns.source), step)), np.empty((len(terms), most + 1, size))
+        lane = -(-size // step // len(columns.start)) * step
+        pieces, room = np.empty((2, max(many * size, most * lane)))
+        sums = np.empty(len(room), limits.dtype)
+        for plane, number in places:
+            lowest, highest = spans[number]
+            used = taps[number * part : (number + 1) * part]
+            used = np.where(used >= 0, used - lowest, most)
+            given = source[plane, lowest : highest + 1]
+            _into_lines(given, step, columns, lines)
+            for term in terms:
+                _widen(lines[: len(given)], columns, term, room, sums, wide[term])
+            for at in range(0, len(used), many):
+                chosen = used[at : at + many]
+                total, piece, product = (_shaped(a, (len(chosen), size)) for a in (sums, pieces, room))
+                total[:] = start
+                here = slice(number * part + at, number * part + at + len(chosen))
+                for t, row in enumerate(chosen.T):
+                    for term in terms:
+                        np.take(wide[term], row, axis=0, out=piece, mode="clip")
+                        _add(total, rows.weight[term, here, t, None], piece, product)
+                clipped += _finish(total, rounded, limits)
+                out[plane, here] = total
         return clipped
 
-    return _sum_of(compute, [(plane, at) for plane in range(len(out)) for at in range(0, height, part)])
+    return _sum_of(work, [(plane, number) for plane in range(len(out)) for number in range(len(spans))])
 
 
-def _sum_of(function: Callable[[tuple[int, int]], int], places: list[tuple[int, int]]) -> int:
-    """Call a function with each place and add up the results: in threads, where there is enough to do."""
+def _span(taps: Array) -> tuple[int, int]:
+    """Find the first and the last row that taps take; where there are none, the last is before the first."""
+    highest = int(taps.max(initial=-1))
+    return (int(taps.min(initial=highest, where=taps >= 0)), highest) if highest >= 0 else (0, -1)
+
+
+def _shaped(values: Array, shape: tuple[int, ...]) -> Array:
+    """View the beginning of a long row as an array."""
+    return values[: math.prod(shape)].reshape(shape)
+
+
+def _sum_of(work: Callable[[Iterator[tuple[int, int]]], int], places: list[tuple[int, int]]) -> int:
+    """Have all places worked on and add up the results: by threads that take one after the other, where there are many."""
+    left = iter(places)
     if len(places) < 4 or threads.count() == 1:
-        return sum(map(function, places))
+        return work(left)
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(threads.count()) as pool:
-        return sum(pool.map(function, places))
+        return sum(pool.map(work, [left] * threads.count()))
 
 
-def _wide(rows: Array, step: int, columns: "Columns", term: int, dtype: DTypeLike, size: int) -> Array:
-    """Sum rows (H, W * step) over the horizontal taps of a term, as 64-bit floats, and put a row of zeros behind them."""
-    lines = _lines(rows, step, columns)
-    wide = np.zeros((len(rows) + 1, size))
-    target, stride = _as_pixels(wide[:-1], step), len(columns.start)
-    room = np.empty(target[:, ::stride].shape)
-    sums = np.empty(room.shape, dtype)
+def _widen(lines: Array, columns: "Columns", term: int, room: Array, sums: Array, wide: Array) -> None:
+    """Sum lines (H, positions, step) over the horizontal taps of a term, as 64-bit floats; wide's last row becomes zeros."""
+    height, _, step = lines.shape
+    target, stride = _as_pixels(wide[:height], step), len(columns.start)
+    wide[-1] = 0
     for p in range(min(stride, target.shape[1])):
         lane = target[:, p::stride]
         width = lane.shape[1]
-        total = sums[:, :width]
+        total, product = _shaped(sums, lane.shape), _shaped(room, lane.shape)
         total[:] = 0
         for s in range(columns.number[p]):
             at = columns.start[p, s]
-            _add(total, columns.weight[term, p, s], lines[:, at : at + width], room[:, :width])
+            _add(total, columns.weight[term, p, s], lines[:, at : at + width], product)
         lane[:] = total
     for e, column in enumerate(columns.edge):  # whose products are rounded
-        pixel = np.zeros((len(rows), step), dtype)
+        pixel = np.zeros((height, step), sums.dtype)
         for s, at in enumerate(columns.edge_at[e]):
             if at >= 0:
-                pixel += columns.edge_weight[term, e, s] * lines[:, at].astype(dtype)
+                pixel += columns.edge_weight[term, e, s] * lines[:, at].astype(sums.dtype)
         target[:, column] = pixel
-    return wide
 
 
 def dense(
