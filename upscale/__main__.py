@@ -3,31 +3,34 @@
 import gc
 import os
 import sys
+from typing import NoReturn
 
 
-def main() -> int:
-    """Run `upscale`; the result is the exit status."""
-    return _run("upscale.cli", "upscale")
+def main() -> NoReturn:
+    """Run `upscale` and end the process."""
+    _run("upscale.cli", "upscale")
 
 
-def learn() -> int:
-    """Run `upscale-learn`; the result is the exit status."""
-    return _run("upscale.cli_learn", "upscale-learn")
+def learn() -> NoReturn:
+    """Run `upscale-learn` and end the process."""
+    _run("upscale.cli_learn", "upscale-learn")
 
 
-def kernel() -> int:
-    """Run `upscale-kernel`; the result is the exit status."""
-    return _run("upscale.cli_kernel", "upscale-kernel")
+def kernel() -> NoReturn:
+    """Run `upscale-kernel` and end the process."""
+    _run("upscale.cli_kernel", "upscale-kernel")
 
 
-def compare() -> int:
-    """Run `upscale-compare`; the result is the exit status."""
-    return _run("upscale.cli_compare", "upscale-compare")
+def compare() -> NoReturn:
+    """Run `upscale-compare` and end the process."""
+    _run("upscale.cli_compare", "upscale-compare")
 
 
-def _run(module: str, name: str) -> int:
+def _run(module: str, name: str) -> NoReturn:
     # Threads that wait for work must leave the cores to those that have some.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if module != "upscale.cli_learn":  # the only one that multiplies large matrices; the others' cores would wait in vain
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         # Nothing that imports make is garbage: looking for some takes a twentieth of a small picture's time.
         gc.disable()
@@ -40,15 +43,14 @@ def _run(module: str, name: str) -> int:
     except KeyboardInterrupt:
         print(f"{name}: interrupted, nothing was written", file=sys.stderr)
         status = 130
-    if "numba" in sys.modules:  # to take LLVM down in order takes a tenth of a second, and it may still be starting
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            try:
-                stream.flush()
-            except (OSError, ValueError):  # nobody reads it any more
-                status = status or 1
-        os._exit(status)
-    return status
+    # To take everything down in order takes a tenth of a small picture's time, and LLVM may still be starting.
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # nobody reads it any more
+            status = status or 1
+    os._exit(status)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
