@@ -57,15 +57,8 @@ def nearest(source: Array, vertical: int, horizontal: int, size: int, out: Array
     out.reshape(height, vertical, -1)[:] = wide.reshape(height, 1, -1)
 
 
-def _lines(rows: Array, step: int, columns: "Columns") -> Array:
-    """Give rows (H, W * step) room on both sides for what lies beyond the border: 64-bit floats (H, positions, step)."""
-    lines = np.empty((len(rows), len(columns.source), step))
-    _into_lines(rows, step, columns, lines)
-    return lines
-
-
 def _into_lines(rows: Array, step: int, columns: "Columns", lines: Array) -> None:
-    """Do what `_lines` does in the first of some lines."""
+    """Give rows (H, W * step) room on both sides for what lies beyond the border: in the first lines (H, positions, step)."""
     pixels, lines = _as_pixels(rows, step), lines[: len(rows)]
     left, right = columns.left, columns.left + pixels.shape[1]
     lines[:, left:right] = pixels
@@ -118,7 +111,7 @@ def separable(
                 out[plane, here] = total
         return clipped
 
-    return _sum_of(work, [(plane, number) for plane in range(len(out)) for number in range(len(spans))])
+    return _sum_of(work, [(plane, number) for plane in range(len(out)) for number in range(len(spans))], many * size)
 
 
 def _span(taps: Array) -> tuple[int, int]:
@@ -132,10 +125,13 @@ def _shaped(values: Array, shape: tuple[int, ...]) -> Array:
     return values[: math.prod(shape)].reshape(shape)
 
 
-def _sum_of(work: Callable[[Iterator[tuple[int, int]]], int], places: list[tuple[int, int]]) -> int:
-    """Have all places worked on and add up the results: by threads that take one after the other, where there are many."""
+def _sum_of(work: Callable[[Iterator[tuple[int, int]]], int], places: list[tuple[int, int]], step: int) -> int:
+    """Have all places worked on and add up the results: by threads that take one after the other, where there are many.
+
+    Steps of few values are soonest done by one thread: several would wait for Python itself.
+    """
     left = iter(places)
-    if len(places) < 4 or threads.count() == 1:
+    if len(places) < 4 or step < _AT_ONCE // 4 or threads.count() == 1:
         return work(left)
     from concurrent.futures import ThreadPoolExecutor
 
@@ -178,37 +174,52 @@ def dense(
 ) -> None:
     """Transposed convolution of floats by any kernel, with channels mixed within groups."""
     channels, out_channels = weights.shape[0] // groups, weights.shape[1]
-    stride, dtype = len(columns.start), base.dtype
-    for plane in range(len(out)):
-        batch, m = divmod(plane, groups * out_channels)
-        first_weight = m // out_channels * channels
-        gains, start = gain[m % len(gain)][rows.kind], base[m % len(base)]
-        target = _as_pixels(out[plane], step)
-        sums: list[Array] = [np.empty(target[:, p::stride].shape, dtype) for p in range(min(stride, target.shape[1]))]
-        for total in sums:
-            total[:] = start
-        edges = np.empty((len(columns.edge), len(target), step), dtype)
-        edges[:] = start
-        for channel in range(first_weight, first_weight + channels):
-            lines = _lines(source[batch * len(weights) + channel], step, columns)
-            lines = np.concatenate([lines, np.zeros_like(lines[:1])])
-            kernel = weights[channel, m % out_channels]
-            for tap, row in zip(rows.tap.T, _row_of_taps(rows).T, strict=True):
-                taps, chosen = kernel[tap], lines[row]
-                for p, total in enumerate(sums):
-                    for s in range(columns.number[p]):
-                        w = (taps[:, columns.tap[p, s]] / gains[:, columns.kind[p]]).astype(dtype)
-                        at = columns.start[p, s]
-                        _add(total, w[:, None, None], chosen[:, at : at + total.shape[1]])
-                for e in range(len(columns.edge)):  # whose products are rounded
-                    for s, at in enumerate(columns.edge_at[e]):
-                        if at >= 0:
-                            w = (taps[:, columns.edge_tap[e, s]] / gains[:, columns.edge_kind[e]]).astype(dtype)
-                            edges[e] += w[:, None] * chosen[:, at].astype(dtype)
-        for p, total in enumerate(sums):
-            target[:, p::stride] = total
-        for e, column in enumerate(columns.edge):
-            target[:, column] = edges[e]
+    taps, (height, size), dtype = _row_of_taps(rows), out.shape[1:], base.dtype
+    lanes = range(min(len(columns.start), size // step))
+    part = max(16, min(height, _AT_ONCE // size))
+    spans = [_span(taps[begin : begin + part]) for begin in range(0, height, part)]
+    most = max(highest + 1 - lowest for lowest, highest in spans)
+
+    def work(places: Iterator[tuple[int, int]]) -> int:
+        lines = np.empty((most + 1, len(columns.source), step))
+        chosen = np.empty((part, *lines.shape[1:]))
+        sums = np.empty((len(lanes), part * (size // step // len(columns.start) + 1) * step), dtype)
+        room = np.empty(sums.shape[1])
+        edges = np.empty((len(columns.edge), part, step), dtype)
+        for plane, number in places:
+            lowest, highest = spans[number]
+            here = slice(number * part, min((number + 1) * part, height))
+            used = np.where(taps[here] >= 0, taps[here] - lowest, most)
+            batch, m = divmod(plane, groups * out_channels)
+            first_weight = m // out_channels * channels
+            gains, target = gain[m % len(gain)][rows.kind[here]], _as_pixels(out[plane, here], step)
+            totals = [_shaped(sums[p], target[:, p :: len(columns.start)].shape) for p in lanes]
+            for total in (*totals, edges):
+                total[:] = base[m % len(base)]
+            for channel in range(first_weight, first_weight + channels):
+                _into_lines(source[batch * len(weights) + channel, lowest : highest + 1], step, columns, lines)
+                lines[most] = 0
+                kernel = weights[channel, m % out_channels]
+                for tap, row in zip(rows.tap[here].T, used.T, strict=True):
+                    weight, given = kernel[tap], chosen[: len(row)]
+                    np.take(lines, row, axis=0, out=given, mode="clip")
+                    for p, total in enumerate(totals):
+                        for s in range(columns.number[p]):
+                            w = (weight[:, columns.tap[p, s]] / gains[:, columns.kind[p]]).astype(dtype)
+                            at, product = columns.start[p, s], _shaped(room, total.shape)
+                            _add(total, w[:, None, None], given[:, at : at + total.shape[1]], product)
+                    for e, edge in enumerate(edges[:, : len(row)]):  # whose products are rounded
+                        for s, at in enumerate(columns.edge_at[e]):
+                            if at >= 0:
+                                w = (weight[:, columns.edge_tap[e, s]] / gains[:, columns.edge_kind[e]]).astype(dtype)
+                                edge += w[:, None] * given[:, at].astype(dtype)
+            for p, total in enumerate(totals):
+                target[:, p :: len(columns.start)] = total
+            for column, edge in zip(columns.edge, edges, strict=True):
+                target[:, column] = edge[: len(target)]
+        return 0
+
+    _sum_of(work, [(plane, number) for plane in range(len(out)) for number in range(len(spans))], part * size)
 
 
 def orientation(guide: Array) -> Array:
