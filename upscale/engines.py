@@ -9,14 +9,14 @@ from upscale import threads
 
 # From `python benchmarks/engines.py`, whose latest results stand in docs/performance.md.
 #: Seconds that a command takes longer where Numba is started, its machine code being in the cache.
-NUMBA_SECONDS = 0.31
+NUMBA_SECONDS = 0.24
 #: The same in a process in which Numba runs already: to wake the threads.
 WARM_SECONDS = 0.0001
 #: Seconds that NumPy takes longer than Numba's loops: for an output byte of nn, an output sample of tconv (of which 2e-9 is to
 #: filter it for PNG) and each of its taps.
 NN_BYTE = 4e-10
-TCONV_SAMPLE = 9e-9
-TCONV_TAP = 1.4e-9
+TCONV_SAMPLE = 3.6e-9
+TCONV_TAP = 8e-10
 #: From so many input pixels on tconv always runs on Numba: the larger the picture, the less its start is noticed.
 TCONV_PIXELS = 2_000_000
 

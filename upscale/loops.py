@@ -20,7 +20,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import prange, types
-from numba.core import cgutils
+from numba.core import cgutils, entrypoints
 from numba.core.errors import TypingError
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
@@ -62,6 +62,7 @@ def _forgiving(method):
 def prepare():
     """Do what the first call of any loop would do first."""
     rtsys.initialize(cpu_target.target_context)
+    entrypoints.init_all()
     numba.typeof(np.empty(0))
 
 

@@ -20,8 +20,8 @@ Array = NDArray[Any]
 #: "same", or how much is cut off the operator's whole output: ((top, bottom), (left, right)).
 Padding = str | tuple[tuple[int, int], tuple[int, int]]
 
-#: What corrections take, as multiplications for a sample of output: 9 of 25 values, and to choose them.
-_CORRECTION = 400
+#: What corrections take NumPy, as multiplications for a sample of output: 9 of 25 values, and to choose them.
+_CORRECTION = 1100
 _GREY = 127.5
 #: How much longer a multiplication of a kernel's terms takes than one of all its weights at once.
 _TERM = 1.5
