@@ -35,7 +35,7 @@ class Tables(NamedTuple):
     second: Array  #: (8, nodes) with what
     threshold: Array  #: (nodes,) how much greater the first must be to go on to the right
     leaf: Array  #: (nodes + 1,) the class that each way ends at
-    tap: Array  #: (8, 25) the values that are weighed, from the middle on
+    row: Array  #: (8, 25) which of a correction's 25 rows of weights each value is weighed by, as it lies: where it begins
     weights: Array  #: (classes * 25 * size,) flat
     size: int  #: floats of a correction, a multiple of what the loops take at once
     block: Array  #: (8, 9, factor ** 2) where in a correction a block's values from each neighbour lie
@@ -112,7 +112,7 @@ class Bank:
         )
         return Tables(
             np.ascontiguousarray(offset[:, self.compared[:, 0]]), np.ascontiguousarray(offset[:, self.compared[:, 1]]),
-            self.thresholds, self.leaves, np.ascontiguousarray(offset), weights.ravel(), size,
+            self.thresholds, self.leaves, np.argsort(order, axis=1) * size, weights.ravel(), size,
             np.ascontiguousarray(facing), f,
         )  # fmt: skip
 

@@ -14,6 +14,7 @@ Their vectors are 64 bytes long; where registers are shorter, LLVM takes several
 # What Numba compiles, and what builds code for LLVM, has no types that a checker could follow.
 # mypy: ignore-errors
 
+import functools
 import math
 
 import numba
@@ -22,6 +23,7 @@ from llvmlite import ir
 from numba import prange, types
 from numba.core import cgutils, entrypoints
 from numba.core.errors import TypingError
+from numba.core.imputils import impl_ret_borrowed
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 from numba.extending import intrinsic
@@ -96,14 +98,16 @@ def _borrowed(typing_context, array):
 
 @intrinsic
 def _flat(typing_context, array):
-    """View a contiguous array as one long row, without a count of references."""
+    """View a contiguous array as one long row."""
     if array.layout != "C":
         raise TypingError(f"{array} is not contiguous")
     row = types.Array(array.dtype, 1, "C", readonly=not array.mutable)
 
     def generate(context, builder, signature, arguments):
         given = context.make_array(array)(context, builder, arguments[0])
-        return _array(context, builder, row, given.data, [given.nitems])
+        return impl_ret_borrowed(
+            context, builder, row, _array(context, builder, row, given.data, [given.nitems], given.meminfo)
+        )
 
     return row(array), generate
 
@@ -302,6 +306,27 @@ def _copy(typing_context, row, target, streamed):
     return types.void(row, target, types.boolean), generate
 
 
+def _multiply_add(context, builder, weight, piece, total):
+    """Add products of vectors to a total: those of 32-bit floats unrounded, others as they are rounded."""
+    vector = total.type
+    if isinstance(vector.element, ir.DoubleType):
+        return builder.fadd(total, builder.fmul(weight, piece))
+    triple, _, features = context.codegen().magic_tuple()
+    if "+fma" in features or "x86" not in triple:
+        kind = ir.FunctionType(vector, (vector, vector, vector))
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{vector.count}f32")
+        return builder.call(function, [weight, piece, total])
+    wide = ir.VectorType(ir.DoubleType(), vector.count)  # which hold products of 32-bit floats
+    weight, piece, total = (builder.fpext(value, wide) for value in (weight, piece, total))
+    return builder.fptrunc(builder.fadd(total, builder.fmul(weight, piece)), vector)
+
+
+def _everywhere(builder, vector, value):
+    """Fill a vector with one value."""
+    one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.IntType(32)(0))
+    return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), vector.count), None))
+
+
 #: Vectors of 64 bytes that `_adder` sums at once, for 1 to 4 rows: what fits into 16 registers of 32 bytes, or into 32 of 64.
 _VECTORS = {1: (4, 4), 2: (3, 6), 3: (2, 4), 4: (1, 3)}
 
@@ -309,7 +334,7 @@ _VECTORS = {1: (4, 4), 2: (3, 6), 3: (2, 4), 4: (1, 3)}
 _BEYOND = 64 * 6
 
 
-def _adder(many, at_a_time=None):
+def _adder(many):
     """Make the heart of every transposed convolution: all taps of `many` rows of sums, for some vectors of their places.
 
     Each piece of input, once loaded, is used by all rows, and the sums stay in registers from the first tap to the last, and on
@@ -336,8 +361,7 @@ def _adder(many, at_a_time=None):
             size, floats = signature.args[0].dtype.bitwidth // 8, context.get_value_type(signature.args[0].dtype)
             places = 64 // size
             vector, flags, index = ir.VectorType(floats, places), ir.IntType(places), begin.type
-            triple, _, features = context.codegen().magic_tuple()
-            vectors = at_a_time or _VECTORS[many]["+avx512f" in features]
+            vectors = _VECTORS[many]["+avx512f" in context.codegen().magic_tuple()[2]]
             rows = [builder.add(first, index(row)) for row in range(many)]
 
             def function(name, result, *takes):
@@ -351,19 +375,7 @@ def _adder(many, at_a_time=None):
                 return [builder.bitcast(builder.gep(pointer, [index(v * places)]), kind.as_pointer()) for v in range(vectors)]
 
             def everywhere(value):
-                one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.IntType(32)(0))
-                return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), places), None))
-
-            def multiply_add(weight, piece, total):
-                if size == 8:
-                    return builder.fadd(total, builder.fmul(weight, piece))
-                if "+fma" in features or "x86" not in triple:
-                    return builder.call(
-                        function(f"llvm.fma.v{places}f32", vector, vector, vector, vector), [weight, piece, total]
-                    )
-                wide = ir.VectorType(ir.DoubleType(), places)  # products of 32-bit floats fit into 64 bits
-                weight, piece, total = (builder.fpext(value, wide) for value in (weight, piece, total))
-                return builder.fptrunc(builder.fadd(total, builder.fmul(weight, piece)), vector)
+                return _everywhere(builder, vector, value)
 
             def finish(value, made):
                 """Make samples of a vector; return them and how many were clipped."""
@@ -399,7 +411,7 @@ def _adder(many, at_a_time=None):
                     for r, row in enumerate(rows):
                         weight = everywhere(builder.load(place(weights, size, tap.index, row)))
                         for total, piece in zip(totals[r * vectors : (r + 1) * vectors], inputs, strict=True):
-                            builder.store(multiply_add(weight, piece, builder.load(total)), total)
+                            builder.store(_multiply_add(context, builder, weight, piece, builder.load(total)), total)
                 if out is None:
                     for total, piece in zip(totals, begun, strict=True):
                         builder.store(builder.load(total), piece, align=size)
@@ -422,8 +434,55 @@ def _adder(many, at_a_time=None):
 
 
 _add_1, _add_2, _add_3, _add_4 = (_adder(many) for many in (1, 2, 3, 4))
-#: For pieces of a correction, 48 floats of 32 bits: `bank` pads to these.
-_add_piece = _adder(1, 3)
+
+
+@intrinsic
+def _correction(typing_context, pixels, at, wide, order, turned, weights, begin, size, made, to):
+    """Weigh how far the 5 x 5 values around place `at` are from the middle one, and store what they come to in made[to:].
+
+    `wide` lies between two rows of values; order[turned:] says how far behind `begin` the weights of each value are. They are
+    `size`, a multiple of 48. Where all values are the same, no weights are looked at.
+    """
+
+    def generate(context, builder, signature, arguments):
+        arrays = (context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 3, 5, 8))
+        pixels, order, weights, made = (array.data for array in arrays)
+        _, at, wide, _, turned, _, begin, size, _, to = arguments
+        index, floats, width = at.type, pixels.type.pointee, signature.args[0].dtype.bitwidth // 8
+        places = 64 // width
+        vector, four = ir.VectorType(floats, places), ir.VectorType(floats, 4)
+        totals = [cgutils.alloca_once(builder, vector) for _ in range(3)]
+
+        def pieces(data, *at):
+            first = builder.gep(data, [functools.reduce(builder.add, at)])
+            return [builder.bitcast(builder.gep(first, [index(v * places)]), vector.as_pointer()) for v in range(3)]
+
+        middle = builder.load(builder.gep(pixels, [at]))
+        corners = [builder.gep(pixels, [builder.add(at, builder.mul(wide, index(y)))]) for y in range(-2, 3)]
+        differ = []
+        for corner in corners:
+            beginning = builder.load(builder.bitcast(builder.gep(corner, [index(-2)]), four.as_pointer()), align=width)
+            last = builder.load(builder.gep(corner, [index(2)]))
+            flags = builder.fcmp_unordered("!=", beginning, _everywhere(builder, four, middle))
+            differ.append(builder.icmp_unsigned("!=", builder.bitcast(flags, ir.IntType(4)), ir.IntType(4)(0)))
+            differ.append(builder.fcmp_unordered("!=", last, middle))
+        with cgutils.for_range_slice(builder, index(0), size, index(3 * places)) as (part, _):
+            for total in totals:
+                builder.store(ir.Constant(vector, None), total)
+            with builder.if_then(functools.reduce(builder.or_, differ)):
+                for n in range(25):
+                    value = builder.load(builder.gep(corners[n // 5], [index(n % 5 - 2)]))
+                    value = _everywhere(builder, vector, builder.fsub(value, middle))
+                    row = builder.load(builder.gep(order, [builder.add(turned, index(n))]))
+                    for total, piece in zip(totals, pieces(weights, begin, row, part), strict=True):
+                        weight = builder.load(piece, align=width)
+                        builder.store(_multiply_add(context, builder, value, weight, builder.load(total)), total)
+            for total, piece in zip(totals, pieces(made, to, part), strict=True):
+                builder.store(builder.load(total), piece, align=width)
+        return context.get_dummy_value()
+
+    integer = types.intp
+    return types.void(pixels, integer, integer, order, integer, weights, integer, integer, made, integer), generate
 
 
 #: A 0 that is not a constant: Numba would compile a function anew for each.
@@ -789,25 +848,52 @@ def dense(source, step, weights, groups, base, rows, columns, gain, out):
 
 
 @_inner
-def _orientation(guide, y, x):
+def _orient(above, here, below, turned):
     """Choose the flips and the turn by which a guide grows to the right and, less so, downwards; see `bank.orders`."""
-    above, here, below = guide[y - 1], guide[y], guide[y + 1]
-    right = (above[x + 1] + here[x + 1]) + (here[x + 1] + below[x + 1])
-    left = (above[x - 1] + here[x - 1]) + (here[x - 1] + below[x - 1])
-    down = (below[x - 1] + below[x]) + (below[x] + below[x + 1])
-    up = (above[x - 1] + above[x]) + (above[x] + above[x + 1])
-    across, along = right - left, down - up
-    return np.int64(across < 0) + 2 * np.int64(along < 0) + 4 * np.int64(abs(along) > abs(across))
+    for x in range(turned.size):
+        right = (above[x + 2] + here[x + 2]) + (here[x + 2] + below[x + 2])
+        left = (above[x] + here[x]) + (here[x] + below[x])
+        down = (below[x] + below[x + 1]) + (below[x + 1] + below[x + 2])
+        up = (above[x] + above[x + 1]) + (above[x + 1] + above[x + 2])
+        across, along = right - left, down - up
+        turned[x] = np.int64(across < 0) + 2 * np.int64(along < 0) + 4 * np.int64(abs(along) > abs(across))
 
 
 @_inner
-def _class(guide, at, first, second, threshold, leaf):
-    """Follow the comparisons to a class."""
-    node = 0
-    while node < threshold.size:
-        difference = guide[np.uint64(at + first[node])] - guide[np.uint64(at + second[node])]
-        node = 2 * node + 1 + np.int64(difference > threshold[node])
-    return leaf[node - threshold.size]
+def _further(guide, at, first, second, threshold, begin, node):
+    """Make one comparison and go on to the next one's node."""
+    difference = guide[np.uint64(at + first[begin + node])] - guide[np.uint64(at + second[begin + node])]
+    return 2 * node + 1 + np.int64(difference > threshold[node])
+
+
+@_inner
+def _choose(guide, at, turned, bank, chosen):
+    """Follow each pixel's comparisons to a class, from place `at` of a guide on.
+
+    Four pixels go down side by side, since each has to wait for what it compared before.
+    """
+    first, second, threshold, nodes = _flat(bank.first), _flat(bank.second), bank.threshold, bank.threshold.size
+    for x in range(0, turned.size, 4):
+        here = at + x
+        if x + 4 <= turned.size:
+            begin_0, begin_1, begin_2, begin_3 = (
+                turned[x] * nodes, turned[x + 1] * nodes, turned[x + 2] * nodes, turned[x + 3] * nodes,
+            )  # fmt: skip
+            node_0 = node_1 = node_2 = node_3 = np.int64(0)
+            while node_0 < nodes:
+                node_0 = _further(guide, here, first, second, threshold, begin_0, node_0)
+                node_1 = _further(guide, here + 1, first, second, threshold, begin_1, node_1)
+                node_2 = _further(guide, here + 2, first, second, threshold, begin_2, node_2)
+                node_3 = _further(guide, here + 3, first, second, threshold, begin_3, node_3)
+            chosen[x], chosen[x + 1], chosen[x + 2], chosen[x + 3] = node_0, node_1, node_2, node_3
+        else:
+            for i in range(x, turned.size):
+                node = np.int64(0)
+                while node < nodes:
+                    node = _further(guide, at + i, first, second, threshold, turned[i] * nodes, node)
+                chosen[i] = node
+    for x in range(turned.size):
+        chosen[x] = bank.leaf[chosen[x] - nodes]
 
 
 @_making
@@ -815,49 +901,40 @@ def _correct_part(pixels, guide, bank, first_row, out, begin, end):
     """Add the corrections of rows `begin` to `end` of input; see `correct`."""
     pixels, guide, out = _borrowed(pixels), _borrowed(guide), _borrowed(out)
     channels, wide = pixels.shape[0], pixels.shape[2]
-    width, factor, size = wide - 6, bank.factor, bank.size
-    first, second, threshold, leaf = bank.first, bank.second, bank.threshold, bank.leaf
-    taps, weights, block = bank.tap, bank.weights, bank.block
-    flat_guide, number = _flat(guide), taps.shape[1]
+    width, factor, size, weights = wide - 6, bank.factor, bank.size, bank.weights
+    order, block, blocks = _flat(bank.row), _flat(bank.block), factor * factor
     # Three rows of corrections at a time, of which the blocks of the middle one are the sums.
-    made = _empty(pixels.dtype, 3, (width + 2) * channels * size + _BEYOND // pixels.itemsize)
-    turned = _empty(np.int64, 3, width + 2)
-    values, offsets = _empty(pixels.dtype, number, 3), _empty(np.int64, 1, number)[0]
+    made = _empty(pixels.dtype, 3, (width + 2) * channels * size)
+    flat_made, long = _flat(made), made.shape[1]
+    turned, chosen = _empty(np.int64, 3, width + 2), _empty(np.int64, 1, width + 2)[0]
+    sources, parts = _empty(np.int64, 1, 9)[0], _empty(np.int64, 1, 9)[0]
     for y in range(begin - 1, end + 1):
         row = (y + 3) % 3
+        first = (y + 3) * wide + 2
+        _orient(guide[y + 2, 1:], guide[y + 3, 1:], guide[y + 4, 1:], turned[row])
+        _choose(_flat(guide), first, turned[row], bank, chosen)
         for x in range(width + 2):
-            at = (y + 3) * wide + x + 2
-            turn = _orientation(guide, y + 3, x + 2)
-            turned[row, x] = turn
-            chosen = _class(flat_guide, at, first[turn], second[turn], threshold, leaf) * number * size
+            place = chosen[x] * 25 * size
             for c in range(channels):
-                flat, to = _flat(pixels[c]), (x * channels + c) * size
-                middle, flatness = flat[at], True
-                for t in range(number):
-                    value = flat[np.uint64(at + taps[turn, t])] - middle
-                    values[t, row] = value
-                    flatness &= value == 0
-                    offsets[t] = chosen + t * size - to
-                for i in range(size):
-                    made[row, to + i] = 0
-                if not flatness:
-                    _add_piece(weights, offsets, number, to, to + size, values, row, made, None, None)
+                to = row * long + (x * channels + c) * size
+                _correction(_flat(pixels[c]), first + x, wide, order, turned[row, x] * 25, weights, place, size, flat_made, to)
         if y <= begin:
             continue
-        for p in range(factor):
-            line = (y - 1) * factor + p - first_row
-            if line < 0 or line >= out.shape[0]:
-                continue
-            target = out[line]
-            for x in range(width):
-                for c in range(channels):
-                    for q in range(factor):
+        for x in range(width):
+            for n in range(9):
+                source, column = (y + 1 + n // 3) % 3, x + n % 3
+                sources[n] = source * long + column * channels * size
+                parts[n] = (turned[source, column] * 9 + n) * blocks
+            for p in range(factor):
+                line = (y - 1) * factor + p - first_row
+                if line < 0 or line >= out.shape[0]:
+                    continue
+                for q in range(factor):
+                    for c in range(channels):
                         total = pixels.dtype.type(0)
                         for n in range(9):
-                            source, column = (y + 1 + n // 3) % 3, x + n % 3
-                            part = block[turned[source, column], n, p * factor + q]
-                            total += made[source, (column * channels + c) * size + part]
-                        target[(x * factor + q) * channels + c] += total
+                            total += flat_made[np.uint64(sources[n] + c * size + block[parts[n] + p * factor + q])]
+                        out[line, (x * factor + q) * channels + c] += total
 
 
 @_compiled

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale import threads
+from upscale.bank import SIDE
 
 if TYPE_CHECKING:
     from upscale.bank import Tables
@@ -267,17 +268,15 @@ def _corrections(pixels: Array, guide: Array, bank: "Tables") -> Array:
     channels, height, width = len(pixels), pixels.shape[1] - 6, pixels.shape[2] - 6
     turned, chosen = _choose(guide, bank)
     at, factor, size = _middles(guide.shape), bank.factor, 9 * bank.factor**2
-    weights = bank.weights.reshape(-1, bank.tap.shape[1], bank.size)[..., :size]
+    # As 64-bit floats, which hold products of 32-bit ones unrounded.
+    weights = bank.weights.reshape(-1, bank.size)[:, :size].astype(np.float64)
     flat = pixels.reshape(channels, -1)
-    taps = flat[:, at[:, None] + bank.tap[turned]] - flat[:, at, None]
     made = np.zeros((channels, at.size, size), pixels.dtype)
-    order = np.argsort(chosen, kind="stable")
-    for same in np.split(order, np.flatnonzero(np.diff(chosen[order])) + 1):
-        values = taps[:, same].astype(np.float64)
-        part = made[:, same]
-        for t, weight in enumerate(weights[chosen[same[0]]]):
-            _add(part, weight, values[:, :, t, None])
-        made[:, same] = part
+    for n in range(SIDE**2):
+        y, x = divmod(n, SIDE)
+        values = flat[:, at + (y - SIDE // 2) * pixels.shape[2] + x - SIDE // 2] - flat[:, at]
+        row = weights[chosen * SIDE**2 + bank.row[turned, n] // bank.size]
+        _add(made, values[:, :, None], row)
     turned = turned.reshape(height + 2, width + 2)
     corrections = made.reshape(channels, height + 2, width + 2, size)
     added = np.zeros((channels, height, width, factor**2), pixels.dtype)
