@@ -897,11 +897,11 @@ def _choose(guide, at, turned, bank, chosen):
 
 
 @_making
-def _correct_part(pixels, guide, bank, first_row, out, begin, end):
-    """Add the corrections of rows `begin` to `end` of input; see `correct`."""
+def _correct_part(pixels, guide, bank, first_row, out, begin, end, left, right):
+    """Add the corrections of rows `begin` to `end`, columns `left` to `right` of input; see `correct`."""
     pixels, guide, out = _borrowed(pixels), _borrowed(guide), _borrowed(out)
     channels, wide = pixels.shape[0], pixels.shape[2]
-    width, factor, size, weights = wide - 6, bank.factor, bank.size, bank.weights
+    width, factor, size, weights = right - left, bank.factor, bank.size, bank.weights
     order, block, blocks = _flat(bank.row), _flat(bank.block), factor * factor
     # Three rows of corrections at a time, of which the blocks of the middle one are the sums.
     made = _empty(pixels.dtype, 3, (width + 2) * channels * size)
@@ -910,8 +910,8 @@ def _correct_part(pixels, guide, bank, first_row, out, begin, end):
     sources, parts = _empty(np.int64, 1, 9)[0], _empty(np.int64, 1, 9)[0]
     for y in range(begin - 1, end + 1):
         row = (y + 3) % 3
-        first = (y + 3) * wide + 2
-        _orient(guide[y + 2, 1:], guide[y + 3, 1:], guide[y + 4, 1:], turned[row])
+        first = (y + 3) * wide + left + 2
+        _orient(guide[y + 2, left + 1 :], guide[y + 3, left + 1 :], guide[y + 4, left + 1 :], turned[row])
         _choose(_flat(guide), first, turned[row], bank, chosen)
         for x in range(width + 2):
             place = chosen[x] * 25 * size
@@ -934,7 +934,7 @@ def _correct_part(pixels, guide, bank, first_row, out, begin, end):
                         total = pixels.dtype.type(0)
                         for n in range(9):
                             total += flat_made[np.uint64(sources[n] + c * size + block[parts[n] + p * factor + q])]
-                        out[line, (x * factor + q) * channels + c] += total
+                        out[line, ((left + x) * factor + q) * channels + c] += total
 
 
 @_compiled
@@ -944,13 +944,18 @@ def correct(pixels, guide, bank, first_row, out):
     Planes (channels, H + 6, W + 6) hold the input with 3 more values on each side, as does the guide, (H + 6, W + 6), in whose
     grey levels the comparisons of `bank`, a `bank.Tables`, are.
     """
-    height = pixels.shape[1] - 6
-    part = max(8, min(32, height // 64))
-    parts, taken = (height + part - 1) // part, _zeros(np.int64, 1, 1)
-    for _ in prange(parts):
+    height, width, taken = pixels.shape[1] - 6, pixels.shape[2] - 6, _zeros(np.int64, 1, 1)
+    # The corrections of a part's three rows stay in the cache, beside the weights.
+    column = pixels.shape[0] * bank.size * 3 * pixels.itemsize
+    high, broad = 64, max(64, min(256, (1 << 18) // column))
+    across = (width + broad - 1) // broad
+    many = (height + high - 1) // high * across
+    for _ in prange(many):
         n = _count(taken, 1)
-        while n < parts:
-            _correct_part(pixels, guide, bank, first_row, out, n * part, min((n + 1) * part, height))
+        while n < many:
+            begin, left = n // across * high, n % across * broad
+            end, right = min(begin + high, height), min(left + broad, width)
+            _correct_part(pixels, guide, bank, first_row, out, begin, end, left, right)
             n = _count(taken, 1)
 
 
