@@ -123,7 +123,8 @@ def choose(wanted: str, work: Work) -> Engine:
         return Engine(wanted, "asked for")
     # Of many pictures, all count: those to come, and those that NumPy has done, for whoever has done many will go on.
     numpy = work.numpy_seconds() * (1 + _more) + _spent
-    start = WARM_SECONDS if "upscale.loops" in sys.modules else NUMBA_SECONDS
+    starting = _starting is not None and _starting.is_alive()
+    start = WARM_SECONDS if "upscale.loops" in sys.modules and not starting else NUMBA_SECONDS
     if numpy <= start and work.method == "tconv" and work.pixels >= TCONV_PIXELS:
         return Engine("numba", f"tconv of at least {TCONV_PIXELS / 1e6:g} megapixels")
     verb = "would take" if numpy > start else "takes"

@@ -14,6 +14,7 @@ Their vectors are 64 bytes long; where registers are shorter, LLVM takes several
 # What Numba compiles, and what builds code for LLVM, has no types that a checker could follow.
 # mypy: ignore-errors
 
+import contextlib
 import functools
 import math
 
@@ -43,20 +44,28 @@ def _compiled(function):
     except RuntimeError:  # Numba found no folder for its cache
         CACHED = False
         return numba.njit(parallel=True)(function)
-    # A cache on a full disk, or one that was damaged, costs time and nothing else. What comes out of it needs Numba's runtime
-    # and none of what Numba would import first, for a fifth of a second, to compile.
     cache = loop._cache
+
+    def load(signature, context):
+        # What comes out of the cache needs Numba's runtime, and none of what Numba imports first, for a fifth of a second, to
+        # compile.
+        rtsys.initialize(context)
+        return cache._load_overload(signature, context)
+
+    # A cache on a full disk, or one that was damaged, costs time and nothing else.
+    cache.load_overload = _forgiving(load, cache.load_overload)
     cache.save_overload = _forgiving(cache.save_overload)
-    cache.load_overload = _forgiving(lambda types, context: rtsys.initialize(context) or cache._load_overload(types, context))
     return loop
 
 
-def _forgiving(method):
+def _forgiving(*methods):
+    """Call the first of some methods that works; None where none does."""
+
     def call(*arguments):
-        try:
-            return method(*arguments)
-        except Exception:  # as many kinds as pickle and the system have
-            return None
+        for method in methods:
+            with contextlib.suppress(Exception):  # as many kinds as pickle and the system have
+                return method(*arguments)
+        return None
 
     return call
 
