@@ -114,6 +114,30 @@ def test_signals_leave_nothing(tmp_path, number, status, word, after):
     assert [p.name for p in tmp_path.iterdir()] == ["in.png"]
 
 
+def test_what_an_interrupt_met_is_left_as_it_is():
+    """LLVM frees some things twice where Python cleans up what was just being handed over."""
+    code = """
+import signal
+import click
+from upscale import console, signals
+
+class Half:
+    def __del__(self):
+        print("cleaned up", flush=True)
+
+@click.command()
+def command():
+    half = Half()
+    raise signals.Interrupted(signal.SIGTERM)
+
+print(console.run(command, "it", []), flush=True)
+import os
+os._exit(0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "143\n"
+
+
 def test_a_reader_that_leaves_early(tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)).save(tmp_path / "in.png")
     done = subprocess.run(["sh", "-c", f'"{UPSCALE}" in.png - | head -c 10'], cwd=tmp_path, capture_output=True, timeout=60)

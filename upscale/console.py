@@ -12,6 +12,10 @@ from upscale import signals
 from upscale.errors import ArgumentError, FileError, UpscaleError
 from upscale.files import why
 
+#: What ended a command stays, and with it all that was under way: LLVM may have been about to hand something over, and would
+#: free it twice.
+_interrupted: list[BaseException] = []
+
 
 def run(command: click.Command, name: str, arguments: list[str]) -> int:
     """Run a command.
@@ -41,6 +45,7 @@ def run(command: click.Command, name: str, arguments: list[str]) -> int:
     except UpscaleError as error:
         return _fail(name, str(error), 1)
     except signals.Interrupted as signalled:
+        _interrupted.append(signalled)
         return _fail(name, f"{signalled.ending}, nothing was written", 128 + signalled.number)
     except BrokenPipeError:
         # The reader has seen enough. Python would complain once more when it flushes the stream at exit.
