@@ -15,7 +15,7 @@ SHIPPED = {
     ),
     "adaptive": (
         "the same, with a correction chosen for each pixel: cleaner edges and the most detail",
-        "the same; takes 10 to 25 times as long as learned",
+        "the same; takes 3 to 7 times as long as learned",
     ),
     "adaptive-jpeg": (
         "JPEGs, scans and straight photographs: smooths blocks, ripples and noise, keeps edges",
