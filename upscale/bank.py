@@ -35,7 +35,7 @@ class Tables(NamedTuple):
     second: Array  #: (8, nodes) with what
     threshold: Array  #: (nodes,) how much greater the first must be to go on to the right
     leaf: Array  #: (nodes + 1,) the class that each way ends at
-    row: Array  #: (8, 25) which of a correction's 25 rows of weights each value is weighed by, as it lies: where it begins
+    row: Array  #: (8, 25) where, in a correction, the `size` weights begin that each of the 25 values as they lie is weighed by
     weights: Array  #: (classes * 25 * size,) flat
     size: int  #: floats of a correction, a multiple of what the loops take at once
     block: Array  #: (8, 9, factor ** 2) where in a correction a block's values from each neighbour lie

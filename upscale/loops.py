@@ -175,8 +175,9 @@ def _loads(context, builder, signature, arguments, kind):
 def _count(typing_context, count, more):
     """Add to an integer that all threads share, and return what it was before.
 
-    By one that says which part of the work is the next, each thread does as many as it gets to. In equal shares, all would wait
-    for the one whose core is the slower kind, or is busy with something else.
+    By one that says which part of the work is the next, each thread does as many as it gets to: whichever of the parallel
+    iterations runs first on a thread goes on until no part is left, and the thread's others find none. In equal shares, all
+    would wait for the one whose core is the slower kind, or is busy with something else.
     """
 
     def generate(context, builder, signature, arguments):

@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale import threads
-from upscale.bank import SIDE
 
 if TYPE_CHECKING:
     from upscale.bank import Tables
     from upscale.gather import Columns, Rows
 
 Array = NDArray[Any]
-
 
 #: Rows of output that are made of the same wide lines, and values of a step that is done at once.
 _PART, _AT_ONCE = 128, 1 << 17
@@ -272,10 +270,11 @@ def _corrections(pixels: Array, guide: Array, bank: "Tables") -> Array:
     weights = bank.weights.reshape(-1, bank.size)[:, :size].astype(np.float64)
     flat = pixels.reshape(channels, -1)
     made = np.zeros((channels, at.size, size), pixels.dtype)
-    for n in range(SIDE**2):
-        y, x = divmod(n, SIDE)
-        values = flat[:, at + (y - SIDE // 2) * pixels.shape[2] + x - SIDE // 2] - flat[:, at]
-        row = weights[chosen * SIDE**2 + bank.row[turned, n] // bank.size]
+    side = math.isqrt(bank.row.shape[1])
+    for n in range(side**2):
+        y, x = divmod(n, side)
+        values = flat[:, at + (y - side // 2) * pixels.shape[2] + x - side // 2] - flat[:, at]
+        row = weights[chosen * side**2 + bank.row[turned, n] // bank.size]
         _add(made, values[:, :, None], row)
     turned = turned.reshape(height + 2, width + 2)
     corrections = made.reshape(channels, height + 2, width + 2, size)
