@@ -35,9 +35,8 @@ def test_engines_agree_on_large_pictures(dtype):
     rng = np.random.default_rng(1)
     picture = rng.integers(0, np.iinfo(dtype).max, (1200, 1700, 3), endpoint=True).astype(dtype)
     for kernel in ("bicubic", rng.normal(size=(5, 4))):
-        one, two = (upscale.enlarge(picture, 2, "tconv", kernel, engine=e).astype(int) for e in ("numba", "numpy"))
-        assert np.abs(one - two).max() <= 1
-        assert (one != two).mean() <= 1e-4
+        one, two = (upscale.enlarge(picture, 2, "tconv", kernel, engine=e) for e in ("numba", "numpy"))
+        assert np.array_equal(one, two)
 
 
 def test_nearest_on_a_large_picture():

@@ -164,7 +164,8 @@ class _Command(click.Command):
 @click.option("--layout", type=click.Choice(LAYOUTS), default="hwc", show_default=True,
               help="Of .npy arrays: chw is (C, H, W) or (N, C, H, W).")  # fmt: skip
 @click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True,
-              help="What computes: Numba's compiled loops, or NumPy for small pictures. The results are equal.")  # fmt: skip
+              help="What computes: Numba's compiled loops, or NumPy for small pictures. The results are equal (of 32-bit "
+              "floats, the last bit may differ).")  # fmt: skip
 @click.option("-j", "--threads", type=click.IntRange(min=1), metavar="N",
               help="How many threads work at once.  [default: one for each core]")  # fmt: skip
 @click.option("--max-memory", type=Parsed("memory", option_types.memory), metavar="SIZE",

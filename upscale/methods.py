@@ -254,7 +254,7 @@ def enlarge(
     out : ndarray, optional
         For arrays: written to and returned; C-contiguous, of the result's shape and dtype.
     engine : {"auto", "numba", "numpy"}
-        Which loops run; the results are equal.
+        Which loops run; the results are equal, those of 32-bit floats up to the rounding of a sum's last bit.
 
     Returns
     -------
