@@ -102,6 +102,37 @@ print("upscale.loops" in sys.modules, sorted(m for m in sys.modules if m.startsw
     assert [python(code).stdout for _ in range(2)][1] == "True []\n"
 
 
+@pytest.mark.parametrize(
+    ("entry", "arguments"),
+    [
+        ("main", ["in/0.png", "out.png"]),
+        ("main", ["in", "out"]),
+        ("learn", ["in", "-o", "k.npz", "--size", "6"]),
+        ("kernel", ["make", "bicubic", "-o", "k.npy"]),
+        ("compare", ["in/0.png", "-o", "sheet.png", "-k", "bilinear"]),
+    ],
+)
+def test_garbage_is_collected_while_commands_work(entry, arguments, tmp_path):
+    import numpy as np
+    from PIL import Image
+
+    (tmp_path / "in").mkdir()
+    for seed in range(4):
+        picture = np.random.default_rng(seed).integers(0, 256, (40, 40), np.uint8)
+        Image.fromarray(picture).save(tmp_path / "in" / f"{seed}.png")
+    code = f"""
+import gc, os, sys
+sys.argv[1:] = {arguments!r}
+def leave(status):
+    print("status", status, gc.isenabled(), gc.get_threshold()[0] <= 100_000, file=sys.stderr, flush=True)
+    os.kill(os.getpid(), 9)
+os._exit = leave
+from upscale.__main__ import {entry}
+{entry}()
+"""
+    assert python(code, cwd=tmp_path).stderr.splitlines()[-1] == "status 0 True True"
+
+
 COMPILE = """
 import sys
 import numba.core.caching

@@ -5,6 +5,9 @@ import os
 import sys
 from typing import NoReturn
 
+#: After how many new objects garbage is collected, and how many such collections come between those of older objects.
+_THRESHOLDS = 100_000, 50, 100
+
 
 def main() -> NoReturn:
     """Run `upscale` and end the process."""
@@ -31,9 +34,9 @@ def _run(module: str, name: str) -> NoReturn:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if module != "upscale.cli_learn":  # the only one that multiplies large matrices; the others' cores would wait in vain
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Imports make many objects and no garbage: Python would look for some fifty times while a small picture is enlarged.
+    gc.set_threshold(*_THRESHOLDS)
     try:
-        # Nothing that imports make is garbage: looking for some takes a twentieth of a small picture's time.
-        gc.disable()
         from importlib import import_module
 
         from upscale.signals import ignore

@@ -1,7 +1,6 @@
 """One picture's way from file to file."""
 
 import contextlib
-import gc
 import io
 import os
 import stat
@@ -140,8 +139,6 @@ class Job:
         with self.stage("start"):
             from upscale import pictures
             from upscale.transfer import Transfer
-
-            gc.enable()  # which the entry point turned off
         options = self.options
         streamed = self.output == DASH or not is_regular(self.output)
         if streamed and not self._strict:  # one of many, for which nobody may wait
