@@ -16,7 +16,7 @@ from conftest import ok as ok_upscale
 from PIL import Image
 
 import upscale
-from upscale import kernel_files, quality, twins
+from upscale import kernel_files, quality, training, twins
 from upscale.errors import ArgumentError
 from upscale.learn import Sums, sums
 
@@ -254,6 +254,19 @@ def test_an_interrupt_leaves_no_kernel(folder, tmp_path):
     assert b"interrupted" in errors
     assert not list(tmp_path.glob("*.npz"))
     assert not list(tmp_path.glob(".upscale*"))
+
+
+@pytest.mark.parametrize(("validated", "adaptive"), [(0, False), (60, False), (60, True), (3, True)])
+def test_the_progress_bar_is_as_long_as_the_work(folder, tmp_path, validated, adaptive):
+    (tmp_path / "kept").mkdir()
+    for i in range(validated):
+        Image.fromarray(scene(i, (30, 30))).save(tmp_path / "kept" / f"{i}.png")
+    paths = sorted(map(str, folder.rglob("*.png")))
+    kept = sorted(map(str, (tmp_path / "kept").glob("*.png")))
+    request = training.Request(paths, None, 2, 6, "bicubic", kept, 10_000, adaptive)
+    taken = []
+    training.learned(request, lambda: taken.append(1))
+    assert len(taken) == training.steps(request)
 
 
 def test_psnr_and_ssim():

@@ -136,9 +136,10 @@ def _learned(request: Any, quiet: bool) -> Any:
 
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         return training.learned(request)
-    total = len(request.paths) + len(request.validate or request.paths[1::10]) + training.STEPS * request.adaptive
-    with click.progressbar(length=total, file=sys.stderr, show_pos=True, label="learning") as bar:
-        return training.learned(request, lambda: bar.update(1))
+    with click.progressbar(length=training.steps(request), file=sys.stderr, show_pos=True, label="learning") as bar:
+        result = training.learned(request, lambda: bar.update(1))
+        bar.update((bar.length or 0) - bar.pos)  # what pictures that were passed over left
+        return result
 
 
 def run(arguments: list[str]) -> int:

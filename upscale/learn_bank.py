@@ -196,7 +196,7 @@ def learn_bank(
     seed : int
         Of the comparisons that are drawn.
     step : callable
-        Called 2 ** depth times.
+        Called 2 ** depth - 1 times, once for each comparison.
 
     Raises
     ------

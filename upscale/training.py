@@ -20,8 +20,8 @@ from upscale.picture import Picture
 
 Array = NDArray[Any]
 
-#: Steps that learning corrections takes, after the pictures.
-STEPS = 2 * (1 << DEPTH) - 2
+#: Steps that learning corrections takes, twice, after the pictures.
+_CORRECTION_STEPS = 2 * ((1 << DEPTH) - 1)
 #: What learned kernels are compared with.
 OTHERS = ("nearest", "bilinear", "bicubic", "lanczos3")
 #: Of the pictures that are measured with: how many at most, and the side of the middle that is taken.
@@ -147,6 +147,17 @@ def luma_of(picture: Picture) -> Array:
     return np.floor(values + 0.5).astype(np.uint8) if samples.dtype == np.uint8 else values.astype(np.float32)
 
 
+def steps(request: Request) -> int:
+    """Count the steps that `learned` takes, fewer where pictures are passed over.
+
+    Parameters
+    ----------
+    request : Request
+    """
+    measured = request.validate or request.paths[1::10]  # as many as are held out
+    return len(request.paths) + min(_MEASURED, len(measured)) + _CORRECTION_STEPS * request.adaptive
+
+
 def learned(request: Request, step: Callable[[], None] = lambda: None) -> Learned:
     """Learn a kernel.
 
@@ -154,7 +165,7 @@ def learned(request: Request, step: Callable[[], None] = lambda: None) -> Learne
     ----------
     request : Request
     step : callable
-        Called before each picture that is read, and `STEPS` times more for an adaptive kernel.
+        Called before each picture that is read, and for each node of the tree of an adaptive kernel: `steps` times in all.
 
     Raises
     ------
