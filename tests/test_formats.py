@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from conftest import ROOT, SAMPLES, ok, run
 from PIL import Image, ImageCms, ImageSequence
 
@@ -190,6 +191,20 @@ def test_lab_is_mixed_as_numbers_with_signs(tmp_path):
     ok("in.tiff", "out.tiff", "-m", "tconv", "-k", "bilinear", cwd=tmp_path)
     _, [frame] = read(tmp_path / "out.tiff")
     assert np.abs(frame.picture.samples[..., 1:].astype(int) - 128).max() <= 1
+
+
+def test_lab_without_colour_stays_so_at_another_depth(tmp_path):
+    """In TIFF, a and b are signed: -128 to 127 in 8 bits, and 256 times as much in 16."""
+    samples = np.array([[[0, 128, 128], [255, 0, 255], [77, 127, 129]]], np.uint8)
+    Image.frombytes("LAB", (3, 1), (samples ^ np.array([0, 128, 128], np.uint8)).tobytes()).save(tmp_path / "in.tiff")
+    ok("in.tiff", "deep.tiff", "--depth", "16", "-f", "1", cwd=tmp_path)
+    with tifffile.TiffFile(tmp_path / "deep.tiff") as file:
+        stored = file.pages[0].asarray()
+    assert stored[..., 0].tolist() == [[0, 65535, 77 * 257]]
+    assert stored[..., 1:].view(np.int16).tolist() == [[[0, 0], [-32768, 127 * 256], [-256, 256]]]
+    ok("deep.tiff", "back.tiff", "--depth", "8", "-f", "1", cwd=tmp_path)
+    _, [frame] = read(tmp_path / "back.tiff")
+    assert frame.picture.samples.tolist() == samples.tolist()
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".avif"])

@@ -159,9 +159,11 @@ def at_depth(picture: Picture, depth: int) -> Picture:
     if key is not None:  # as a channel: after rounding, other colours might be the key's
         deep = widened(picture, "RGBA" if picture.base == "RGB" else "LA")
         return at_depth(deep, depth)
-    if depth == 8:
-        return picture.with_samples(((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8), bits=None)
-    return picture.with_samples(samples * np.uint16(257), bits=None)
+    scaled = (samples.astype(np.uint32) * 255 + 32767) // 65535 if depth == 8 else samples * np.uint32(257)
+    if picture.base == "LAB":  # a and b are signed numbers of 8 bits before the point, stored with half the range added
+        signed = samples[..., 1:].astype(np.uint32)
+        scaled[..., 1:] = np.minimum((signed + 128) // 256, 255) if depth == 8 else signed * 256
+    return picture.with_samples(scaled.astype(wanted), bits=None)
 
 
 def to_rgb(picture: Picture) -> Picture:
