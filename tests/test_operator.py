@@ -1,5 +1,8 @@
 """The operator's parameters on pictures: channels, borders, brightness, opacity, linear light."""
 
+import struct
+import warnings
+
 import naive
 import numpy as np
 import pytest
@@ -242,6 +245,30 @@ def test_the_files_own_curve(tmp_path):
     assert np.allclose(profile_curves(profile, x)[0], srgb(x), atol=1e-3)
     assert profile_curves(profile[:200], x) is None
     assert profile_curves(b"", x) is None
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "numbers", [[2, 0, 0, 0, 0, 0, 0], [100, 1, 1, 1, 1, 1, 1], [-3, -1, 0, 0, 0, 0, 0], [0.5, 1, -1, 0, 0, 0, 0]]
+)
+def test_curves_that_nothing_can_be_made_of(tmp_path, kind, numbers):
+    """Of a damaged profile, nothing is printed but what was made of it: sRGB's curve."""
+    tag = struct.pack(">4sIHH7i", b"para", 0, kind, 0, *(round(n * 65536) for n in numbers))
+    offset = 132 + 3 * 12
+    table = b"".join(struct.pack(">4sII", name, offset, len(tag)) for name in (b"rTRC", b"gTRC", b"bTRC"))
+    profile = bytes(128) + struct.pack(">I", 3) + table + tag
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = profile_curves(profile, np.linspace(0, 1, 99))
+    assert found is None or all(np.isfinite(c).all() and (np.diff(c) >= 0).all() and c[0] < c[-1] for c in found)
+
+
+def test_a_damaged_curve_warns_of_nothing(tmp_path):
+    tag = struct.pack(">4sIHH3i", b"para", 0, 1, 0, 2 * 65536, 0, 0)
+    profile = bytes(128) + struct.pack(">I4sII", 1, b"kTRC", 144, len(tag)) + tag
+    Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).save(tmp_path / "in.png", icc_profile=profile)
+    done = ok("in.png", "out.png", "-m", "tconv", "-k", "bilinear", "--linear", cwd=tmp_path)
+    assert b"Warning" not in done.stderr and b".py" not in done.stderr
 
 
 def test_curves():

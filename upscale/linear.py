@@ -91,11 +91,13 @@ def profile_curves(profile: bytes, samples: Array) -> list[Array] | None:
             name, offset, size = struct.unpack_from(">4sII", profile, 132 + 12 * i)
             tags[name] = profile[offset : offset + size]
         names = [b"kTRC"] if b"kTRC" in tags else [b"rTRC", b"gTRC", b"bTRC"]
-        curves = [_tone_curve(tags[name], samples) for name in names]
+        with np.errstate(all="ignore"):  # numbers that make no curve; what comes of them is refused below
+            curves = [_tone_curve(tags[name], samples) for name in names]
     except (struct.error, KeyError, ValueError):
         return None
     # What does not ascend from dark to light cannot be inverted.
-    return curves if all((np.diff(c) >= 0).all() and c[-1] > 0 for c in curves) else None
+    ascending = all(np.isfinite(c).all() and (np.diff(c) >= 0).all() and c[0] < c[-1] for c in curves)
+    return curves if ascending else None
 
 
 def _tone_curve(tag: bytes, x: Array) -> Any:
