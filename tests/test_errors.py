@@ -7,6 +7,8 @@ import pytest
 from conftest import SAMPLES, ok, run
 from PIL import Image
 
+from upscale import option_types
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -122,6 +124,8 @@ TCONV = ("-m", "tconv", "-k")
         (("in.png", "out.png", "-0"), "--files-from"),
         (("in.png", "out.png", "--no-overwrite", "--update"), "exclude"),
         (("in.png", "out.png", "--max-memory", "much"), "no size of memory"),
+        (("in.png", "out.png", "--max-memory", "5I"), "no size of memory"),
+        (("in.png", "out.png", "--max-memory", "1.2.3G"), "no size of memory"),
         (("in.png", "out.png", "--scheduler", "tcp://localhost:1"), "--scheduler"),
         (("in.png", "alpha.png", "large", "--quality", "50"), "--quality"),
         (("in.png",), "OUTPUT is missing: upscale in.png in_large.png"),
@@ -230,3 +234,19 @@ def test_an_unwritable_folder(folder):
     if "PermissionError" in done.stderr or "ModuleNotFoundError" in done.stderr:
         pytest.skip("the installation lies where no other user gets")
     assert "cannot be written to" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("1000", 1000),
+        ("8G", 8 * 10**9),
+        ("8GB", 8 * 10**9),
+        ("8 gib", 8 << 30),
+        ("1.5Ki", 1536),
+        ("2MiB", 2 << 20),
+        ("512B", 512),
+    ],
+)
+def test_sizes_of_memory(text, size):
+    assert option_types.memory(text) == size

@@ -1,5 +1,6 @@
 """Readers of the command's options: text to value, or ArgumentError. Nothing here needs NumPy."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -63,12 +64,11 @@ def pair(least: int) -> Callable[[str], tuple[int, int]]:
 
 
 def memory(text: str) -> int:
-    """Read a number of bytes, with k, M, G or T behind for powers of 1000."""
-    digits = text.strip().upper().removesuffix("B").removesuffix("I")
-    power = "KMGT".find(digits[-1:]) + 1 if digits else 0
+    """Read a number of bytes, with k, M, G or T behind for powers of 1000, or Ki, Mi, Gi or Ti for powers of 1024."""
+    found = re.fullmatch(r"\s*([0-9.]+)\s*(?:([KMGT])(I?))?B?\s*", text.upper())
     try:
-        number = float(digits[:-1] if power else digits) * 1000**power
-    except ValueError:
+        number = float(found[1]) * (1024 if found[3] else 1000) ** " KMGT".find(found[2] or " ") if found else 0.0
+    except ValueError:  # more than one point
         number = 0.0
     if not 1 <= number < 1e18:
         raise ArgumentError(f"{text!r} is no size of memory; give bytes, or 500M or 8G")
