@@ -1,8 +1,8 @@
 """The loops of `loops`, function for function, in plain NumPy: for work that is done before Numba would have started.
 
-The arguments and the results are the same, and sums run in the same order. Products of 32-bit floats are added by way of 64 bits,
-which rounds twice where a fused multiply-add, as most processors have it, rounds once: about one addition in 2 ** 30 differs by one
-unit in its last place. After rounding to 8 bits, that shows in about one sample of 10 ** 13.
+The arguments and the results are the same, and sums run in the same order. Products of 32-bit floats are added by way of 64
+bits, which rounds twice; a fused multiply-add, as most processors have it, rounds once. So about one addition in 2 ** 30
+differs by one unit in its last place. After rounding to 8 bits, that shows in about one sample of 10 ** 13.
 """
 
 import math
