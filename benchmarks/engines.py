@@ -1,6 +1,6 @@
 """From where on starting Numba pays: the whole command by each engine, in turn: `python benchmarks/engines.py`.
 
-The constants of upscale/engines.py stand for what this prints.
+The constants of upscale/loops/engine.py stand for what this prints.
 """
 
 import tempfile

@@ -8,7 +8,7 @@ from typing import Any
 import peers
 from pictures import photograph
 
-from upscale import loops  # noqa: F401  (started, as in a program that enlarges many pictures)
+from upscale.loops import compiled  # noqa: F401  (started, as in a program that enlarges many pictures)
 
 #: Megapixels of output, RGB.
 SIZES = (0.01, 0.1, 1, 8, 64, 250, 1000)

@@ -3,20 +3,20 @@
 import sys
 import time
 
-from upscale import training
-from upscale.plan import Search
+from upscale.batch.plan import Search
+from upscale.learning import from_files
 
 
 def main() -> None:
     """Print a table as Markdown."""
     train, test = ([f.path for f in Search("", recursive=True).files(path, alone=True)] for path in sys.argv[1:3])
-    names = (*training.OTHERS, "learned", "adaptive")
+    names = (*from_files.OTHERS, "learned", "adaptive")
     print("| factor | " + " | ".join(names) + " | seconds to learn |")
     print("|---" * (len(names) + 2) + "|")
     for factor in (2, 3, 4):
         began = time.perf_counter()
-        request = training.Request(train, None, factor, None, "bicubic", test, 1_000_000, adaptive=True)
-        found = training.learned(request)
+        request = from_files.Request(train, None, factor, None, "bicubic", test, 1_000_000, adaptive=True)
+        found = from_files.learned(request)
         seconds = time.perf_counter() - began
         cells = [f"{found.quality[n][0]:.2f} / {found.quality[n][1]:.4f}" for n in names]
         print(f"| x{factor} | " + " | ".join(cells) + f" | {seconds:.1f} |")

@@ -1,6 +1,6 @@
 """Learn the kernels that come with the package: `python benchmarks/make_kernels.py FOLDER [OUTPUT_FOLDER]`.
 
-FOLDER holds high-resolution pictures; files for each factor are written, to upscale/kernels unless told otherwise.
+FOLDER holds high-resolution pictures; files for each factor are written, to upscale/kernels/data unless told otherwise.
 """
 
 import hashlib
@@ -9,8 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-from upscale import kernel_files, shipped, training
-from upscale.plan import Search
+from upscale.batch.plan import Search
+from upscale.kernels import kernel_files, shipped
+from upscale.learning import from_files
 
 
 def main(folder: str, output: str) -> None:
@@ -19,7 +20,7 @@ def main(folder: str, output: str) -> None:
     os.makedirs(output, exist_ok=True)
     print("| file | bytes | SHA-256 | PSNR on the tenth held out: bicubic, learned, adaptive |\n|---|---|---|---|")
     for factor, (ending, twins) in itertools.product(shipped.FACTORS, shipped.TWINS.items()):
-        found = training.learned(training.Request(pictures, None, factor, None, twins, [], 1_000_000, adaptive=True))
+        found = from_files.learned(from_files.Request(pictures, None, factor, None, twins, [], 1_000_000, adaptive=True))
         path = os.path.join(output, os.path.basename(shipped.path(factor, ending)))
         kernel_files.write(path, found.kernel)
         data = Path(path).read_bytes()

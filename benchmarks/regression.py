@@ -11,7 +11,8 @@ from pictures import photograph
 from PIL import Image
 
 import upscale
-from upscale import loops, png_filters
+from upscale.loops import compiled
+from upscale.pictures import png_filters
 
 
 def report() -> str:
@@ -24,7 +25,7 @@ def report() -> str:
     matrix = np.random.default_rng(0).random((1000, 1000), dtype=np.float32)
 
     def filter_rows() -> None:
-        filtering = png_filters.Filtering(8, "RGB", (540, 960), (1, 1), smooth=True, loops=loops)
+        filtering = png_filters.Filtering(8, "RGB", (540, 960), (1, 1), smooth=True, loops=compiled)
         for band in filtering.bands([picture]):
             band.whole(0)
 

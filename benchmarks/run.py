@@ -101,7 +101,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[], str]]] = {
     ),
     "engines": (
         "From where on Numba pays",
-        "The rule that chooses an engine stands in `upscale/engines.py`: Numba, when NumPy is estimated\n"
+        "The rule that chooses an engine stands in `upscale/loops/engine.py`: Numba, when NumPy is estimated\n"
         "to take longer by more than Numba's start; and for tconv from 2 megapixels of input on, whatever the estimate.",
         engines.report,
     ),

@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 
 import upscale
-from upscale import learn, quality, shipped, training
-from upscale.plan import Search
+from upscale.batch.plan import Search
+from upscale.kernels import shipped
+from upscale.learning import from_files, image_quality, learn_kernel
 
 NAMES = ("bicubic", "lanczos3", *shipped.SHIPPED)
 LAKE = Path(__file__).parents[1] / "sample_images" / "lake.png"
@@ -21,14 +22,14 @@ LAKE = Path(__file__).parents[1] / "sample_images" / "lake.png"
 
 def main() -> None:
     """Print both tables as Markdown."""
-    pictures = [training.luma(f.path) for f in Search("", recursive=True).files(sys.argv[1], alone=True)]
+    pictures = [from_files.luma(f.path) for f in Search("", recursive=True).files(sys.argv[1], alone=True)]
     print("| factor | twins | " + " | ".join(NAMES) + " |\n" + "|---" * (len(NAMES) + 2) + "|")
     for factor in shipped.FACTORS:
         for twins in shipped.TWINS.values():
-            pairs = [learn.twin(picture, factor, twins) for picture in pictures]
+            pairs = [learn_kernel.twin(picture, factor, twins) for picture in pictures]
             cells = []
             for name in NAMES:
-                found = [quality.psnr(upscale.enlarge(low, factor, "tconv", name), high, factor) for low, high in pairs]
+                found = [image_quality.psnr(upscale.enlarge(low, factor, "tconv", name), high, factor) for low, high in pairs]
                 cells.append(f"{np.mean(found):.2f}")
             print(f"| x{factor} | {twins} | " + " | ".join(cells) + " |", flush=True)
     print("\n| 1920 x 1080, x2 | " + " | ".join(NAMES) + " |\n" + "|---" * (len(NAMES) + 1) + "|")

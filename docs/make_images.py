@@ -7,12 +7,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 import upscale
-from upscale import figures, kernel_figure, steps
-from upscale.kernel import Kernel
-from upscale.kernel_facts import Facts
-from upscale.kernel_source import identify
-from upscale.presets import PRESETS
-from upscale.transposed import Operator
+from upscale.figures import kernel_figure, matplotlib_files, operator_steps
+from upscale.figures.kernel_analysis import Facts
+from upscale.kernels.kernel import Kernel
+from upscale.kernels.kernel_spec import identify
+from upscale.kernels.presets import PRESETS
+from upscale.operators.transposed import Operator
 
 ROOT = Path(__file__).parent.parent
 GAP, LINE, CAPTION = 12, 22, 44
@@ -111,7 +111,7 @@ def row(figure_axes: object, parts: list[tuple[str, np.ndarray, tuple[slice, sli
         if lit is not None:
             mask[lit] = True
         axes.text(left, -0.35, label, fontsize=9, color="#555555")
-        steps.cells(axes, values, left, mask)
+        operator_steps.cells(axes, values, left, mask)
         left += values.shape[1] + 1.6
         axes.text(left - 0.8, values.shape[0] / 2, sign, ha="center", va="center", fontsize=14)
     axes.set_xlim(-0.3, left - 1)
@@ -125,7 +125,7 @@ def pooling() -> object:
     """Show what both kinds of pooling keep, and what unpooling makes of it."""
     blocks = SMALL.reshape(2, 2, 2, 2)
     corner, place = (slice(0, 2), slice(0, 2)), (slice(0, 1), slice(0, 1))
-    figure = figures.new_figure(6.6, 4.2)
+    figure = matplotlib_files.new_figure(6.6, 4.2)
     for axes, name, pooled in zip(
         figure.subplots(2, 1), ("max", "average"), (blocks.max(axis=(1, 3)), blocks.mean(axis=(1, 3))), strict=True
     ):
@@ -143,7 +143,7 @@ def strided() -> object:
     """Show two steps of a convolution of stride 2."""
     windows = np.lib.stride_tricks.sliding_window_view(WIDE, (3, 3))[::2, ::2]
     sums = (windows * BINOMIAL).sum(axis=(2, 3))
-    figure = figures.new_figure(7.2, 4.8)
+    figure = matplotlib_files.new_figure(7.2, 4.8)
     for number, axes in enumerate(figure.subplots(2, 1)):
         made = np.where(np.arange(4).reshape(2, 2) <= number, sums, np.nan)
         window, place = (slice(0, 3), slice(2 * number, 2 * number + 3)), (slice(0, 1), slice(number, number + 1))
@@ -154,7 +154,7 @@ def strided() -> object:
 def lecture() -> object:
     """Show a transposed convolution of stride 2 step by step."""
     weights = Kernel(identify(LECTURE).rows)
-    return steps.Steps(np.array([[2.0, 0], [4, 1]]), Operator(weights, (2, 2), ((0, 0), (0, 0)))).sheet("a kernel")
+    return operator_steps.Steps(np.array([[2.0, 0], [4, 1]]), Operator(weights, (2, 2), ((0, 0), (0, 0)))).sheet("a kernel")
 
 
 def shown() -> object:
@@ -172,9 +172,9 @@ if __name__ == "__main__":
     save(gallery(), "presets.png")
     save(checkerboard(), "checkerboard.png")
     save(learned(), "learned.png")
-    with figures.drawing():
+    with matplotlib_files.drawing():
         for name, figure in (("pooling", pooling()), ("strided", strided()), ("steps", lecture()), ("kernel", shown())):
             path = ROOT / f"docs/images/{name}.png"
-            figures.save(str(path), figure, dpi=90 if name != "kernel" else 64)
+            matplotlib_files.save(str(path), figure, dpi=90 if name != "kernel" else 64)
             picture = Image.open(path).convert("RGB")
             save(picture if name == "kernel" else picture.quantize(128, dither=Image.Dither.NONE), path.name)

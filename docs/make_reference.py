@@ -12,14 +12,14 @@ from typing import Any
 
 import click
 
-from upscale import cli, cli_compare, cli_kernel, cli_learn
+from upscale.commands import compare, enlarge, kernel, learn
 
 #: Name to command; a group of commands brings its own along.
 COMMANDS: dict[str, click.Command] = {
-    "upscale": cli.command,
-    "upscale-learn": cli_learn.command,
-    "upscale-kernel": cli_kernel.command,
-    "upscale-compare": cli_compare.command,
+    "upscale": enlarge.command,
+    "upscale-learn": learn.command,
+    "upscale-kernel": kernel.command,
+    "upscale-compare": compare.command,
 }
 PAGE = Path(__file__).parent / "commands.md"
 MARK = "<!-- What follows is written by docs/make_reference.py. -->\n"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from upscale import loops, loops_numpy
+from upscale.loops import compiled, numpy_loops
 
 # What runs in the background of a shell is told to ignore this, and so would be every command that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "sample_images"
 UPSCALE = str(Path(sys.executable).with_name("upscale"))
 
-ENGINES = pytest.mark.parametrize("engine", [loops, loops_numpy], ids=["numba", "numpy"])
+ENGINES = pytest.mark.parametrize("engine", [compiled, numpy_loops], ids=["numba", "numpy"])
 
 
 #: Where loops are compiled, which takes seconds for each type of picture.

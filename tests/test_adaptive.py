@@ -13,12 +13,13 @@ from PIL import Image
 from test_learn import ok, run, scene
 
 import upscale
-from upscale import kernel_files, quality
-from upscale.bank import Bank, orders
 from upscale.errors import ArgumentError, FileError
-from upscale.learn_bank import Crops, learn_bank
-from upscale.methods import Enlarging, Request, operator
-from upscale.picture import Picture
+from upscale.kernels import kernel_files
+from upscale.kernels.corrections import Bank, orders
+from upscale.learning import image_quality
+from upscale.learning.learn_corrections import Crops, learn_bank
+from upscale.operators.enlarge import Enlarging, Request, operator
+from upscale.pictures.picture import Picture
 
 single = upscale.Kernel(np.outer(*[np.array([1.0, 3, 3, 1])] * 2) / 16, normalized=True, factor=2)
 
@@ -221,7 +222,7 @@ def test_it_is_better_on_pictures_it_has_not_seen():
         high = scene(seed, (140, 140))
         low = upscale.twins.downscaled(high, 2, "bicubic")
         plain, adaptive = (
-            quality.psnr(upscale.enlarge(low, 2, "tconv", k), high, 2) for k in (kernel.replaced(bank=None), kernel)
+            image_quality.psnr(upscale.enlarge(low, 2, "tconv", k), high, 2) for k in (kernel.replaced(bank=None), kernel)
         )
         assert adaptive > plain + 0.1
 

@@ -10,8 +10,9 @@ import pytest
 from conftest import UPSCALE, ok, run
 from PIL import Image
 
-from upscale import formats, kernel_files
-from upscale.kernel import Kernel
+from upscale.kernels import kernel_files
+from upscale.kernels.kernel import Kernel
+from upscale.pictures import formats
 
 
 def picture(path, size=(4, 3), seed=0):

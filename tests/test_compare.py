@@ -17,11 +17,12 @@ from conftest import ok as ok_upscale
 from PIL import Image, ImageFont
 
 import upscale
-from upscale import compare, kernel_files, page, sheet
-from upscale.cli_compare import _defaults, _kernels
-from upscale.compare import Comparison, Panel
+from upscale.commands.compare import _defaults, _kernels
 from upscale.errors import ArgumentError, FileError
-from upscale.kernel import Kernel
+from upscale.figures import comparison, comparison_page, comparison_sheet
+from upscale.figures.comparison import Comparison, Panel
+from upscale.kernels import kernel_files
+from upscale.kernels.kernel import Kernel
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 RNG = np.random.default_rng(5)
@@ -30,7 +31,7 @@ run, ok = command("upscale-compare")
 
 def compared(path, kernels, factor=2, **options):
     """Compare by the library, with kernels named as on the command line."""
-    return compare.compared(str(path), compare.contenders(_kernels(kernels), (factor, factor)), **options)
+    return comparison.compared(str(path), comparison.contenders(_kernels(kernels), (factor, factor)), **options)
 
 
 @pytest.fixture
@@ -192,14 +193,14 @@ def test_kernels_of_ones_own(pair, tmp_path):
 def test_the_factor_is_the_kernels_own(tmp_path):
     kernel = upscale.learn_kernel([RNG.integers(0, 256, (90, 90), np.uint8) for _ in range(2)], 3, 9)
     kernel_files.write(str(tmp_path / "mine.npz"), kernel)
-    found = compare.contenders(_kernels("nn") + _kernels(str(tmp_path / "mine.npz")) + _kernels("adaptive"))
+    found = comparison.contenders(_kernels("nn") + _kernels(str(tmp_path / "mine.npz")) + _kernels("adaptive"))
     assert {c.request.factor for c in found} == {(3, 3)}
     with pytest.raises(ArgumentError, match=r"mine\.npz: the kernel is made for factor 3x3"):
-        compare.contenders(_kernels(str(tmp_path / "mine.npz")), (2, 2))
+        comparison.contenders(_kernels(str(tmp_path / "mine.npz")), (2, 2))
     uncut = Kernel(np.ones((4, 4)), factor=(2, 2), padding=((0, 0), (0, 0)))
     kernel_files.write(str(tmp_path / "cut.npz"), uncut)
     with pytest.raises(ArgumentError, match="padding"):
-        compare.contenders(_kernels(str(tmp_path / "cut.npz")), (2, 2))
+        comparison.contenders(_kernels(str(tmp_path / "cut.npz")), (2, 2))
 
 
 def test_the_default_list_has_adaptive_where_it_is_shipped(pair, tmp_path):
@@ -255,7 +256,7 @@ def test_words_need_no_heavy_import():
         (["a.png", "-o", "b.png", "-k", "cubic"], 2),
         (["a.png"], 2),
     ):
-        code = f"import sys; from upscale.cli_compare import run; s = run({arguments!r}); "
+        code = f"import sys; from upscale.commands.compare import run; s = run({arguments!r}); "
         code += "print(s, [m for m in ('numpy', 'numba', 'PIL') if m in sys.modules])"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
         assert done.stdout.splitlines()[-1] == f"{status} []"
@@ -270,15 +271,15 @@ def made(names, size=(20, 20), source="in.png", numbers=(30.0, 0.9, 0.01)):
 
 def test_labels_are_shortened_and_never_overlap(monkeypatch):
     texts = []
-    draw_text = sheet.ImageDraw.ImageDraw.text
+    draw_text = comparison_sheet.ImageDraw.ImageDraw.text
 
     def noted(self, at, text, fill, font):
         texts.append((at[0], at[1], at[0] + font.getlength(text), text))
         draw_text(self, at, text, fill, font)
 
-    monkeypatch.setattr(sheet.ImageDraw.ImageDraw, "text", noted)
+    monkeypatch.setattr(comparison_sheet.ImageDraw.ImageDraw, "text", noted)
     long = "a_very_long_name_of_a_kernel_that_somebody_has_learned_" * 3 + "v1.npz"
-    drawn = sheet.drawn(made([long, long[:-5] + "2.npz", "nn"], source="folder\n/" * 90 + "end.png"))
+    drawn = comparison_sheet.drawn(made([long, long[:-5] + "2.npz", "nn"], source="folder\n/" * 90 + "end.png"))
     assert max(end for _, _, end, _ in texts) <= drawn.width - 1
     for line in {y for _, y, _, _ in texts}:
         row = sorted(t for t in texts if t[1] == line)
@@ -294,7 +295,7 @@ def test_the_best_numbers_are_underlined_where_there_is_a_choice():
     several = made(["a", "b"])
     better = several._replace(panels=[*several.panels, Panel("c", several.panels[1].image, 31.0, 0.8, 0.1)])
     assert better.best == ("31.00", "0.9000")
-    drawn = np.asarray(sheet.drawn(better)).astype(int)
+    drawn = np.asarray(comparison_sheet.drawn(better)).astype(int)
     marked = max((drawn[row] == 26).all(-1).sum() for row in range(70, 130))
     want = font.getlength("31.00 dB") + 2 * font.getlength("SSIM 0.9000")  # both that are equal
     assert abs(marked - want) < 6
@@ -303,7 +304,7 @@ def test_the_best_numbers_are_underlined_where_there_is_a_choice():
 def test_transparent_panels_lie_on_a_checkerboard():
     image = Image.new("RGBA", (20, 20), (255, 0, 0, 0))
     image.putpixel((3, 3), (1, 2, 3, 255))
-    board = sheet.on_board(image)
+    board = comparison_sheet.on_board(image)
     assert (board.mode, board.getpixel((0, 0)), board.getpixel((9, 0))) == ("RGB", (228, 228, 228), (196, 196, 196))
     assert board.getpixel((3, 3)) == (1, 2, 3)
 
@@ -333,7 +334,7 @@ HOSTILE = '</script><img src=x onerror="alert(1)">&amp;{{table}}.npy'
 
 
 def test_the_page_is_one_file_and_escapes_names():
-    text = page.rendered(made(["nn", HOSTILE], source="<b>&\"'{{width}}.png"))
+    text = comparison_page.rendered(made(["nn", HOSTILE], source="<b>&\"'{{width}}.png"))
     parsed = _Parsed(text)
     assert not parsed.open
     assert HOSTILE in parsed.texts
@@ -357,7 +358,7 @@ def test_what_is_written_with_html(pair, tmp_path):
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 def test_the_page_in_a_browser(tmp_path):
     path = tmp_path / "page.html"
-    path.write_text(page.rendered(made(["nn", "bilinear", HOSTILE], (200, 100))))
+    path.write_text(comparison_page.rendered(made(["nn", "bilinear", HOSTILE], (200, 100))))
 
     def chromium(*options, state):
         base = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]

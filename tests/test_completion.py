@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import UPSCALE
 
-from upscale.presets import PRESETS
-from upscale.shipped import SHIPPED
+from upscale.kernels.presets import PRESETS
+from upscale.kernels.shipped import SHIPPED
 
 COMMANDS = ["upscale", "upscale-learn", "upscale-kernel", "upscale-compare"]
 BASH = shutil.which("bash")
@@ -123,7 +123,7 @@ def test_nothing_heavy_is_imported():
     code = (
         "import atexit, sys; "
         "atexit.register(lambda: print([m for m in ('numpy', 'numba', 'PIL') if m in sys.modules], file=sys.stderr)); "
-        "from upscale.cli import run; run([])"
+        "from upscale.commands.enlarge import run; run([])"
     )
     environment = {**os.environ, "_UPSCALE_COMPLETE": "zsh_complete", "COMP_WORDS": "upscale -k l", "COMP_CWORD": "2"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)

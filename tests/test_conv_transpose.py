@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 
 import upscale
-from upscale import loops, loops_numpy
+from upscale.loops import compiled, numpy_loops
 
 RNG = np.random.default_rng(11)
 
@@ -35,7 +35,7 @@ def case(rng):
 @pytest.mark.parametrize("seed", range(60))
 def test_equals_its_definition(seed, engine, monkeypatch):
     (x, w, bias), options = case(np.random.default_rng(seed))
-    monkeypatch.setattr("upscale.engines.Engine.loops", lambda self: loops if engine == "numba" else loops_numpy)
+    monkeypatch.setattr("upscale.loops.engine.Engine.loops", lambda self: compiled if engine == "numba" else numpy_loops)
     got = upscale.conv_transpose2d(x, w, bias, **options)
     want = naive.conv_transpose2d(x, w, bias, **options)
     assert got.shape == want.shape

@@ -7,7 +7,7 @@ import pytest
 from conftest import SAMPLES, ok, run
 from PIL import Image
 
-from upscale import option_types
+from upscale.commands import option_types
 
 
 @pytest.fixture
@@ -223,7 +223,9 @@ def test_an_unwritable_folder(folder):
     import sys
 
     # The command itself may not be readable to that user: only what asks about the folder is run as him.
-    code = f"import os; os.setuid(65534); import sys; sys.path[:0] = {sys.path!r}; from upscale.files import check_place; "
+    code = (
+        f"import os; os.setuid(65534); import sys; sys.path[:0] = {sys.path!r}; from upscale.output_files import check_place; "
+    )
     folder.chmod(0o755)
     for parent in folder.parents:
         if parent.stat().st_uid == 0 and not parent.stat().st_mode & 1:

@@ -16,7 +16,7 @@ from conftest import UPSCALE, ok, run
 from PIL import Image
 
 from upscale.errors import FileError
-from upscale.files import new_token, part_of, remove_leftovers, replacing
+from upscale.output_files import new_token, part_of, remove_leftovers, replacing
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals and /proc")
 
@@ -183,9 +183,9 @@ def test_leftovers_are_told_from_what_is_being_written(tmp_path):
 
 def test_what_was_removed_too_early_is_made_again(tmp_path, monkeypatch):
     """Somebody takes the new file for abandoned between its making and its locking."""
-    from upscale import files
+    from upscale import output_files
 
-    real, calls = files.fcntl.flock, []
+    real, calls = output_files.fcntl.flock, []
 
     def flock(handle, how):
         calls.append(handle)
@@ -194,7 +194,7 @@ def test_what_was_removed_too_early_is_made_again(tmp_path, monkeypatch):
                 part.unlink()
         real(handle, how)
 
-    monkeypatch.setattr(files.fcntl, "flock", flock)
+    monkeypatch.setattr(output_files.fcntl, "flock", flock)
     with replacing(str(tmp_path / "a")) as file:
         file.write(b"x")
     assert len(calls) == 2
@@ -202,12 +202,12 @@ def test_what_was_removed_too_early_is_made_again(tmp_path, monkeypatch):
 
 
 def test_file_systems_without_locks_or_links(tmp_path, monkeypatch):
-    from upscale import files
+    from upscale import output_files
 
     def refuse(*arguments):
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(files.fcntl, "flock", refuse)
+    monkeypatch.setattr(output_files.fcntl, "flock", refuse)
     monkeypatch.setattr(os, "link", refuse)
     part = Path(part_of(str(tmp_path / "a"), "token"))
     part.touch()
@@ -256,10 +256,10 @@ def test_a_picture_that_changes_while_it_is_read(tmp_path, change):
 
 
 def one_job(source, output, admit):
+    from upscale.batch.enlarge_file import Job, Task
+    from upscale.batch.options import Options, request
     from upscale.choices import MOST_OUTPUT_PIXELS, MOST_PIXELS
-    from upscale.formats import FORMATS
-    from upscale.job import Job, Task
-    from upscale.options import Options, request
+    from upscale.pictures.formats import FORMATS
 
     plain = dict.fromkeys(Options._fields)
     plain |= {"method": "nn", "engine": "numpy", "compression": "balanced", "layout": "hwc"}

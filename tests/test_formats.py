@@ -10,8 +10,8 @@ import tifffile
 from conftest import ROOT, SAMPLES, ok, run
 from PIL import Image, ImageCms, ImageSequence
 
-from upscale.formats import FORMATS, METADATA, NPY
-from upscale.pictures import Source
+from upscale.pictures.formats import FORMATS, METADATA, NPY
+from upscale.pictures.reading import Source
 
 RNG = np.random.default_rng(0)
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -99,16 +99,16 @@ def test_every_mode_stays_itself(tmp_path, suffix, mode, method):
 @pytest.mark.parametrize("suffix", [".png", ".tiff"])
 @pytest.mark.parametrize("mode", ["I;16", "LA;16", "RGB;16", "RGBA;16"])
 def test_16_bits_between_the_formats_that_hold_them(tmp_path, suffix, mode):
-    from upscale import png
-    from upscale.picture import Frame, Picture
-    from upscale.saving import Output
+    from upscale.pictures import png_writer
+    from upscale.pictures.picture import Frame, Picture
+    from upscale.pictures.write_options import Output
 
     channels = {"I;16": (), "LA;16": (2,), "RGB;16": (3,), "RGBA;16": (4,)}[mode]
     samples = RNG.integers(0, 65536, (5, 6, *channels), np.uint16)
-    from upscale import loops_numpy
+    from upscale.loops import numpy_loops
 
     with (tmp_path / "in.png").open("wb") as file:
-        writer = png.Writer(file, Output((5, 6), loops=loops_numpy))
+        writer = png_writer.Writer(file, Output((5, 6), loops=numpy_loops))
         writer.add(Frame(Picture(samples, mode)))
         writer.close()
     ok("in.png", f"first{suffix}", cwd=tmp_path)
@@ -394,7 +394,7 @@ def exif_block(order, *, orientation=1, thumbnail=True, size=(6, 5)):
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_exif_is_made_true_in_place(order):
-    from upscale import exif
+    from upscale.pictures import exif
 
     before = exif_block(order, orientation=6)
     assert exif.orientation({"exif": before}) == 6
@@ -469,7 +469,7 @@ def test_exif_of_a_jpeg_in_a_tiff(tmp_path):
 
 def test_xmp_with_null_bytes_and_zlib_bombs(tmp_path):
     """A text of 300 MB that takes 300 kB is passed over, not inflated."""
-    from upscale.png import SIGNATURE, chunk
+    from upscale.pictures.png_writer import SIGNATURE, chunk
 
     bomb = zlib.compress(bytes(1 << 27), 9)
     data = SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 8, 0, 0, 0, 0)) + chunk(b"zTXt", b"key\0\0" + bomb)

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
-from upscale import gif
 from upscale.errors import ArgumentError
-from upscale.picture import Frame, Picture
-from upscale.saving import Output
+from upscale.pictures import gif
+from upscale.pictures.picture import Frame, Picture
+from upscale.pictures.write_options import Output
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (256, 3), np.uint8)

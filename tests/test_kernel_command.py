@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import upscale
-from upscale import kernel_files, phases, presets
 from upscale.errors import ArgumentError, KernelError
-from upscale.kernel import Kernel
-from upscale.kernel_facts import Facts
-from upscale.kernel_source import SUFFIXES, identify
-from upscale.methods import operator
-from upscale.steps import Steps
+from upscale.figures.kernel_analysis import Facts
+from upscale.figures.operator_steps import Steps
+from upscale.kernels import kernel_files, phase_sums, presets
+from upscale.kernels.kernel import Kernel
+from upscale.kernels.kernel_spec import SUFFIXES, identify
+from upscale.operators.enlarge import operator
 
 COMMAND = str(Path(sys.executable).with_name("upscale-kernel"))
 RNG = np.random.default_rng(0)
@@ -152,20 +152,20 @@ def test_a_figure(tmp_path):
 @pytest.mark.parametrize(("suffix", "begins"), [(".svg", b"<?xml"), pytest.param(".pdf", b"%PDF", marks=pytest.mark.heavy)])
 def test_equal_figures_are_equal_files(tmp_path, suffix, begins):
     pytest.importorskip("matplotlib")
-    from upscale import figures, kernel_figure
+    from upscale.figures import kernel_figure, matplotlib_files
 
     made = []
     for name in ("one", "two"):
         path = tmp_path / f"{name}{suffix}"
-        with figures.drawing():
-            figures.save(str(path), kernel_figure.draw(Facts(kernel(ONES)), "name"))
+        with matplotlib_files.drawing():
+            matplotlib_files.save(str(path), kernel_figure.draw(Facts(kernel(ONES)), "name"))
         made.append(path.read_bytes())
     assert made[0] == made[1] and made[0].startswith(begins)
 
 
 def test_figures_of_all_kinds_of_kernels():
     pytest.importorskip("matplotlib")
-    from upscale import figures, kernel_figure
+    from upscale.figures import kernel_figure, matplotlib_files
 
     np_kernel = Kernel(RNG.normal(size=(3, 3, 4, 4)))
     for what in (
@@ -176,14 +176,14 @@ def test_figures_of_all_kinds_of_kernels():
         np_kernel,
         kernel("5"),
     ):
-        with figures.drawing():
+        with matplotlib_files.drawing():
             figure = kernel_figure.draw(Facts(what), "a $x^{ \udcff 日本 " + 300 * "l")
             figure.canvas.draw()
         assert len(figure.axes) == 8  # and the two bars of colours
 
 
 def test_without_matplotlib_the_reason_is_told(tmp_path):
-    code = "import sys; sys.modules['matplotlib'] = None; from upscale.cli_kernel import run; sys.exit(run(sys.argv[1:]))"
+    code = "import sys; sys.modules['matplotlib'] = None; from upscale.commands.kernel import run; sys.exit(run(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "show", "box", "-o", "k.png"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
@@ -313,8 +313,8 @@ def test_corrections_stay_in_the_own_form_alone(tmp_path):
 @given(st.integers(1, 3), st.integers(1, 2), st.integers(1, 2), st.integers(1, 3), st.integers(1, 3), st.integers(0, 99))
 def test_evened_weights_add_up_to_one(channels, made, groups, down, across, seed):
     weights = np.random.default_rng(seed).random((channels * groups, made, 4, 5)) + 0.1
-    even = phases.evened(weights, (down, across), groups)
-    assert np.allclose(phases.gains(even, (down, across), groups), 1)
+    even = phase_sums.evened(weights, (down, across), groups)
+    assert np.allclose(phase_sums.gains(even, (down, across), groups), 1)
     picture = np.random.default_rng(seed).random((12, 12, channels * groups))
     one, other = (
         upscale.enlarge(picture, (down, across), "tconv", Kernel(w, groups=groups, normalized=True)) for w in (weights, even)

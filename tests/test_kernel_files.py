@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import upscale
-from upscale import kernel_files
-from upscale.kernel import Kernel
-from upscale.kernel_source import SUFFIXES, identify
+from upscale.kernels import kernel_files
+from upscale.kernels.kernel import Kernel
+from upscale.kernels.kernel_spec import SUFFIXES, identify
 
 WEIGHTS = [[1.0, 2, 1], [2, 4, 2]]
 

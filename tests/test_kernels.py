@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import upscale
-from upscale.kernel import Kernel
-from upscale.kernel_files import read
-from upscale.kernel_source import identify
-from upscale.presets import PRESETS, named
+from upscale.kernels.kernel import Kernel
+from upscale.kernels.kernel_files import read
+from upscale.kernels.kernel_spec import identify
+from upscale.kernels.presets import PRESETS, named
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -16,9 +16,10 @@ from conftest import ok as ok_upscale
 from PIL import Image
 
 import upscale
-from upscale import kernel_files, quality, training, twins
 from upscale.errors import ArgumentError
-from upscale.learn import Sums, sums
+from upscale.kernels import kernel_files
+from upscale.learning import downscale, from_files, image_quality
+from upscale.learning.learn_kernel import Sums, sums
 
 LEARN = str(Path(sys.executable).with_name("upscale-learn"))
 run, ok = command("upscale-learn")
@@ -112,9 +113,9 @@ def test_it_helps_on_pictures_it_has_not_seen():
     gains = []
     for seed in range(100, 104):
         high = scene(seed)
-        low = twins.downscaled(high, 2, "bicubic")
-        by = {k: quality.psnr(upscale.enlarge(low, 2, "tconv", k), high, 2) for k in ("bicubic", "lanczos3")}
-        gains.append(quality.psnr(upscale.enlarge(low, 2, "tconv", kernel), high, 2) - max(by.values()))
+        low = downscale.downscaled(high, 2, "bicubic")
+        by = {k: image_quality.psnr(upscale.enlarge(low, 2, "tconv", k), high, 2) for k in ("bicubic", "lanczos3")}
+        gains.append(image_quality.psnr(upscale.enlarge(low, 2, "tconv", kernel), high, 2) - max(by.values()))
     assert min(gains) > 0.3
 
 
@@ -151,13 +152,13 @@ def test_ways_to_make_twins(folder, tmp_path, how):
 
 def test_twins_by_hand():
     high = np.arange(64, dtype=np.uint8).reshape(8, 8) * 3
-    assert np.array_equal(twins.downscaled(high, 2, "box"), np.floor(high.reshape(4, 2, 4, 2).mean((1, 3)) + 0.5))
+    assert np.array_equal(downscale.downscaled(high, 2, "box"), np.floor(high.reshape(4, 2, 4, 2).mean((1, 3)) + 0.5))
     flat = np.full((12, 9), 77, np.uint8)
     for how in ("bicubic", "lanczos", "gaussian:2"):
-        assert (twins.downscaled(flat, 3, how) == 77).all()
+        assert (downscale.downscaled(flat, 3, how) == 77).all()
     # Centred: a picture that is its own mirror image stays so.
     even = np.abs(np.arange(12) - 5.5)[None] * np.ones((12, 1)) * 20
-    small = twins.downscaled(even.astype(np.float32), 2, "gaussian:0.8")
+    small = downscale.downscaled(even.astype(np.float32), 2, "gaussian:0.8")
     assert np.allclose(small, small[:, ::-1], atol=1e-4)
 
 
@@ -263,22 +264,22 @@ def test_the_progress_bar_is_as_long_as_the_work(folder, tmp_path, validated, ad
         Image.fromarray(scene(i, (30, 30))).save(tmp_path / "kept" / f"{i}.png")
     paths = sorted(map(str, folder.rglob("*.png")))
     kept = sorted(map(str, (tmp_path / "kept").glob("*.png")))
-    request = training.Request(paths, None, 2, 6, "bicubic", kept, 10_000, adaptive)
+    request = from_files.Request(paths, None, 2, 6, "bicubic", kept, 10_000, adaptive)
     taken = []
-    training.learned(request, lambda: taken.append(1))
-    assert len(taken) == training.steps(request)
+    from_files.learned(request, lambda: taken.append(1))
+    assert len(taken) == from_files.steps(request)
 
 
 def test_psnr_and_ssim():
     one, other = scene(0), scene(1)
-    assert quality.psnr(one, one, 2) == float("inf")
-    assert quality.ssim(one, one, 2) == pytest.approx(1)
-    assert quality.psnr(one, np.clip(one.astype(int) + 2, 0, 999), 0) == pytest.approx(20 * np.log10(255 / 2))
+    assert image_quality.psnr(one, one, 2) == float("inf")
+    assert image_quality.ssim(one, one, 2) == pytest.approx(1)
+    assert image_quality.psnr(one, np.clip(one.astype(int) + 2, 0, 999), 0) == pytest.approx(20 * np.log10(255 / 2))
     measure = pytest.importorskip("skimage.metrics")
     want = measure.structural_similarity(
         one, other, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
     )
-    assert quality.ssim(one, other, 0) == pytest.approx(want, abs=2e-3)
+    assert image_quality.ssim(one, other, 0) == pytest.approx(want, abs=2e-3)
 
 
 def test_help_and_version():

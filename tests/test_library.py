@@ -135,6 +135,8 @@ def test_unknown_names_are_attribute_errors():
         _ = upscale.nothing
 
 
-@pytest.mark.parametrize("module", [m.name for m in pkgutil.iter_modules(upscale.__path__) if m.name != "__main__"])
+@pytest.mark.parametrize(
+    "module", [m.name for m in pkgutil.walk_packages(upscale.__path__, "upscale.") if m.name != "upscale.__main__"]
+)
 def test_examples_in_docstrings(module):
-    assert doctest.testmod(importlib.import_module(f"upscale.{module}")).failed == 0
+    assert doctest.testmod(importlib.import_module(module)).failed == 0

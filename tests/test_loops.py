@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import upscale
-from upscale import loops, loops_numpy
+from upscale.loops import compiled, numpy_loops
 
 WIDTHS = (1, 2, 3, 5, 15, 16, 17, 31, 33, 63, 64, 65, 100, 193)
 
@@ -25,7 +25,7 @@ def test_nearest_at_every_length(size, factor):
         source = rng.integers(0, 256, (3, width * size), np.uint8)
         want = source.reshape(3, width, size).repeat(2, 0).repeat(factor, 1).reshape(6, -1)
         guarded = np.full((8, want.shape[1]), 77, np.uint8)
-        for engine in (loops, loops_numpy):
+        for engine in (compiled, numpy_loops):
             guarded[1:7] = 0
             engine.nearest(source, 2, factor, size, guarded[1:7])
             assert np.array_equal(guarded[1:7], want)

@@ -6,7 +6,7 @@ import pytest
 from conftest import ENGINES
 
 import upscale
-from upscale.nearest import Plan
+from upscale.operators.nearest import Plan
 
 
 @ENGINES

@@ -10,9 +10,9 @@ from conftest import SAMPLES, ok, run
 from PIL import Image
 
 import upscale
-from upscale import kernel_files
-from upscale.kernel import Kernel
-from upscale.linear import Curve, curve_of, profile_curves, srgb
+from upscale.kernels import kernel_files
+from upscale.kernels.kernel import Kernel
+from upscale.pictures.tone_curves import Curve, curve_of, profile_curves, srgb
 
 RNG = np.random.default_rng(9)
 BOTH = pytest.mark.parametrize("engine", ["numba", "numpy"])
@@ -96,7 +96,7 @@ def test_a_bed_of_nails():
     ],
 )
 def test_presets_by_their_published_values(name, values):
-    from upscale.presets import PRESETS, named
+    from upscale.kernels.presets import PRESETS, named
 
     filter = named(name)
     for distance, value in values.items():
@@ -328,7 +328,7 @@ def test_a_colour_key_becomes_opacity_in_an_array(tmp_path):
 
 
 def test_the_list_of_kernels():
-    from upscale.presets import PRESETS
+    from upscale.kernels.presets import PRESETS
 
     text = ok("--list-kernels").stdout.decode()
     assert all(name in text and p.good in text and p.bad in text for name, p in PRESETS.items())

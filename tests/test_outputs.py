@@ -13,7 +13,7 @@ from conftest import UPSCALE, ok, run
 from PIL import Image
 
 from upscale.errors import FileError
-from upscale.files import replacing
+from upscale.output_files import replacing
 
 
 def mode(path):

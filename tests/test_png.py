@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
-from upscale import loops, loops_numpy, png, png_reader
-from upscale.picture import Frame, Picture
-from upscale.png import SIGNATURE, chunk
-from upscale.saving import Output
+from upscale.loops import compiled, numpy_loops
+from upscale.pictures import png_reader, png_writer
+from upscale.pictures.picture import Frame, Picture
+from upscale.pictures.png_writer import SIGNATURE, chunk
+from upscale.pictures.write_options import Output
 
 RNG = np.random.default_rng(0)
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -109,7 +110,7 @@ def test_many_bands_by_many_threads(kind, compression):
     files = []
     for threads in (1, 5):
         file = io.BytesIO()
-        writer = png.Writer(file, Output((1300, 900), compression=compression, loops=loops_numpy, threads=threads))
+        writer = png_writer.Writer(file, Output((1300, 900), compression=compression, loops=numpy_loops, threads=threads))
         writer.add(Frame(Picture(samples, "RGB")))
         writer.close()
         files.append(file.getvalue())
@@ -162,7 +163,7 @@ def test_engines_filter_alike():
         rows = rng.integers(0, 256, (40, 48), np.uint8)
         rows[10:20] //= 50
         outs = []
-        for engine in (loops, loops_numpy):
+        for engine in (compiled, numpy_loops):
             out = np.empty((40, 49), np.uint8)
             engine.png_filter(rows, rows[0].copy(), step, np.array([0, 1, 2, 4], np.uint8), 3, out)
             outs.append(out)
@@ -208,7 +209,7 @@ def test_a_colour_key_becomes_opacity_where_pixels_mix(tmp_path):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_tconv_by_box_is_nn_with_opacity_in_full_depth(dtype):
     import upscale
-    from upscale.methods import Enlarging, Request, operator
+    from upscale.operators.enlarge import Enlarging, Request, operator
 
     rng = np.random.default_rng(0)
     most = np.iinfo(dtype).max
@@ -349,7 +350,7 @@ def animation(parts, base, cover, plays, seed):
             samples[..., 3] = rng.choice([0, 255], (height, width))
         return Picture(samples, base, palette if base == "P" else None, info)
 
-    writer = png.Writer(file, Output((5, 7), len(parts), plays, loops=loops_numpy))
+    writer = png_writer.Writer(file, Output((5, 7), len(parts), plays, loops=numpy_loops))
     if cover:
         writer.add_cover(picture(5, 7))
     for number, (left, top, width, height, disposal, over, delay) in enumerate(parts):
@@ -376,13 +377,13 @@ def shown(data):
     st.integers(0, 99),
 )
 def test_animations_are_the_same_but_larger(parts, base, cover, plays, seed):
-    from upscale.methods import Enlarging, Request
+    from upscale.operators.enlarge import Enlarging, Request
 
     data = animation(parts, base, cover, plays, seed)
     contents = read(data)
     assert (contents.kind, contents.total, contents.plays) == ("animation", len(parts), plays)
     file = io.BytesIO()
-    writer = png.Writer(file, Output((15, 14), len(parts), plays, loops=loops_numpy))
+    writer = png_writer.Writer(file, Output((15, 14), len(parts), plays, loops=numpy_loops))
 
     def enlarged(picture):
         return Enlarging(picture, Request((3, 2))).whole()
@@ -403,7 +404,7 @@ def test_animations_are_the_same_but_larger(parts, base, cover, plays, seed):
 def test_frames_are_laid_over_each_other_as_the_specification_says(tmp_path):
     """Half-transparent red over opaque blue is opaque: only then is the formula of "over" right."""
     file = io.BytesIO()
-    writer = png.Writer(file, Output((1, 2), 2, 1, loops=loops_numpy))
+    writer = png_writer.Writer(file, Output((1, 2), 2, 1, loops=numpy_loops))
     writer.add(Frame(Picture(np.array([[[0, 0, 255, 255], [0, 0, 255, 128]]], np.uint8), "RGBA"), (1, 10)))
     writer.add(Frame(Picture(np.array([[[255, 0, 0, 128], [255, 0, 0, 128]]], np.uint8), "RGBA"), (1, 10), over=True))
     writer.close()
@@ -420,7 +421,7 @@ def test_an_animation_by_the_command(tmp_path, method, deep):
     for frame in frames:
         frame[..., 3] = np.iinfo(dtype).max
     with (tmp_path / "in.png").open("wb") as file:
-        writer = png.Writer(file, Output((4, 5), 3, 2, loops=loops_numpy))
+        writer = png_writer.Writer(file, Output((4, 5), 3, 2, loops=numpy_loops))
         for number, frame in enumerate(frames):
             writer.add(Frame(Picture(frame, mode), (number, 10)))
         writer.close()

@@ -12,8 +12,9 @@ from PIL import Image
 from test_learn import scene
 
 import upscale
-from upscale import kernel_files, quality, shipped
-from upscale.twins import downscaled
+from upscale.kernels import kernel_files, shipped
+from upscale.learning import image_quality
+from upscale.learning.downscale import downscaled
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,7 +29,7 @@ def test_they_beat_the_presets_on_what_was_made_small(factor):
             size = (40 * factor, 48 * factor)
             high = scene(seed, size)
             low = np.asarray(Image.fromarray(high).resize((40, 48), Image.Resampling.BICUBIC))
-            rows.append(quality.psnr(upscale.enlarge(low, factor, "tconv", name), high, factor))
+            rows.append(image_quality.psnr(upscale.enlarge(low, factor, "tconv", name), high, factor))
         scores[name] = np.mean(rows)
     assert scores["lanczos3"] + 0.2 < scores["learned"] < scores["adaptive"] - 0.1
 
@@ -59,7 +60,7 @@ def test_that_for_jpegs_is_better_on_jpegs(factor):
         for seed in range(3):
             high = scene(seed, (40 * factor, 48 * factor))
             low = downscaled(high, factor, "bicubic+jpeg:70")
-            rows.append(quality.psnr(upscale.enlarge(low, factor, "tconv", name), high, factor))
+            rows.append(image_quality.psnr(upscale.enlarge(low, factor, "tconv", name), high, factor))
         scores[name] = np.mean(rows)
     assert scores["adaptive-jpeg"] > max(scores["bicubic"], scores["adaptive"]) + 0.1
 

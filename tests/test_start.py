@@ -8,8 +8,8 @@ import sys
 import pytest
 from conftest import SAMPLES, UPSCALE
 
-from upscale import engines
-from upscale.engines import Work, choose
+from upscale.loops import engine
+from upscale.loops.engine import Work, choose
 
 HEAVY = ("numpy", "numba", "PIL")
 
@@ -31,7 +31,8 @@ def python(code, **options):
 )
 def test_words_need_no_heavy_import(arguments, status):
     code = (
-        f"import sys; from upscale.cli import run; s = run({arguments!r}); print(s, [m for m in {HEAVY} if m in sys.modules])"
+        f"import sys; from upscale.commands.enlarge import run; s = run({arguments!r}); "
+        f"print(s, [m for m in {HEAVY} if m in sys.modules])"
     )
     assert python(code).stdout.splitlines()[-1] == f"{status} []"
 
@@ -45,22 +46,23 @@ def test_the_package_itself_imports_nothing_heavy():
 
 def test_a_small_picture_does_without_numba(tmp_path):
     code = (
-        f"import sys; from upscale.cli import run; run([{str(SAMPLES / 'potion.png')!r}, {str(tmp_path / 'out.png')!r}]); "
+        "import sys; from upscale.commands.enlarge import run; "
+        f"run([{str(SAMPLES / 'potion.png')!r}, {str(tmp_path / 'out.png')!r}]); "
         "print('numba' in sys.modules)"
     )
     assert python(code).stdout == "False\n"
 
 
 def test_the_rule(monkeypatch):
-    monkeypatch.delitem(sys.modules, "upscale.loops", raising=False)
-    monkeypatch.setattr(engines, "_spent", 0.0)
+    monkeypatch.delitem(sys.modules, "upscale.loops.compiled", raising=False)
+    monkeypatch.setattr(engine, "_spent", 0.0)
     assert choose("auto", Work("nn", 4096, 65536)).name == "numpy"
     assert choose("auto", Work("nn", 10**9, 4 * 10**9)).name == "numba"
     assert choose("auto", Work("tconv", 4096, 65536, 8)).name == "numpy"
     assert choose("auto", Work("tconv", 10**6, 10**8, 8)).name == "numba"
-    assert choose("auto", Work("tconv", engines.TCONV_PIXELS, 8 * 10**6, 2)).name == "numba"
+    assert choose("auto", Work("tconv", engine.TCONV_PIXELS, 8 * 10**6, 2)).name == "numba"
     assert choose("numpy", Work("tconv", 10**9, 10**9, 8)) == ("numpy", "asked for")
-    monkeypatch.setitem(sys.modules, "upscale.loops", object())  # Numba runs already
+    monkeypatch.setitem(sys.modules, "upscale.loops.compiled", object())  # Numba runs already
     assert choose("auto", Work("nn", 10**6, 4 * 10**6)).name == "numba"
     assert choose("auto", Work("nn", 64, 256)).name == "numpy"
 
@@ -70,13 +72,13 @@ def test_who_calls_again_and_again_gets_numba(function, monkeypatch):
     import numpy as np
 
     import upscale
-    from upscale import loops_numpy
+    from upscale.loops import numpy_loops
 
     ran = []
-    monkeypatch.delitem(sys.modules, "upscale.loops", raising=False)
-    monkeypatch.setattr(engines, "_spent", 0.0)
-    monkeypatch.setattr(engines, "NUMBA_SECONDS", 0.001)
-    monkeypatch.setattr(engines.Engine, "loops", lambda self: ran.append(self.name) or loops_numpy)
+    monkeypatch.delitem(sys.modules, "upscale.loops.compiled", raising=False)
+    monkeypatch.setattr(engine, "_spent", 0.0)
+    monkeypatch.setattr(engine, "NUMBA_SECONDS", 0.001)
+    monkeypatch.setattr(engine.Engine, "loops", lambda self: ran.append(self.name) or numpy_loops)
     array = np.zeros((150, 200), np.float32)
     arguments = (array, 2) if function != "conv_transpose2d" else (array[None], np.ones((1, 1, 1, 1)))
     for _ in range(20):
@@ -97,7 +99,7 @@ upscale.unpool_nearest(picture, 2)
 for kernel in ("bicubic", "adaptive"):
     upscale.enlarge(picture, 2, method="tconv", kernel=kernel)
 upscale.conv_transpose2d(np.zeros((1, 1, 9, 9), np.float32), np.zeros((1, 1, 4, 4)), stride=2)
-print("upscale.loops" in sys.modules, sorted(m for m in sys.modules if m.startswith("numba.np.array")))
+print("upscale.loops.compiled" in sys.modules, sorted(m for m in sys.modules if m.startswith("numba.np.array")))
 """
     assert [python(code).stdout for _ in range(2)][1] == "True []\n"
 
@@ -137,7 +139,7 @@ COMPILE = """
 import sys
 import numba.core.caching
 {before}
-from upscale.cli import run
+from upscale.commands.enlarge import run
 sys.exit(run(["in.npy", "out.npy", "--engine", "numba", "-v"]))
 """
 
@@ -178,7 +180,7 @@ def test_numba_may_start_while_something_else_is_done():
         "from upscale import engines; engines.begin(); engines.begin(); "
         "print(engines.choose('numba', engines.Work('nn', 1, 1)).loops().__name__)"
     )
-    assert python(code).stdout.splitlines()[-1] == "upscale.loops"
+    assert python(code).stdout.splitlines()[-1] == "upscale.loops.compiled"
 
 
 @pytest.mark.parametrize("engine", ["numba", "numpy"])

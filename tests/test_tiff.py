@@ -176,13 +176,13 @@ def test_pages_that_form_a_loop_or_claim_too_much(tmp_path):
 
 
 def test_a_file_that_is_known_by_its_number_only(tmp_path):
-    from upscale import loops_numpy
-    from upscale.picture import Frame, Picture
-    from upscale.saving import Output
-    from upscale.tiff import Writer
+    from upscale.loops import numpy_loops
+    from upscale.pictures.picture import Frame, Picture
+    from upscale.pictures.tiff import Writer
+    from upscale.pictures.write_options import Output
 
     with os.fdopen(os.open(tmp_path / "out.tif", os.O_RDWR | os.O_CREAT), "w+b") as file:
-        writer = Writer(file, Output((2, 3), 2, loops=loops_numpy))
+        writer = Writer(file, Output((2, 3), 2, loops=numpy_loops))
         for value in (1, 2):
             writer.add(Frame(Picture(np.full((2, 3), value, np.uint8), "L", None, {"dpi": (72, 72)})))
         writer.close()
@@ -192,9 +192,9 @@ def test_a_file_that_is_known_by_its_number_only(tmp_path):
 
 def through(tmp_path, size=None, threads=None):
     """Read in.tif, enlarge and write it as out.tif without the command; return the pictures and the notes."""
-    from upscale.picture import Frame
-    from upscale.saving import Output
-    from upscale.tiff import Writer, read
+    from upscale.pictures.picture import Frame
+    from upscale.pictures.tiff import Writer, read
+    from upscale.pictures.write_options import Output
 
     notes, pictures, writer = [], [], None
     with open(tmp_path / "in.tif", "rb") as source, open(tmp_path / "out.tif", "w+b") as target:
@@ -329,9 +329,9 @@ def test_a_picture_is_handed_out_as_it_is_stored(tmp_path):
 
 @pytest.mark.parametrize("endian", ["<", ">"])
 def test_exif_directories_of_a_large_file(tmp_path, endian):
-    from upscale.picture import Frame, Picture
-    from upscale.saving import Output
-    from upscale.tiff import Writer
+    from upscale.pictures.picture import Frame, Picture
+    from upscale.pictures.tiff import Writer
+    from upscale.pictures.write_options import Output
 
     exif = exif_of(endian)
     with open(tmp_path / "out.tif", "w+b") as file:

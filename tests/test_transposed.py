@@ -8,12 +8,12 @@ import pytest
 from conftest import ENGINES
 
 import upscale
-from upscale import loops, loops_numpy
 from upscale.choices import EDGES
-from upscale.gather import beyond
-from upscale.kernel import Kernel
-from upscale.presets import named
-from upscale.transposed import Operator, Plan
+from upscale.kernels.kernel import Kernel
+from upscale.kernels.presets import named
+from upscale.loops import compiled, numpy_loops
+from upscale.operators.tap_tables import beyond
+from upscale.operators.transposed import Operator, Plan
 
 RNG = np.random.default_rng(5)
 PADDINGS = ("same", ((0, 0), (0, 0)), ((1, 0), (0, 2)))
@@ -23,7 +23,7 @@ def both(picture, kernel, factor, padding, dtype, *, edge="zero", **options):
     """Compute with both engines, which must agree exactly where sums run in the same order."""
     plan = Plan(picture, Operator(kernel, factor, padding, edge=edge), dtype, **options)
     results = []
-    for engine in (loops, loops_numpy):
+    for engine in (compiled, numpy_loops):
         out = np.empty(plan.shape, dtype)
         plan.fill(engine, out)
         results.append(out)
@@ -73,7 +73,7 @@ def test_kernels_of_low_rank(size, factor, rank, dtype, edge):
     got = both(picture, operator.kernel, factor, "same", dtype, edge=edge, unit=255)
     monolithic = Plan(picture.astype(np.float64), operator, np.float64, unit=255)
     want = np.empty(monolithic.shape)
-    monolithic.fill(loops_numpy, want)
+    monolithic.fill(numpy_loops, want)
     if dtype == np.uint8:
         want = np.clip(np.floor(want + 0.5), 0, 255)
         assert (np.abs(got - want) > 1e-9).mean() < 0.001 and np.abs(got - want).max() <= 1
@@ -206,7 +206,7 @@ def test_not_a_number_spreads_no_further_than_the_kernel():
     picture[4, 4] = np.nan
     for kernel in (Kernel.preset(named("bicubic"), (2, 2)), Kernel(RNG.random((8, 8)))):
         plan = Plan(picture, Operator(kernel, (2, 2)), np.float32)
-        for engine in (loops, loops_numpy):
+        for engine in (compiled, numpy_loops):
             out = np.empty(plan.shape, np.float32)
             plan.fill(engine, out)
             assert np.argwhere(np.isnan(out)).min() == 5

@@ -11,28 +11,28 @@ _THRESHOLDS = 100_000, 50, 100
 
 def main() -> NoReturn:
     """Run `upscale` and end the process."""
-    _run("upscale.cli", "upscale")
+    _run("upscale.commands.enlarge", "upscale")
 
 
 def learn() -> NoReturn:
     """Run `upscale-learn` and end the process."""
-    _run("upscale.cli_learn", "upscale-learn")
+    _run("upscale.commands.learn", "upscale-learn")
 
 
 def kernel() -> NoReturn:
     """Run `upscale-kernel` and end the process."""
-    _run("upscale.cli_kernel", "upscale-kernel")
+    _run("upscale.commands.kernel", "upscale-kernel")
 
 
 def compare() -> NoReturn:
     """Run `upscale-compare` and end the process."""
-    _run("upscale.cli_compare", "upscale-compare")
+    _run("upscale.commands.compare", "upscale-compare")
 
 
 def _run(module: str, name: str) -> NoReturn:
     # Threads that wait for work must leave the cores to those that have some.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    if module != "upscale.cli_learn":  # the only one that multiplies large matrices; the others' cores would wait in vain
+    if module != "upscale.commands.learn":  # the only one that multiplies large matrices; the others' cores would wait in vain
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Imports make many objects and no garbage: Python would look for some fifty times while a small picture is enlarged.
     gc.set_threshold(*_THRESHOLDS)

@@ -1,0 +1,163 @@
+"""Run a plan on this machine: worker processes, each with one picture at a time, in the memory that there is.
+
+Processes and not threads, so that a decoder that crashes costs one file, that nothing waits for Python's lock, and that every
+picture has decoders, warnings and loops of its own.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from upscale.batch.enlarge_file import Result, Task
+from upscale.batch.options import Options
+from upscale.batch.plan import Plan
+from upscale.batch.report import Report
+from upscale.batch.worker import Go, Need, Order, Settings, Tell
+from upscale.batch.worker_process import WorkerProcess
+from upscale.errors import FileError
+from upscale.memory import Room
+from upscale.output_files import Folders, new_token, why
+from upscale.signals import Interrupted, heard
+
+#: Seconds between two looks at the clock where nothing happens.
+_TICK = 0.25
+
+
+class Batch:
+    """Run the tasks of a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+    options : Options
+    threads : int
+        How many threads may work at once, and at most as many processes.
+    fail_fast : bool
+        Begin nothing more once something has failed.
+    report : Report
+        Told each result as it comes.
+    """
+
+    def __init__(self, plan: Plan, options: Options, threads: int, *, fail_fast: bool, report: Report) -> None:
+        self._options, self._threads, self._fail_fast, self._report = options, threads, fail_fast, report
+        # The largest file first, so that at the end no core waits long for another.
+        order = sorted(range(len(plan.tasks)), key=lambda i: -plan.sizes[i])
+        self._pending: Iterator[Task] = iter([plan.tasks[i] for i in order])
+        self._left = len(plan.tasks)  # of the pending ones
+        self._settings = Settings(options, report.tells)
+        self._inbox: SimpleQueue[tuple[WorkerProcess | None, Any]] = SimpleQueue()
+        self._folders = Folders()
+        self._signals = ExitStack()
+        # Started before all else, since they take a while.
+        self._workers: list[WorkerProcess] = []
+        for _ in range(min(threads, len(plan.tasks))):
+            try:
+                self._workers.append(self._new_worker())
+            except OSError as error:  # no more files, processes or memory for one; those that there are will do
+                if not self._workers:
+                    raise FileError(f"no process can be started: {why(error)}") from error
+                break
+        self._room = Room(options.max_memory, len(self._workers))
+        self._asking: dict[WorkerProcess, int] = {}  # the bytes for which each one waits
+
+    def __enter__(self) -> "Batch":
+        # Signals only join the queue: whatever is being done when one comes is done to its end.
+        self._signals.enter_context(heard(lambda number: self._inbox.put((None, number))))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End all processes; of those that were interrupted, what is unfinished is removed, and what is finished counted."""
+        busy = [w for w in self._workers if w.order]
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.wait()
+        while busy:
+            ended, message = self._inbox.get()
+            if ended in busy and isinstance(message, Result):
+                self._done(ended, message)
+                busy.remove(ended)
+            elif ended in busy and message is None:
+                if ended.has_finished():
+                    self._done(ended, Result("written"))
+                ended.clean()
+                busy.remove(ended)
+        self._signals.close()
+
+    def run(self) -> None:
+        """Do all that is to be done; within a `with` block, which ends the processes.
+
+        Raises
+        ------
+        Interrupted
+            Where a signal asks to end.
+        """
+        for worker in list(self._workers):
+            self._give(worker)
+        while any(w.order for w in self._workers):
+            try:
+                sender, message = self._inbox.get(timeout=_TICK)
+            except Empty:
+                self._report.tick()
+                continue
+            if sender is None:
+                raise Interrupted(message)
+            self._heard(sender, message)
+            self._admit()
+
+    def _new_worker(self) -> WorkerProcess:
+        return WorkerProcess(self._settings, self._inbox)
+
+    def _heard(self, worker: WorkerProcess, message: Any) -> None:
+        if isinstance(message, Need):
+            self._asking[worker] = message.memory
+        elif isinstance(message, Tell):
+            self._report.tell(message.text)
+        elif isinstance(message, Result):
+            self._done(worker, message)
+            self._give(worker)
+        elif worker.order is not None:  # it is dead
+            self._done(worker, worker.death())
+            self._workers.remove(worker)
+            if self._left:
+                self._workers.append(self._new_worker())
+                self._give(self._workers[-1])
+
+    def _done(self, worker: WorkerProcess, result: Result) -> None:
+        assert worker.order is not None
+        task, worker.order = worker.order.task, None
+        self._asking.pop(worker, None)
+        self._room.leave(worker)
+        self._report.result(task, result)
+        if result.status == "failed" and self._fail_fast:
+            self._pending, self._left = iter(()), 0
+
+    def _give(self, worker: WorkerProcess) -> None:
+        """Order the next task that can be begun."""
+        for task in self._pending:
+            self._left -= 1
+            try:
+                if not self._options.dry_run:
+                    self._folders.prepare(task.output)
+            except FileError as error:
+                self._report.result(task, Result("failed", str(error)))
+                continue
+            busy = 1 + sum(w.order is not None for w in self._workers)
+            share = self._threads // min(len(self._workers), busy + self._left)
+            worker.begin(Order(task, new_token(), max(1, share), self._left // len(self._workers)))
+            return
+
+    def _admit(self) -> None:
+        """Let those begin for whose pictures there is room; the smaller ones may pass the larger, and a single one always.
+
+        Then share out the threads anew.
+        """
+        for worker in list(self._asking):
+            if self._room.enter(worker, self._asking[worker]):
+                del self._asking[worker]
+                worker.send(Go(worker.share))
+        # Who works shares all threads; who waits has none.
+        working = [w for w in self._workers if w.order is not None and w not in self._asking]
+        for worker in working:
+            worker.give(max(1, self._threads // len(working)))

@@ -1,0 +1,348 @@
+"""Which input becomes which output: folders, patterns and lists of names to tasks, before anything is done."""
+
+import functools
+import glob
+import os
+import re
+import stat
+import string
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from upscale.batch.enlarge_file import Task
+from upscale.choices import METHODS, counted
+from upscale.errors import ArgumentError
+from upscale.output_files import why
+from upscale.pictures import formats
+
+#: What `--name` may be made of.
+FIELDS = ("stem", "suffix", "factor", "method", "kernel")
+_FIELD_PATTERNS = {
+    "stem": "(?P<stem>.+)", "suffix": r"(?:\.[^.]*)?", "factor": r"\d+(?:x\d+)?", "method": f"(?:{'|'.join(METHODS)})",
+    "kernel": ".+",
+}  # fmt: skip
+
+
+class Naming(NamedTuple):
+    """How outputs are named.
+
+    Attributes
+    ----------
+    output : str
+        The folder.
+    template : str
+        A file's name with `FIELDS` in braces.
+    suffix : str
+        Of all outputs; empty keeps each input's.
+    parents : bool
+        Whether the folders by which an input was named come along.
+    fields : dict of str
+        The fields besides stem and suffix.
+    """
+
+    output: str
+    template: str
+    suffix: str
+    parents: bool
+    fields: dict[str, str]
+
+    def path(self, found: "Found") -> str:
+        """Name the output of an input."""
+        stem, suffix = os.path.splitext(os.path.basename(found.path))
+        name = self.template.format(stem=stem, suffix=self.suffix or suffix, **self.fields)
+        parents = re.split(r"[\\/]" if os.sep == "\\" else "/", os.path.splitdrive(found.root)[1]) if self.parents else []
+        return os.path.join(self.output, *(p for p in parents if p not in ("", ".", "..")), found.folder, name)
+
+    def pattern(self) -> re.Pattern[str] | None:
+        """Make a pattern of outputs' names, with the group `stem`; None where they cannot be told from inputs' names."""
+        made, telling = "", False
+        for text, field, _, _ in string.Formatter().parse(self.template):
+            made += re.escape(text)
+            telling |= bool(text) or field in ("factor", "method", "kernel")
+            if field is not None:
+                again = field == "stem" and "(?P<stem>" in made
+                made += "(?P=stem)" if again else _FIELD_PATTERNS[field]
+        return re.compile(made, re.DOTALL) if telling and "(?P<stem>" in made else None
+
+
+class Found(NamedTuple):
+    """A file that was found.
+
+    Attributes
+    ----------
+    path : str
+    root : str
+        The folder that the user named, or in which the named file is.
+    folder : str
+        Where the file lies below that.
+    """
+
+    path: str
+    root: str
+    folder: str
+
+
+class Plan(NamedTuple):
+    """What is to be done.
+
+    Attributes
+    ----------
+    tasks : list of Task
+    sizes : list of int
+        Bytes of each task's input.
+    failed : list of (str, str)
+        Inputs that are not there or cannot be looked into, and why.
+    others : list of str
+        Files that are no pictures.
+    results : list of str
+        Files in the input folder that are its own results.
+    notes : list of str
+        What a user should know.
+    """
+
+    tasks: list[Task]
+    sizes: list[int]
+    failed: list[tuple[str, str]]
+    others: list[str]
+    results: list[str]
+    notes: list[str]
+
+
+def check_template(template: str) -> None:
+    """Check a name for outputs.
+
+    Raises
+    ------
+    ArgumentError
+        Where it is none, or has other fields than `FIELDS`.
+    """
+    try:
+        parts = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ArgumentError(f"--name {template!r}: {error}") from None
+    for _, field, form, conversion in parts:
+        if field is not None and (field not in FIELDS or form or conversion):
+            raise ArgumentError(f"--name {template!r}: the fields are {' '.join('{' + f + '}' for f in FIELDS)}")
+    if not template.strip(". "):
+        raise ArgumentError(f"--name {template!r} is no file's name")
+    if "/" in template or os.sep in template or "\0" in template:
+        raise ArgumentError(f"--name {template!r}: a name has no folders in it; --parents keeps the inputs' own")
+
+
+def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: Iterable[str]) -> Plan:
+    """Find all inputs and name their outputs.
+
+    Parameters
+    ----------
+    inputs : iterable of str
+        Files, folders and patterns.
+    naming : Naming
+    recursive : bool
+        Whether folders in folders are looked into.
+    forbidden : iterable of str
+        Other files that must not be written over.
+
+    Raises
+    ------
+    ArgumentError
+        Where two inputs would become one output, or an output is an input.
+    """
+    given = list(inputs)
+    search = Search(naming.output, recursive)
+    found = [f for name in given for f in search.files(name, alone=len(given) == 1)]
+    found, results = _without_results(found, naming)
+    fold = str.casefold if _ignores_case(naming.output) else os.path.normcase
+    real = functools.cache(os.path.realpath)
+    by_output: dict[str, str] = {}
+    inodes: dict[tuple[int, int], str] = {}
+    plan = Plan([], [], search.failed, search.others, results, search.notes)
+    for file in found:
+        output = naming.path(file)
+        folder, name = os.path.split(output)
+        key = fold(os.path.join(real(folder), name))
+        if key in by_output:
+            before = by_output[key]
+            if os.path.realpath(before) == os.path.realpath(file.path):
+                continue  # named twice
+            raise ArgumentError(f"{before} and {file.path} would both become {output}: --name or --parents tells them apart")
+        by_output[key] = file.path
+        try:
+            status = os.stat(file.path)
+        except OSError as error:
+            plan.failed.append((file.path, f"{file.path}: cannot be read: {why(error)}"))
+            continue
+        inodes[status.st_dev, status.st_ino] = file.path
+        plan.tasks.append(Task(file.path, output, _target(output)))
+        plan.sizes.append(status.st_size)
+    for path in forbidden:
+        if (inode := _inode(path)) is not None:
+            inodes[inode] = path
+    for task in plan.tasks:
+        other = inodes.get(_inode(task.output) or (-1, -1))
+        if other is not None:
+            same = "the same file as an input" if other == task.source else f"the input {other}"
+            raise ArgumentError(
+                f"the output of {task.source} would be {same}, which is never overwritten: choose another folder, or names "
+                'such as --name "{stem}_large{suffix}"'
+            )
+    return plan
+
+
+def _without_results(found: list[Found], naming: Naming) -> tuple[list[Found], list[str]]:
+    """Part inputs from the results of others beside them: those that are named as an output, by any factor and method."""
+    pattern = naming.pattern()
+    beside = functools.cache(lambda folder, output: _inode(folder) == _inode(output) is not None)
+    stems = {(os.path.dirname(f.path), os.path.splitext(os.path.basename(f.path))[0]) for f in found}
+    inputs, results = [], []
+    for file in found:
+        folder, name = os.path.split(file.path)
+        match = pattern.fullmatch(name) if pattern else None
+        made = match and (folder, match["stem"]) in stems and beside(folder or ".", os.path.dirname(naming.path(file)))
+        if made:
+            results.append(file.path)
+        else:
+            inputs.append(file)
+    return inputs, results
+
+
+def _target(output: str) -> formats.Format | None:
+    """Find the format of an output's suffix; None where it has none that is known, and the input's format is kept."""
+    return formats.FORMATS.get(os.path.splitext(output)[1].lower())
+
+
+def _ignores_case(folder: str) -> bool:
+    """Say whether names that differ in case only are one file in a folder, or in what is there of its path."""
+    folder = os.path.abspath(folder)
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    name = os.path.basename(folder)
+    if name.swapcase() == name:
+        return False
+    try:
+        return os.path.samefile(folder, os.path.join(os.path.dirname(folder), name.swapcase()))
+    except OSError:
+        return False
+
+
+class Search:
+    """Look for pictures.
+
+    Parameters
+    ----------
+    output : str
+        A folder that is left alone; may be empty.
+    recursive : bool
+        Whether folders in folders are looked into.
+
+    Attributes
+    ----------
+    failed : list of (str, str)
+    others, notes : list of str
+        As of `Plan`.
+    """
+
+    def __init__(self, output: str, recursive: bool) -> None:
+        self._output, self._recursive = _inode(output), recursive
+        self.failed: list[tuple[str, str]] = []
+        self.others: list[str] = []
+        self.notes: list[str] = []
+
+    def files(self, name: str, *, alone: bool) -> list[Found]:
+        """Find the pictures that a name stands for; it is `alone` where it is the only input."""
+        if os.path.isdir(name):
+            return self._folder(name) if alone or _inode(name) != self._output else []
+        if os.path.lexists(name) or not glob.has_magic(name):
+            return self._judged(Found(name, os.path.dirname(name), ""))
+        matches = sorted(glob.glob(name, recursive=True))
+        if not matches:
+            self.failed.append((name, f"{name}: matches no file"))
+        found = []
+        for match in matches:
+            if not self._is_output(match, name):
+                found += self._folder(match) if os.path.isdir(match) else self._judged(Found(match, os.path.dirname(match), ""))
+        return found
+
+    def _is_output(self, match: str, pattern: str) -> bool:
+        """Say whether a pattern has found the output folder, or something in it."""
+        parts = re.split(r"[\\/]" if os.sep == "\\" else "/", match)
+        fixed = next(i for i, part in enumerate(re.split(r"[\\/]" if os.sep == "\\" else "/", pattern)) if glob.has_magic(part))
+        return self._output is not None and any(
+            _inode("/".join(parts[:n])) == self._output for n in range(fixed + 1, len(parts) + 1)
+        )
+
+    def _judged(self, found: Found) -> list[Found]:
+        path = found.path
+        try:
+            mode = os.stat(path).st_mode
+        except (FileNotFoundError, ValueError):  # a name that no file can have
+            self.failed.append((path, f"{path}: {'a link to nothing' if os.path.lexists(path) else 'there is no such file'}"))
+            return []
+        except OSError as error:
+            self.failed.append((path, f"{path}: cannot be read: {why(error)}"))
+            return []
+        # Of pipes and devices nothing is read, whatever their name.
+        if stat.S_ISREG(mode) and formats.is_picture(path):
+            return [found]
+        self.others.append(path)
+        return []
+
+    def _folder(self, root: str) -> list[Found]:
+        """Find the pictures in a folder: first in those that are in it, then in those that links lead to, each of them once."""
+        found: list[Found] = []
+        again: list[str] = []
+        seen = {_inode(root)}
+        folders, links = deque([(root, "")]), deque[tuple[str, str]]()
+        while folders or links:
+            if not folders:
+                path, below = links.popleft()
+                if (inode := _inode(path)) in seen:
+                    again.append(path)
+                    continue
+                seen.add(inode)
+                folders.append((path, below))
+            folder, below = folders.popleft()
+            left_out = 0
+            for entry in self._entries(folder):
+                place = os.path.join(below, entry.name)
+                if not _is_folder(entry):
+                    found += self._judged(Found(entry.path, root, below))
+                elif not self._recursive:
+                    left_out += _inode(entry.path) != self._output
+                elif _inode(entry.path) == self._output is not None:
+                    pass  # what is there is no input
+                elif entry.is_symlink():
+                    links.append((entry.path, place))
+                else:
+                    seen.add(_inode(entry.path))
+                    folders.append((entry.path, place))
+            if left_out:
+                are = "is" if left_out == 1 else "are"
+                self.notes.append(f"{folder}: {counted(left_out, 'folder')} in it {are} left alone; -r takes them too")
+        if again:
+            more = f" (and {len(again) - 1} more links alike)" if len(again) > 1 else ""
+            self.notes.append(f"{again[0]}: leads to a folder that is taken already, and is left alone{more}")
+        return sorted(found, key=lambda f: (f.folder, os.path.basename(f.path)))
+
+    def _entries(self, folder: str) -> "list[os.DirEntry[str]]":
+        try:
+            with os.scandir(folder) as entries:
+                return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
+        except OSError as error:
+            self.failed.append((folder, f"{folder}: cannot be looked into: {why(error)}"))
+            return []
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself, or to where nobody may look
+        return False
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,216 @@
+"""What a user or a script is told of a batch: progress, lines, JSON, and the sums at the end."""
+
+import contextlib
+import json
+import re
+import sys
+import time
+from typing import Any
+
+import click
+
+from upscale.batch.enlarge_file import Result, Task
+from upscale.batch.plan import Plan
+from upscale.choices import counted
+from upscale.errors import FileError
+from upscale.memory import in_bytes
+from upscale.output_files import why
+
+
+def one_line(text: str) -> str:
+    """Make a text fit one line on any screen: names may hold line ends, commands for terminals, and what is no text at all."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in " ".join(text.split()))
+
+
+def line_of_json(task: Task, result: Result) -> str:
+    """Describe a result as one JSON object; docs/batch.md lists the keys."""
+    values: dict[str, Any] = {"input": task.source, "output": task.output, "status": result.status}
+    if result.error:
+        values["error"] = one_line(result.error)
+    if result.notes:
+        values["notes"] = [one_line(n) for n in result.notes]
+    if result.format:
+        values |= {
+            "size": result.size, "output_size": result.out_size, "format": result.format, "frames": result.frames,
+            "bytes": result.bytes_in, "memory": result.memory,
+        }  # fmt: skip
+    if result.status == "written":
+        values |= {"output_bytes": result.bytes_out, "engine": result.engine}
+    if result.seconds:
+        values["seconds"] = round(result.seconds, 4)
+    return json.dumps(values)
+
+
+class Report:
+    """Tell results as they come, and their sums.
+
+    Parameters
+    ----------
+    plan : Plan
+    quiet, verbose, json : bool
+    dry_run : bool
+
+    Attributes
+    ----------
+    failed : int
+        How many tasks and inputs have failed.
+    tells : bool
+        Whether a user looks on who wants to know what takes long.
+    """
+
+    def __init__(self, plan: Plan, *, quiet: bool, verbose: bool, json: bool, dry_run: bool) -> None:
+        self._plan = plan
+        self._quiet, self._verbose, self._json, self._dry_run = quiet, verbose, json, dry_run
+        self.tells = not quiet and sys.stderr is not None and sys.stderr.isatty()
+        self._counts = {"written": 0, "planned": 0, "skipped": 0, "failed": 0}
+        self._errors: dict[str, None] = {}
+        self._notes: dict[str, list[str]] = {}
+        self._told: set[str] = set()
+        self._planned: dict[str, str] = {}
+        self._bytes = self._pixels = self._most_memory = 0
+        self._began = time.perf_counter()
+        self._bar: Any = None
+
+    @property
+    def failed(self) -> int:
+        """How many tasks and inputs have failed."""
+        return self._counts["failed"]
+
+    def begin(self) -> None:
+        """Tell what was found."""
+        plan = self._plan
+        self._sizes = dict(zip((t.output for t in plan.tasks), plan.sizes, strict=True))
+        for note in plan.notes:
+            self._line(f"upscale: {note}")
+        for name, error in plan.failed:
+            self.result(Task(name, "", None), Result("failed", error))
+        for status, names in (("not a picture", plan.others), ("own result", plan.results)):
+            for name in names if self._json else ():
+                self._print(json.dumps({"input": name, "status": status}))
+        shared = self._json and sys.stdout is not None and sys.stdout.isatty()  # with what scripts are told
+        if self.tells and not shared and not self._dry_run and plan.tasks:
+            self._bar = click.progressbar(
+                length=max(1, sum(plan.sizes) + len(plan.sizes)), file=sys.stderr, show_percent=True, show_eta=True,
+                item_show_func=lambda item: item, bar_template="%(bar)s %(info)s", width=24,
+            )  # fmt: skip
+            self._bar.__enter__()
+            self._bar.render_progress()
+
+    def result(self, task: Task, result: Result) -> None:
+        """Tell what became of a task."""
+        self._counts[result.status] += 1
+        self._bytes += result.bytes_out
+        self._most_memory = max(self._most_memory, result.memory)
+        if result.status in ("written", "planned"):
+            self._pixels += result.out_size[0] * result.out_size[1] * result.frames
+        if result.error:
+            self._errors[one_line(f"upscale: {result.error}")] = None
+        if self._json:
+            self._print(line_of_json(task, result))
+        elif self._dry_run and not result.error:
+            self._planned[task.output] = planned(task, result)
+        if self._verbose and not self._dry_run and not result.error:
+            self._line(_told(task, result))
+        for note in result.notes:
+            if self._verbose:
+                self._line(f"upscale: {task.source}: {note}")
+            else:
+                self._notes.setdefault(re.sub(r"[\d.]+", "0", note), []).append(f"{task.source}: {note}")
+        if self._bar is not None:
+            self._bar.update(self._sizes.get(task.output, 0) + 1, self._position())
+
+    def tick(self) -> None:
+        """Move the progress bar's clock."""
+        if self._bar is not None:
+            self._bar.update(0, self._position())
+
+    def tell(self, text: str) -> None:
+        """Tell something at once, and once only."""
+        if text not in self._told:
+            self._told.add(text)
+            self._line(f"upscale: {text}")
+
+    def end(self, ending: str = "") -> None:
+        """Tell notes, errors and sums; `ending` says what cut the batch short."""
+        if self._bar is not None:
+            self._bar.render_finish()
+            self._bar = None
+        for task in self._plan.tasks:  # in their order, and not in that in which they were looked at
+            if task.output in self._planned:
+                self._print(one_line(self._planned[task.output]))
+        if not self._quiet:
+            for texts in self._notes.values():
+                more = f" (and {len(texts) - 1} more files alike)" if len(texts) > 1 else ""
+                self._line(f"upscale: {texts[0]}{more}")
+        with contextlib.suppress(OSError):
+            for error in self._errors:
+                click.echo(error, err=True)
+        self._line(f"upscale: {self._sums(ending)}")
+
+    def _sums(self, ending: str) -> str:
+        counts = self._counts
+        seconds = max(time.perf_counter() - self._began, 1e-9)
+        done = "planned" if self._dry_run else "written"
+        parts = [f"{counts[done]} {'to be written' if self._dry_run else done}"]
+        parts += [f"{counts[k]} {k}" for k in ("skipped", "failed") if counts[k]]
+        undone = len(self._plan.tasks) + len(self._plan.failed) - sum(counts.values())
+        others = len(self._plan.others)
+        parts += [f"{undone} not done"] if undone else []
+        parts += [f"{others} not {'a picture' if others == 1 else 'pictures'}"] if others else []
+        parts += [f"{counted(len(self._plan.results), 'result')} of before"] if self._plan.results else []
+        text = f"{ending}{', '.join(parts)}"
+        megapixels = self._pixels / 1e6
+        if self._dry_run:
+            return f"{text}; {megapixels:,.4g} megapixels, at most {in_bytes(self._most_memory)} of memory for one"
+        if counts["written"]:
+            text += f"; {in_bytes(self._bytes)}, {megapixels:,.4g} megapixels in {seconds:.3g} s: "
+            text += f"{in_bytes(self._bytes / seconds)}/s, {megapixels / seconds:,.3g} megapixels/s"
+        return text
+
+    def _position(self) -> str:
+        done, rate = sum(self._counts.values()), self._pixels / 1e6 / max(time.perf_counter() - self._began, 1e-9)
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{done}/{len(self._plan.tasks) + len(self._plan.failed)}{failed}, {rate:,.3g} megapixels/s"
+
+    def _line(self, text: str) -> None:
+        """Write a line for people, above the progress bar; that nobody reads it is no reason to stop."""
+        if self._quiet:
+            return
+        with contextlib.suppress(OSError):
+            if self._bar is not None:
+                click.echo("\r\033[K", err=True, nl=False)
+            click.echo(one_line(text), err=True)
+            if self._bar is not None:
+                self._bar.update(0, self._position())
+
+    def _print(self, text: str) -> None:
+        """Write a line for scripts, at once."""
+        try:
+            click.echo(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise FileError(f"standard output: cannot be written: {why(error)}") from error
+
+
+def _told(task: Task, result: Result) -> str:
+    if result.status == "skipped":
+        return f"{task.source} -> {task.output}: skipped"
+    return (
+        f"{task.source} -> {task.output}: {_size(result.size)} -> {_size(result.out_size)}, {result.format}, "
+        f"{result.seconds:.3f} s, {result.engine}"
+    )
+
+
+def planned(task: Task, result: Result) -> str:
+    """Say what would become of a picture."""
+    if result.status == "skipped":
+        return f"{task.source} -> {task.output}: skipped, is there"
+    return (
+        f"{task.source} ({_size(result.size)}) -> {task.output} ({_size(result.out_size)}, {result.format}), "
+        f"{in_bytes(result.memory)} of memory"
+    )
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"

@@ -1,0 +1,100 @@
+"""Running a command: its errors become one line and an exit status."""
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from upscale import signals
+from upscale.errors import ArgumentError, FileError, UpscaleError
+from upscale.output_files import why
+
+#: What ended a command stays, and with it all that was under way: LLVM may have been about to hand something over, and would
+#: free it twice.
+_interrupted: list[BaseException] = []
+
+
+def run(command: click.Command, name: str, arguments: list[str]) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    command : click.Command
+    name : str
+        The program's.
+    arguments : list of str
+        Without the program's name.
+
+    Returns
+    -------
+    int
+        0 all done, 1 something failed, 2 wrong usage, 130 interrupted, 143 terminated.
+    """
+    signals.interrupt()
+    try:
+        status = command.main(arguments, prog_name=name, standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except click.UsageError as error:
+        hint = ""
+        if isinstance(error, click.NoSuchOption) and re.match(r"-\.?[0-9]", error.option_name):
+            hint = "; write -- before numbers that begin with a minus"
+        return _fail(name, f"{error.format_message()}{hint} (see {name} --help)", 2)
+    except UpscaleError as error:
+        return _fail(name, str(error), 1)
+    except signals.Interrupted as signalled:
+        _interrupted.append(signalled)
+        return _fail(name, f"{signalled.ending}, nothing was written", 128 + signalled.number)
+    except BrokenPipeError:
+        # The reader has seen enough. Python would complain once more when it flushes the stream at exit.
+        sys.stdout = None
+        return 1
+    except OSError as error:
+        return _fail(name, f"{error.filename or 'standard output, or a file'}: {why(error)}", 1)
+    except MemoryError:
+        return _fail(name, "there is not enough memory", 1)
+    except Exception as error:  # a fault of ours; a traceback would help nobody who only has the command
+        return _fail(name, f"internal error, please report it: {type(error).__name__}: {error}", 1)
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Make what is wrong with a value wrong usage, and name the option or argument."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise click.UsageError(f"{what}: {error}") from error
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a text, whatever bytes the names of files in it have.
+
+    Raises
+    ------
+    FileError
+        Where standard output, or standard error, is closed or full.
+    BrokenPipeError
+        Where the reader has gone.
+    """
+    stream = f"standard {'error' if err else 'output'}"
+    if (sys.stderr if err else sys.stdout) is None:
+        raise FileError(f"{stream}: is closed")
+    try:
+        click.echo(text.encode("utf-8", "backslashreplace").decode(), err=err)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FileError(f"{stream}: cannot be written: {why(error)}") from error
+
+
+def note(name: str, text: str) -> None:
+    """Tell what a user should know, on a line of standard error; that nobody reads it is no reason to fail."""
+    with contextlib.suppress(FileError, BrokenPipeError):
+        say(f"{name}: {' '.join(text.split())}", err=True)
+
+
+def _fail(name: str, text: str, status: int) -> int:
+    note(name, text)
+    return status

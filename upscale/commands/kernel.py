@@ -1,0 +1,260 @@
+"""The command `upscale-kernel`: look at kernels, convert them, make them, and see what they do step by step."""
+
+import os.path
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from upscale import __version__
+from upscale.commands import completion, console, option_types
+from upscale.commands.option_types import Parsed
+from upscale.errors import ArgumentError
+from upscale.kernels import kernel_spec
+from upscale.kernels.kernel_spec import KernelSource
+
+if TYPE_CHECKING:
+    from upscale.kernels.kernel import Kernel
+
+_EXAMPLES = """\b
+Examples:
+  upscale-kernel show bicubic
+  upscale-kernel show "1,1,1; 1,1,1; 1,1,1" --factor 2 -o kernel.png
+  upscale-kernel convert model.pt:up.weight up.npz --bias model.pt:up.bias --factor 2 --padding 1
+  upscale-kernel make lanczos3 --factor 4 -o lanczos3.npy
+  upscale-kernel explain "2,0; 4,1" --kernel "4,2,1; 1,0,3; 0,5,2" --factor 2 -o steps.gif
+"""
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(epilog=_EXAMPLES, context_settings=_SETTINGS, invoke_without_command=True, subcommand_metavar="COMMAND [ARGS]...")
+@click.version_option(__version__, prog_name="upscale-kernel", message="%(prog)s %(version)s")
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Look at the kernels of transposed convolutions, convert and make them.
+
+    KERNEL is what --kernel of upscale takes: a preset, a shipped kernel, a file, or rows typed out.
+    """
+    if ctx.invoked_subcommand is None:
+        console.say(ctx.get_help())
+
+
+def _channels(text: str) -> tuple[int, int]:
+    try:
+        return option_types.pair(0)(text if text.count(",") == 1 else "")
+    except ArgumentError:
+        raise ArgumentError(f"{text!r} are no channels; give IN,OUT, both from 0") from None
+
+
+def _factor(text: str) -> Callable[[Any], Any]:
+    return click.option("-f", "--factor", type=Parsed("factor", option_types.factor), metavar="N|WxH", help=text)
+
+
+_normalize = click.option("--normalize/--no-normalize", default=None,
+                          help="Divide the weights by what reaches each place.  [default: as the kernel says]")  # fmt: skip
+
+
+@command.command(context_settings=_SETTINGS)
+@click.argument("kernel", type=Parsed("kernel", kernel_spec.identify), shell_complete=completion.kernels)
+@_factor("The stride.  [default: the kernel's own, or 2]")
+@_normalize
+@click.option("--channels", type=Parsed("channels", _channels), metavar="IN,OUT",
+              help="Which weights to show of a kernel that mixes channels, from 0.  [default: 0,0]")  # fmt: skip
+@click.option("-o", "--output", metavar="FILE", shell_complete=completion.files,
+              help="Draw it into a .png, .svg or .pdf file. Needs matplotlib.")  # fmt: skip
+def show(
+    kernel: KernelSource,
+    factor: tuple[int, int] | None,
+    normalize: bool | None,
+    channels: tuple[int, int] | None,
+    output: str | None,
+) -> None:
+    """Tell what KERNEL is like, or draw it.
+
+    In the terminal: sums, the gain of each phase, symmetry, rank, how evenly copies overlap, and a verdict. As a figure: the
+    weights, the taps of each phase, the overlap, the frequency response and those to an edge and to a single value.
+    """
+    if output is not None:
+        from upscale.figures.matplotlib_files import SUFFIXES
+
+        _check_output(output, SUFFIXES, kernel)
+    from upscale.figures.kernel_analysis import Facts
+
+    name = _name(kernel)
+    with console.naming(f"KERNEL {kernel.label}"):
+        read = _read(kernel, factor, normalize)
+        if channels is not None and read.channels is None:
+            raise ArgumentError("applies to each channel alike: it has nothing for --channels to choose from")
+        facts = Facts(read, factor, channels or (0, 0))
+        if output is None:
+            console.say(facts.report(" ".join(name.split())))
+            return
+        from upscale.figures import kernel_figure, matplotlib_files
+
+        with matplotlib_files.drawing():
+            matplotlib_files.save(output, kernel_figure.draw(facts, name))
+
+
+@command.command(context_settings=_SETTINGS)
+@click.argument("source", metavar="IN", type=Parsed("kernel", kernel_spec.identify), shell_complete=completion.files)
+@click.argument("target", metavar="[OUT]", required=False, shell_complete=completion.files)
+@click.option("-o", "--output", metavar="OUT", shell_complete=completion.files, help="Where to write, instead of OUT.")
+@_factor("The stride that the weights are made for, which .npz keeps.  [default: IN's own]")
+@click.option("--padding", type=Parsed("padding", option_types.padding), metavar="same|N|N,N|T,B,L,R",
+              help="What they want cut off, which .npz keeps.  [default: IN's own]")  # fmt: skip
+@click.option("--groups", type=click.IntRange(min=1), metavar="N", help="Groups of channels, which .npz keeps.")
+@click.option("--bias", type=Parsed("bias", option_types.bias), metavar="NUMBERS|FILE", shell_complete=completion.files,
+              help="Added to each output channel; .npz, .safetensors, .pt and .pth keep it.")  # fmt: skip
+@click.option("--normalize/--no-normalize", default=None,
+              help="Have the kernel normalised, or not.  [default: as IN says]")  # fmt: skip
+def convert(source: KernelSource, target: str | None, output: str | None, **values: Any) -> None:
+    """Write the kernel IN in the form of OUT's suffix.
+
+    .npz keeps everything; what another form does not hold is told. FILE:NAME names the tensor in .safetensors, .pt and .pth
+    files, also in OUT. A preset is made by upscale-kernel make.
+    """
+    if (target is None) == (output is None):
+        raise click.UsageError("give OUT, or -o OUT")
+    if source.kind in ("preset", "shipped"):
+        raise click.UsageError(
+            f"IN {source.text} is no file: upscale-kernel make {source.text} --factor 2 -o {target or output}"
+        )
+    path, name = _kernel_file(output or target or "", source, values["bias"])
+    from upscale.batch.options import with_more
+    from upscale.kernels import kernel_files
+
+    given = {"factor": values["factor"], "padding": values["padding"], "normalized": values["normalize"]}
+    with console.naming(f"IN {source.label}"):
+        kernel = with_more(_read(source, None, None), values["groups"], values["bias"])
+        kernel = kernel.replaced(**{key: value for key, value in given.items() if value is not None})
+        _check_use(kernel)
+    _told(path, kernel_files.write(path, kernel, name))
+
+
+@command.command(context_settings=_SETTINGS)
+@click.argument("preset", metavar="PRESET", type=Parsed("kernel", kernel_spec.identify), shell_complete=completion.kernels)
+@_factor("The stride.  [default: 2]")
+@click.option("-o", "--output", required=True, metavar="FILE", shell_complete=completion.files,
+              help="Where to write; the suffix decides the form.")  # fmt: skip
+def make(preset: KernelSource, factor: tuple[int, int] | None, output: str) -> None:
+    """Write the kernel of PRESET, or of one that is shipped, for a factor."""
+    if preset.kind not in ("preset", "shipped"):
+        raise click.UsageError(f"PRESET {preset.label} is a kernel already; upscale-kernel convert writes it in another form")
+    path, name = _kernel_file(output, preset, None)
+    from upscale.kernels import kernel_files
+
+    with console.naming(f"PRESET {preset.label}"):
+        kernel = preset.sampled(factor or (2, 2))
+    _told(path, kernel_files.write(path, kernel, name))
+
+
+@command.command(context_settings=_SETTINGS)
+@click.argument("input", metavar="INPUT", shell_complete=completion.files)
+@click.option("-k", "--kernel", required=True, type=Parsed("kernel", kernel_spec.identify), metavar="KERNEL",
+              shell_complete=completion.kernels, help="What --kernel of upscale takes, of 2 dimensions.")  # fmt: skip
+@_factor("The stride.  [default: the kernel's own, or 2]")
+@click.option("--padding", type=Parsed("padding", option_types.padding), metavar="same|N|N,N|T,B,L,R",
+              help="What is cut off the whole output; it is drawn pale.  [default: the kernel's own, or same]")  # fmt: skip
+@_normalize
+@click.option("-o", "--output", required=True, metavar="FILE", shell_complete=completion.files,
+              help="A .png, .svg or .pdf sheet, or a .gif. Needs matplotlib.")  # fmt: skip
+def explain(
+    input: str, kernel: KernelSource, factor: tuple[int, int] | None, padding: Any, normalize: bool | None, output: str
+) -> None:
+    """Draw the operator step by step on a small array.
+
+    Each step shows an input value, its weighted copy of the kernel, and the sum so far. INPUT is a .npy file, or numbers typed
+    out as "2,0; 4,1".
+    """
+    from upscale.figures.matplotlib_files import SUFFIXES
+
+    _check_output(output, (*SUFFIXES, ".gif"), kernel, input)
+    values: Any = None if input.lower().endswith(".npy") else _typed(input)
+    import numpy as np
+
+    from upscale.figures import matplotlib_files
+    from upscale.figures.operator_steps import Steps, check
+    from upscale.kernels import kernel_files
+    from upscale.operators.enlarge import operator
+
+    with console.naming(f"KERNEL {kernel.label}"):
+        read = _read(kernel, factor, normalize)
+        check(read)
+        planned = operator(read, factor, padding, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=normalize)
+    with console.naming(f"INPUT {input}"):
+        steps = Steps(kernel_files.read_array(input) if values is None else np.array(values), planned)
+    name = "a kernel" if kernel.kind == "typed" else _name(kernel)
+    with matplotlib_files.drawing():
+        if output.lower().endswith(".gif"):
+            milliseconds = [1500] * (len(steps.captions) - 1) + [4000]
+            matplotlib_files.save_animation(output, steps.frames(name), milliseconds)
+        else:
+            matplotlib_files.save(output, steps.sheet(name))
+
+
+def _read(source: KernelSource, factor: tuple[int, int] | None, normalize: bool | None) -> "Kernel":
+    kernel = source.read() or source.sampled(factor or (2, 2))
+    return kernel if normalize is None else kernel.with_normalized(normalize)
+
+
+def _name(source: KernelSource) -> str:
+    """Call a kernel by what a figure has room for."""
+    if source.kind == "file":
+        return os.path.basename(source.path) + (f":{source.name}" if source.name else "")
+    return "typed kernel" if source.kind == "typed" else source.text
+
+
+def _check_output(path: str, suffixes: tuple[str, ...], kernel: KernelSource, *inputs: str) -> None:
+    """Check a figure's path before anything is computed."""
+    if os.path.splitext(path)[1].lower() not in suffixes:
+        raise click.UsageError(f"--output {path}: its suffix must be one of {', '.join(suffixes)}")
+    _check_inputs(path, kernel.path, *inputs)
+
+
+def _check_inputs(path: str, *inputs: str) -> None:
+    from upscale.output_files import check_place, same_file
+
+    for other in inputs:
+        if other and same_file(other, path):
+            raise click.UsageError(f"OUT {path} is the same file as {other}; an input is never overwritten")
+    check_place(path)
+
+
+def _kernel_file(text: str, source: KernelSource, bias: Any) -> tuple[str, str]:
+    """Split OUT into a kernel file's path and the name of a tensor in it, and check it."""
+    found = kernel_spec.file_and_name(text)
+    if found is None:
+        raise click.UsageError(f"OUT {text}: its suffix must be one of {', '.join(kernel_spec.SUFFIXES)}")
+    path, name = found
+    _check_inputs(path, source.path, bias[0] if bias and isinstance(bias[0], str) else "")
+    if not name.isprintable():
+        raise click.UsageError(f"OUT {text}: a tensor cannot be called {name!r}")
+    if name and os.path.exists(path):
+        raise click.UsageError(f"OUT {path}: is there already, and would hold {name} alone; remove it, or write another file")
+    return found
+
+
+def _told(path: str, notes: list[str]) -> None:
+    for text in notes:
+        console.note("upscale-kernel", f"{path}: {text}")
+
+
+def _check_use(kernel: "Kernel") -> None:
+    """Check that a kernel that is written can be used."""
+    from upscale.figures.kernel_analysis import Facts
+    from upscale.operators.enlarge import operator
+
+    operator(kernel, None, None, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=None)
+    if kernel.normalized:
+        Facts(kernel)
+
+
+def _typed(text: str) -> tuple[tuple[float, ...], ...]:
+    with console.naming("INPUT"):
+        return kernel_spec.typed(text, "array")
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command with arguments, without the program's name; see `console.run`."""
+    return console.run(command, "upscale-kernel", arguments)

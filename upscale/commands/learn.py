@@ -1,0 +1,149 @@
+"""The command `upscale-learn`: a kernel from pictures."""
+
+import os
+import sys
+import time
+from typing import Any
+
+import click
+
+from upscale import __version__
+from upscale.choices import counted
+from upscale.commands import completion, console, option_types
+from upscale.commands.option_types import Parsed
+from upscale.errors import ArgumentError, FileError
+
+_EXAMPLES = """\b
+Examples:
+  upscale-learn photos -o mine.npz
+  upscale photo.jpg large.png --method tconv --kernel mine.npz
+  upscale-learn photos -o better.npz --adaptive
+  upscale-learn photos -o jpeg.npz --adaptive --downscale bicubic+jpeg:75
+  upscale-learn high -o scanner.npz --low scans --validate kept
+"""
+
+
+@click.command(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.argument("paths", nargs=-1, required=True, metavar="PICTURE_OR_FOLDER...", shell_complete=completion.files)
+@click.option("-o", "--output", required=True, metavar="KERNEL.npz", shell_complete=completion.files,
+              help="The kernel's file.")  # fmt: skip
+@click.option("-f", "--factor", type=Parsed("factor", option_types.factor), default="2", show_default=True, metavar="N",
+              help="How many times larger the kernel makes pictures.")  # fmt: skip
+@click.option("--size", type=click.IntRange(min=1), metavar="N",
+              help="The kernel's side, an odd number of times the factor.  [default: 9 times]")  # fmt: skip
+@click.option("--adaptive", is_flag=True,
+              help="Learn corrections as well, one of which is chosen for each pixel: better, and slower.")  # fmt: skip
+@click.option("--downscale", default="bicubic", show_default=True, metavar="HOW",
+              shell_complete=completion.offer(["bicubic", "box", "lanczos", "gaussian:"], also="file"),
+              help="How low-resolution twins are made: bicubic, box, lanczos, gaussian:S or a kernel's file; "
+              "with +jpeg:Q behind it, they are JPEGs of quality Q.")  # fmt: skip
+@click.option("--low", metavar="FOLDER", shell_complete=completion.folders,
+              help="Take the twins from files of the same names in this folder.")  # fmt: skip
+@click.option("--validate", metavar="FOLDER", shell_complete=completion.folders,
+              help="Measure with these pictures.  [default: a tenth, held out]")  # fmt: skip
+@click.option("--sample", type=click.IntRange(min=1), default=1_000_000, show_default=True, metavar="N",
+              help="Learn from at most so many places of each picture.")  # fmt: skip
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.version_option(__version__, prog_name="upscale-learn", message="%(prog)s %(version)s")
+def command(paths: tuple[str, ...], output: str, low: str | None, validate: str | None, quiet: bool, **values: Any) -> None:
+    """Learn the kernel of a transposed convolution that enlarges your own kind of pictures best.
+
+    The pictures, and those in folders and the folders below, are made smaller; the kernel that turns the smaller ones back into
+    them with the least squared error is written to KERNEL.npz, for upscale --method tconv --kernel KERNEL.npz.
+    """
+    began = time.perf_counter()
+    vertical, horizontal = values["factor"]
+    if vertical != horizontal:
+        raise click.UsageError("--factor: a kernel is learned for one factor, the same both ways")
+    if os.path.splitext(output)[1].lower() != ".npz":
+        raise click.UsageError(f"--output {output}: a learned kernel is written as .npz")
+    if (
+        low is not None
+        and click.get_current_context().get_parameter_source("downscale") is click.core.ParameterSource.COMMANDLINE
+    ):
+        raise click.UsageError("--low and --downscale exclude each other")
+    from upscale.output_files import check_place
+
+    check_place(output)
+    found = _found(paths)
+    twins = [_twin(f.path, f.folder, low) for f in found] if low is not None else None
+    checked = [f.path for f in _found((validate,))] if validate is not None else []
+    import numpy as np
+
+    from upscale.kernels import kernel_files
+    from upscale.learning import from_files, learn_kernel
+    from upscale.learning.downscale import downscaled
+
+    try:
+        learn_kernel.taps_of(values["size"], vertical)
+        downscaled(np.zeros((4 * vertical, 4 * vertical), np.uint8), vertical, values["downscale"])
+    except ArgumentError as error:
+        raise click.UsageError(str(error)) from error
+    request = from_files.Request(
+        [f.path for f in found],
+        twins,
+        vertical,
+        values["size"],
+        values["downscale"],
+        checked,
+        values["sample"],
+        values["adaptive"],
+    )
+    result = _learned(request, quiet)
+    kernel_files.write(output, result.kernel)
+    if quiet:
+        return
+    for note in result.notes[:10]:
+        click.echo(f"upscale-learn: passed over: {' '.join(note.split())}", err=True)
+    if len(result.notes) > 10:
+        click.echo(f"upscale-learn: passed over: {len(result.notes) - 10} more", err=True)
+    side, bank = result.kernel.shape[0], result.kernel.bank
+    corrections = "" if bank is None else f" and {bank.classes} corrections"
+    click.echo(
+        f"{output}: {side}x{side}{corrections} for factor {vertical}, learned from {counted(result.pictures, 'picture')} "
+        f"({result.samples:,} places) in {time.perf_counter() - began:.1f} s; ridge {result.ridge:g}"
+    )
+    if not result.measured:
+        click.echo("there was no picture left to measure with: --validate FOLDER")
+        return
+    whose = "of --validate" if checked else "held out, by a kernel that has not seen them"
+    click.echo(f"on {counted(result.measured, 'picture')} {whose}:")
+    click.echo(f"{'':10}{'PSNR':>9}{'SSIM':>9}")
+    for name, (psnr, ssim) in result.quality.items():
+        click.echo(f"{name:10}{psnr:9.2f}{ssim:9.4f}")
+
+
+def _found(paths: tuple[str, ...]) -> list[Any]:
+    """Find the pictures; what is named and cannot be found is an error."""
+    from upscale.batch.plan import Search
+
+    search = Search("", recursive=True)
+    found = [f for path in paths for f in search.files(path, alone=True)]
+    if search.failed:
+        raise FileError(search.failed[0][1])
+    if not found:
+        raise FileError(f"{paths[0]}: holds no pictures")
+    return found
+
+
+def _twin(path: str, folder: str, low: str) -> str:
+    twin = os.path.join(low, folder, os.path.basename(path))
+    if not os.path.isfile(twin):
+        raise FileError(f"--low {low}: there is no {os.path.join(folder, os.path.basename(path))}, the twin of {path}")
+    return twin
+
+
+def _learned(request: Any, quiet: bool) -> Any:
+    from upscale.learning import from_files
+
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        return from_files.learned(request)
+    with click.progressbar(length=from_files.steps(request), file=sys.stderr, show_pos=True, label="learning") as bar:
+        result = from_files.learned(request, lambda: bar.update(1))
+        bar.update((bar.length or 0) - bar.pos)  # what pictures that were passed over left
+        return result
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command with arguments, without the program's name; see `console.run`."""
+    return console.run(command, "upscale-learn", arguments)

@@ -1,0 +1,347 @@
+"""One picture enlarged by several kernels: the same crop of each, how near the truth it is, and how long it took."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from upscale.choices import factor_text
+from upscale.errors import ArgumentError, FileError, naming
+from upscale.learning import from_files, image_quality
+from upscale.memory import available, in_bytes
+from upscale.operators.enlarge import CLIPPED, Enlarging, Request, operator
+from upscale.pictures import adapt_to_format, formats, mode_conversion
+from upscale.pictures.picture import CHANNELS, Picture
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from upscale.kernels.kernel import Kernel
+    from upscale.kernels.kernel_spec import KernelSource
+
+#: (left, top, width, height) in input pixels.
+Crop = tuple[int, int, int, int]
+
+#: The longest side of a panel, in output pixels, where no crop is chosen.
+SIDE = 512
+#: Opacity is laid on this before luma is measured.
+_GREY = (128, 128, 128)
+#: Seconds for which short runs are repeated.
+_SHORT = 0.05
+#: Bytes for each output pixel that measuring takes: a dozen arrays of 64-bit floats.
+_MEASURING = 100
+#: Bytes of a panel's pixel: kept as RGBA, on the sheet, and on its way there.
+_PANEL = 16
+
+
+class Contender(NamedTuple):
+    """A kernel that is to be compared.
+
+    Attributes
+    ----------
+    name : str
+    request : methods.Request
+    """
+
+    name: str
+    request: Request
+
+
+class Panel(NamedTuple):
+    """What is shown of one enlargement, of the input or of the truth.
+
+    Attributes
+    ----------
+    name : str
+    image : PIL image
+        The crop, RGB or RGBA of 8 bits.
+    psnr, ssim : float or None
+        In decibels, and at most 1; None where no truth is known.
+    seconds : float or None
+        That computing the whole picture took.
+    """
+
+    name: str
+    image: "Image"
+    psnr: float | None = None
+    ssim: float | None = None
+    seconds: float | None = None
+
+    @property
+    def numbers(self) -> tuple[str, str, str]:
+        """PSNR, SSIM and seconds as texts; empty where they are not known."""
+        psnr = "" if self.psnr is None else f"{self.psnr:.2f}"
+        ssim = "" if self.ssim is None else f"{self.ssim:.4f}"
+        seconds = "" if self.seconds is None else f"{self.seconds:.4f}" if self.seconds >= 5e-5 else "<0.0001"
+        return psnr, ssim, seconds
+
+
+class Comparison(NamedTuple):
+    """Panels side by side, and of what they are.
+
+    Attributes
+    ----------
+    source : str
+        The picture's file.
+    size : (int, int)
+        Its width and height.
+    crop : (int, int, int, int)
+    factor : (int, int)
+        Vertical and horizontal.
+    panels : list of Panel
+        The input, the enlargements and, where it is known, the truth.
+    notes : list of str
+        What a user should know.
+    """
+
+    source: str
+    size: tuple[int, int]
+    crop: Crop
+    factor: tuple[int, int]
+    panels: list[Panel]
+    notes: list[str]
+
+    @property
+    def enlarged(self) -> list[Panel]:
+        """The panels of kernels."""
+        return [p for p in self.panels if p.seconds is not None]
+
+    @property
+    def measured(self) -> bool:
+        """Whether PSNR and SSIM are known."""
+        return any(p.psnr is not None for p in self.panels)
+
+    @property
+    def best(self) -> tuple[str, str]:
+        """The highest PSNR and SSIM as the panels write them; empty where there is nothing to choose from."""
+        panels = [p for p in self.enlarged if p.psnr is not None]
+        if len(panels) < 2:
+            return "", ""
+        return max(panels, key=lambda p: p.psnr or 0).numbers[0], max(panels, key=lambda p: p.ssim or 0).numbers[1]
+
+    @property
+    def details(self) -> str:
+        """What is shown, in a few words."""
+        width, height = self.size
+        whole = self.crop == (0, 0, width, height)
+        shown = f"all of {width}x{height}" if whole else f"crop {','.join(map(str, self.crop))} of {width}x{height}"
+        return f"{shown}, factor {factor_text(self.factor)}"
+
+
+def contenders(
+    kernels: Sequence[tuple[str, "KernelSource | None"]], factor: tuple[int, int] | None = None, normalize: bool | None = None
+) -> list[Contender]:
+    """Read or sample the kernels for one factor.
+
+    Parameters
+    ----------
+    kernels : sequence of (str, KernelSource or None)
+        What each is called, and where it comes from; None is nearest-neighbour unpooling.
+    factor : (int, int), optional
+        Vertical and horizontal. By default that of the first kernel that has one of its own, or 2.
+    normalize : bool, optional
+        As `methods.enlarge` takes it.
+
+    Raises
+    ------
+    ArgumentError
+        Where a kernel is not made for the factor, or cannot be used.
+    FileError
+        Where a kernel's file cannot be read.
+    """
+    read = []
+    for _, source in kernels:
+        with naming(_option(source)):
+            read.append(source.read() if source is not None else None)
+    factor = factor or next((k.factor for k in read if k is not None and k.factor), None) or (2, 2)
+    found = []
+    for (name, source), kernel in zip(kernels, read, strict=True):
+        with naming(_option(source)):
+            found.append(Contender(name, _request(source, kernel, factor, normalize)))
+    return found
+
+
+def _option(source: "KernelSource | None") -> str:
+    return f"--kernels {(source.path or source.label) if source is not None else 'nn'}"
+
+
+def _request(
+    source: "KernelSource | None", kernel: "Kernel | None", factor: tuple[int, int], normalize: bool | None
+) -> Request:
+    if source is None:
+        return Request(factor)
+    how = operator(
+        kernel or source.sampled(factor), factor, None, output_padding=(0, 0), dilation=(1, 1), edge="zero",
+        normalize=normalize,
+    )  # fmt: skip
+    if how.size((99, 99)) != (99 * factor[0], 99 * factor[1]):
+        raise ArgumentError("its own padding does not make exactly factor times the picture, which could not be compared")
+    return Request(factor, how)
+
+
+def compared(path: str, contenders: Sequence[Contender], crop: Crop | None = None, truth: str | None = None) -> Comparison:
+    """Enlarge a picture by each kernel, measure the whole and keep a crop of it.
+
+    Parameters
+    ----------
+    path : str
+        The low-resolution picture; of several in a file, the first.
+    contenders : sequence of Contender
+        All of one factor.
+    crop : (int, int, int, int), optional
+        Left, top, width and height in input pixels. By default the whole picture, or as much of its middle as makes panels of
+        at most `SIDE` pixels a side.
+    truth : str, optional
+        The picture that the enlargements should be; exactly factor times as large.
+
+    Raises
+    ------
+    ArgumentError
+        Where the crop is not within the picture.
+    FileError
+        Where a file cannot be read, sizes do not fit each other, or a picture cannot be enlarged or measured.
+    """
+    picture = _read(path)
+    factor = contenders[0].request.factor
+    height, width = picture.samples.shape[:2]
+    crop = _checked(crop, (width, height), path) if crop else _middle((width, height), factor)
+    _check_memory(path, picture, factor, crop, len(contenders) + 1, measured=truth is not None)
+    true = None if truth is None else _true(truth, path, (width, height), factor)
+    for name, known in ((path, picture), (str(truth), true)):
+        if true is not None and known is not None:  # what cannot be measured is told before the work
+            with naming(name, FileError):
+                from_files.luma_of(known)
+    notes: list[str] = []
+    with naming(path, FileError):
+        panels = [Panel("input", shown(_cut(picture, crop)))]
+    for name, request in contenders:
+        with naming(f"{path}, enlarged by {name}", FileError):
+            enlarged, seconds, said = _timed(picture, request)
+            psnr, ssim = measured(enlarged, true, max(factor)) if true is not None else (None, None)
+            panels.append(Panel(name, shown(_cut(enlarged, crop, factor)), psnr, ssim, seconds))
+        notes.extend(f"{name}: {text}" for text in said)
+    if true is not None:
+        with naming(str(truth), FileError):
+            panels.append(Panel("truth", shown(_cut(true, crop, factor))))
+        if not any(p.psnr is not None for p in panels):
+            notes.append(f"{truth}: too small for PSNR and SSIM, which leave out a border of {max(factor)} pixels")
+    return Comparison(path, (width, height), crop, factor, panels, notes)
+
+
+def _read(path: str) -> Picture:
+    """Read a picture as `upscale` does that writes PNG, or TIFF where that cannot hold it."""
+    picture = from_files.first_picture(path)
+    if not picture.mode and picture.samples.dtype.kind == "f":
+        picture = picture._replace(samples=picture.samples.astype(np.float32))
+    with naming(path, FileError):
+        try:
+            return adapt_to_format.fitted(picture, formats.FORMATS[".png"])
+        except ArgumentError:
+            return mode_conversion.unassociated(adapt_to_format.fitted(picture, formats.FORMATS[".tiff"]))
+
+
+def _checked(crop: Crop, size: tuple[int, int], path: str) -> Crop:
+    left, top, width, height = crop
+    if left + width > size[0] or top + height > size[1]:
+        raise ArgumentError(f"--crop {','.join(map(str, crop))}: is not within {path}, which is {size[0]}x{size[1]}")
+    return crop
+
+
+def _middle(size: tuple[int, int], factor: tuple[int, int]) -> Crop:
+    width, height = (min(n, max(1, SIDE // f)) for n, f in zip(size, reversed(factor), strict=True))
+    return (size[0] - width) // 2, (size[1] - height) // 2, width, height
+
+
+def _check_memory(path: str, picture: Picture, factor: tuple[int, int], crop: Crop, panels: int, *, measured: bool) -> None:
+    """Refuse what would not fit, before anything is allocated: the largest enlargement, the panels, and a sheet of them."""
+    height, width = (n * f for n, f in zip(picture.samples.shape[:2], factor, strict=True))
+    pixel = max(4, picture.samples[0, 0].nbytes)
+    need, have = height * width * (3 * pixel + (_MEASURING if measured else 0)), available()
+    need += crop[2] * crop[3] * factor[0] * factor[1] * (panels + 1) * _PANEL
+    if have is not None and need > have:
+        raise FileError(f"{path}: would become {width}x{height}, which takes {in_bytes(need)}; {in_bytes(have)} are free")
+
+
+def _true(truth: str, path: str, size: tuple[int, int], factor: tuple[int, int]) -> Picture:
+    picture = _read(truth)
+    height, width = picture.samples.shape[:2]
+    wanted = size[0] * factor[1], size[1] * factor[0]
+    if (width, height) != wanted:
+        raise FileError(
+            f"{truth}: is {width}x{height}; the truth of {path}, {size[0]}x{size[1]}, must be {wanted[0]}x{wanted[1]}"
+        )
+    return picture
+
+
+def _timed(picture: Picture, request: Request) -> tuple[Picture, float, list[str]]:
+    """Enlarge, and find how long it takes once everything is started and compiled; all kernels on Numba, to be comparable.
+
+    Of short runs the fastest counts, since others are held up by whatever else the machine does.
+    """
+    Enlarging(picture, request, "numba").whole()
+    runs: list[float] = []
+    while not runs or (sum(runs) < _SHORT and len(runs) < 20):
+        began = time.perf_counter()
+        enlarging = Enlarging(picture, request, "numba")
+        result = enlarging.whole()
+        runs.append(time.perf_counter() - began)
+    notes = [*enlarging.notes]
+    if enlarging.clipped > CLIPPED:
+        notes.append(f"{enlarging.clipped:.1%} of the samples were clipped")
+    return result, min(runs), notes
+
+
+def _cut(picture: Picture, crop: Crop, factor: tuple[int, int] = (1, 1)) -> Picture:
+    left, top, width, height = crop
+    rows = slice(top * factor[0], (top + height) * factor[0])
+    columns = slice(left * factor[1], (left + width) * factor[1])
+    return picture._replace(samples=np.ascontiguousarray(picture.samples[rows, columns]))
+
+
+def measured(picture: Picture, truth: Picture, border: int) -> tuple[float, float] | tuple[None, None]:
+    """Compute PSNR and SSIM of luma as `training.measure` does; None where the truth is too small for SSIM's window.
+
+    Where one of the two is grey and the other one is not, both are taken as colours. Opacity is laid on a medium grey.
+
+    Raises
+    ------
+    ArgumentError
+        Where luma is not known of such a picture.
+    """
+    if min(truth.samples.shape[:2]) < 2 * border + 11:
+        return None, None
+    one, other = (from_files.luma_of(p) for p in _alike(picture, truth))
+    return image_quality.psnr(one, other, border), image_quality.ssim(one, other, border)
+
+
+def _alike(*pictures: Picture) -> Iterator[Picture]:
+    """Bring pictures to one scale of luma, which for colours lies from 16 to 235."""
+    plain = [mode_conversion.filterable(mode_conversion.flattened(p, _GREY)) for p in pictures]
+    coloured = any(p.base == "RGB" for p in plain)
+    return (mode_conversion.widened(p, "RGB") if coloured and p.base == "L" else p for p in plain)
+
+
+def shown(picture: Picture) -> "Image":
+    """Convert to an image of 8 bits, RGB or RGBA, that can be looked at; floats are clipped to 0 to 1.
+
+    Raises
+    ------
+    ArgumentError
+        Where it has channels that are no colours, or samples whose full scale is not known.
+    """
+    if picture.mode == CHANNELS:
+        channels = picture.samples.shape[2] if picture.samples.ndim == 3 else 1
+        raise ArgumentError(f"{channels} channels of {picture.samples.dtype} cannot be shown; grey and colours can")
+    kind, profile = mode_conversion.named(picture.mode), picture.info.get("icc_profile")
+    if picture.samples.dtype.kind == "f":
+        scaled = np.clip(np.nan_to_num(picture.samples, nan=0, posinf=1, neginf=0), 0, 1) * 255
+        picture = picture.with_samples(np.floor(scaled + 0.5).astype(np.uint8))
+    try:
+        picture = mode_conversion.to_rgb(mode_conversion.at_depth(picture, 8))
+    except ArgumentError:
+        raise ArgumentError(f"{kind} cannot be shown in 8 bits of RGB") from None
+    image = mode_conversion.widened(picture, "RGBA" if picture.has_alpha else "RGB").to_image()
+    if profile and picture.base in ("P", "PA", "RGB", "RGBA") and picture.info.get("icc_profile") == profile:
+        image.info["icc_profile"] = profile
+    return image

@@ -1,0 +1,58 @@
+"""The page of a comparison: one HTML file that needs no network, with a slider between any two pictures."""
+
+import base64
+import io
+import re
+from html import escape
+from pathlib import Path
+
+from upscale.figures.comparison import Comparison, Panel
+
+
+def rendered(comparison: Comparison) -> str:
+    """Fill in `page.html`: names and numbers are escaped, pictures are PNGs in data URIs.
+
+    Returns
+    -------
+    str
+        HTML that is valid, and shows all pictures, without its script too.
+    """
+    width, height = comparison.enlarged[0].image.size
+    parts = {
+        "source": escape(comparison.source),
+        "details": escape(comparison.details),
+        "width": str(width),
+        "height": str(height),
+        "measured": "PSNR and SSIM are of the whole picture; the best are bold." if comparison.measured else "",
+        "table": _table(comparison),
+        "figures": "\n".join(_figure(panel) for panel in comparison.panels),
+    }
+    template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
+
+
+def _table(comparison: Comparison) -> str:
+    """Write a row for each panel: its name, its numbers, and buttons that choose it."""
+    heads, first = ("PSNR, dB", "SSIM", "seconds"), 0 if comparison.measured else 2
+    rows = ["<tr><th></th>" + "".join(f"<th>{head}</th>" for head in heads[first:]) + "<th></th><th></th></tr>"]
+    for panel in comparison.panels:
+        name = escape(panel.name)
+        cells = [f'<th scope="row">{name}</th>']
+        for text, best in list(zip(panel.numbers, (*comparison.best, ""), strict=True))[first:]:
+            cells.append(f"<td><strong>{text}</strong></td>" if text and text == best else f"<td>{escape(text)}</td>")
+        for side in ("left", "right"):
+            cells.append(f'<td><button type="button" data-side="{side}" value="{name}">{side}</button></td>')
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    return f"<thead>{rows[0]}</thead>\n<tbody>\n" + "\n".join(rows[1:]) + "\n</tbody>"
+
+
+def _figure(panel: Panel) -> str:
+    name, file = escape(panel.name), io.BytesIO()
+    profile = panel.image.info.get("icc_profile")
+    panel.image.save(file, "PNG", optimize=True, **({"icc_profile": profile} if profile else {}))
+    data = base64.b64encode(file.getvalue()).decode("ascii")
+    size = f'width="{panel.image.width}" height="{panel.image.height}"'
+    return (
+        f'<figure data-name="{name}"><figcaption>{name}</figcaption>'
+        f'<img src="data:image/png;base64,{data}" alt="{name}" {size}></figure>'
+    )

@@ -1,0 +1,121 @@
+"""The operator on arrays of many channels, as deep-learning frameworks have it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from upscale.arguments import as_array, frozen, output_array, paddings, pair
+from upscale.errors import ArgumentError
+from upscale.loops.engine import Work, take
+from upscale.operators.tap_tables import axis, tables
+from upscale.operators.transposed import out_size
+
+
+def conv_transpose2d(
+    input: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | Sequence[Sequence[int]] = 0,
+    output_padding: int | Sequence[int] = 0,
+    groups: int = 1,
+    dilation: int | Sequence[int] = 1,
+    *,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Apply the two-dimensional transposed convolution, with the meaning of ``torch.nn.functional.conv_transpose2d``.
+
+    The output is the sum of copies of the kernel weighted by the input values, laid `stride` apart.
+
+    Parameters
+    ----------
+    input : array_like, shape (N, C, H, W) or (C, H, W)
+        float32 and float64 are kept; integers are computed in float32.
+    weight : array_like, shape (C, M / groups, kH, kW)
+    bias : array_like, shape (M,), optional
+        Added to every value of its output channel.
+    stride, output_padding, dilation : int or (int, int)
+        Vertical and horizontal.
+    padding : int, (int, int) or ((top, bottom), (left, right))
+        How much is cut off the operator's whole output.
+    groups : int
+        Group g of the input channels reaches group g of the output channels alone.
+    out : ndarray, optional
+        Written to and returned: C-contiguous, of the result's shape and dtype.
+
+    Returns
+    -------
+    ndarray, shape (N, M, H', W') or (M, H', W')
+        With ``H' = (H - 1) * stride - top - bottom + dilation * (kH - 1) + output_padding + 1``.
+
+    Raises
+    ------
+    ArgumentError
+        Where shapes or values do not fit each other.
+
+    Examples
+    --------
+    Each input value lays down a copy of the kernel; where copies overlap, they are added.
+
+    >>> import numpy as np
+    >>> import upscale
+    >>> upscale.conv_transpose2d([[[2, 0], [4, 1]]], [[[[4, 2, 1], [1, 0, 3], [0, 5, 2]]]])[0]
+    array([[ 8.,  4.,  2.,  0.],
+           [18., 12., 12.,  1.],
+           [ 4., 11., 16.,  3.],
+           [ 0., 20., 13.,  2.]], dtype=float32)
+
+    A layer of a network: from 3 channels to 6, twice as large.
+
+    >>> upscale.conv_transpose2d(np.ones((1, 3, 8, 8)), np.ones((3, 6, 4, 4)), stride=2, padding=1).shape
+    (1, 6, 16, 16)
+    """
+    x, w = _numbers(input, "input"), _numbers(weight, "weight")
+    if x.ndim not in (3, 4):
+        raise ArgumentError(f"input must be (N, C, H, W) or (C, H, W), not {x.shape}")
+    if w.ndim != 4:
+        raise ArgumentError(f"weight must be (C, M / groups, kH, kW), not {w.shape}")
+    if w.shape[0] != x.shape[-3]:
+        raise ArgumentError(f"weight {w.shape} has {w.shape[0]} input channels, input {x.shape} has {x.shape[-3]}")
+    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)):
+        raise ArgumentError(f"groups must be a whole number, not {groups!r}")
+    if groups < 1 or w.shape[0] % groups:
+        raise ArgumentError(f"groups={groups} must divide the {w.shape[0]} channels of input {x.shape}")
+    strides, dilations = pair(stride, "stride"), pair(dilation, "dilation")
+    extra, pads = pair(output_padding, "output_padding"), paddings(padding)
+    if min(strides) < 1 or min(dilations) < 1:
+        raise ArgumentError(f"stride {stride} and dilation {dilation} must be at least 1")
+    if min(extra) < 0:
+        raise ArgumentError(f"output_padding {output_padding} must not be negative")
+    height, width = (out_size(x.shape[i - 2], w.shape[i + 2], strides[i], pads[i], dilations[i], extra[i]) for i in (0, 1))
+    if min(height, width) < 1:
+        raise ArgumentError(f"padding {padding} leaves {height} x {width} of input {x.shape} by weight {w.shape}")
+    channels = w.shape[1] * groups
+    offsets = np.zeros(channels) if bias is None else _numbers(bias, "bias")
+    if offsets.shape != (channels,):
+        raise ArgumentError(f"bias must be ({channels},) for weight {w.shape} and groups={groups}, not {offsets.shape}")
+
+    dtype = x.dtype if x.dtype in (np.float32, np.float64) else np.dtype(np.float32)
+    result = output_array(out, (*x.shape[:-3], channels, height, width), dtype, x)
+    vertical, horizontal = (
+        axis(x.shape[i - 2], (height, width)[i], w.shape[i + 2], strides[i], pads[i][0], dilations[i]) for i in (0, 1)
+    )
+    rows, columns = tables(vertical, horizontal, False)
+    taps = rows.line.shape[1] * columns.start.shape[1] * w.shape[0] / groups
+    planes = frozen(np.ascontiguousarray(x, dtype).reshape(-1, *x.shape[-2:]))
+    take("auto", Work("tconv", x.size, result.size, taps)).loops().dense(
+        planes, 1, np.ascontiguousarray(w, np.float64), groups, offsets.astype(dtype)[:, None], rows, columns,
+        np.ones((1, 1, 1)), result.reshape(-1, height, width),
+    )  # fmt: skip
+    return result
+
+
+def _numbers(value: ArrayLike, name: str) -> NDArray[Any]:
+    array = as_array(value, name)
+    if array.dtype.kind not in "biuf":
+        raise ArgumentError(f"{name} must hold real numbers, not {array.dtype}")
+    if not array.size:
+        raise ArgumentError(f"{name} is empty: its shape is {array.shape}")
+    return array

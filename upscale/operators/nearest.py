@@ -1,0 +1,94 @@
+"""Nearest-neighbour unpooling: every value is duplicated over its block."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from upscale.arguments import as_array, factor_pair, frozen, output_array, picture_shape
+from upscale.errors import ArgumentError
+from upscale.loops.engine import Work, take
+
+Array = NDArray[Any]
+
+
+def _as_bytes(array: Array) -> Array:
+    """View (H, W) or (H, W, C) of any dtype as rows of bytes."""
+    return array.reshape(len(array), -1).view(np.uint8)
+
+
+class Plan:
+    """Enlargement of one picture by duplication; clips nothing and has nothing to note.
+
+    Parameters
+    ----------
+    source : ndarray, shape (H, W) or (H, W, C)
+        C-contiguous, of any dtype without Python objects.
+    factor : (int, int)
+        Vertical and horizontal.
+
+    Attributes
+    ----------
+    shape, dtype, work
+        As in `upscale.transposed.Plan`.
+    """
+
+    clipped = 0
+
+    def __init__(self, source: Array, factor: tuple[int, int]) -> None:
+        self.shape = (source.shape[0] * factor[0], source.shape[1] * factor[1], *source.shape[2:])
+        self.dtype = source.dtype
+        self.notes = list[str]()
+        self.work = Work("nn", source.shape[0] * source.shape[1], source.nbytes * factor[0] * factor[1])
+        self._factor = factor
+        self._source = source
+
+    def fill(self, loops: ModuleType, out: Array, first_row: int = 0) -> None:
+        """Compute rows `first_row` and following into `out`, with one of the engines' loops; both are whole blocks."""
+        vertical, horizontal = self._factor
+        begin = first_row // vertical
+        source = _as_bytes(self._source[begin : begin + len(out) // vertical])
+        size = source.shape[1] // self._source.shape[1]
+        loops.nearest(frozen(source), vertical, horizontal, size, _as_bytes(out))
+
+
+def unpool_nearest(array: ArrayLike, factor: int | tuple[int, int], out: Array | None = None) -> Array:
+    """Duplicate every value of an array over its factor x factor block.
+
+    Parameters
+    ----------
+    array : array_like, shape (H, W) or (H, W, C)
+        Of any dtype without Python objects; values are copied bit for bit.
+    factor : int or (int, int)
+        How many times larger, at least 1; (vertical, horizontal).
+    out : ndarray, optional
+        Written to and returned: C-contiguous, of the result's shape and dtype.
+
+    Returns
+    -------
+    ndarray, shape (H * vertical, W * horizontal) or (H * vertical, W * horizontal, C)
+        Of the array's dtype.
+
+    Raises
+    ------
+    ArgumentError
+        Where a shape, dtype or value cannot work.
+
+    Examples
+    --------
+    >>> import upscale
+    >>> upscale.unpool_nearest([[1, 2]], 2)
+    array([[1, 1, 2, 2],
+           [1, 1, 2, 2]])
+    >>> upscale.unpool_nearest([["a", "b"]], (1, 3))
+    array([['a', 'a', 'a', 'b', 'b', 'b']], dtype='<U1')
+    """
+    source = np.ascontiguousarray(as_array(array, "array"))
+    picture_shape(source)
+    if source.dtype.hasobject or not source.dtype.itemsize:
+        raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")
+    plan = Plan(source, factor_pair(factor))
+    result = output_array(out, plan.shape, plan.dtype, source)
+    plan.fill(take("auto", plan.work).loops(), result)
+    return result

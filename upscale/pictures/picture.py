@@ -1,0 +1,185 @@
+"""What a file holds once it is read: `Picture`s, and `Contents`, the frames or pages that they are."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upscale.pictures.formats import NPY, base_of, mode_of
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Array = NDArray[Any]
+
+#: Modes whose last channel is opacity.
+ALPHA = ("LA", "RGBA", "PA")
+#: The mode of channels that are neither grey nor colour, or of a type that no other mode has.
+CHANNELS = "channels"
+
+
+#: Pillow hands out Lab's two channels of colour as numbers with signs; here they have an offset, so that they may be mixed.
+_LAB_SIGNS = np.array([0, 128, 128], np.uint8)
+
+
+class Picture(NamedTuple):
+    """A decoded picture, upright.
+
+    Attributes
+    ----------
+    samples : ndarray, shape (H, W) or (H, W, C)
+        C-contiguous, in native byte order but for arrays that only nn enlarges.
+    mode : str
+        One of `formats.MODES`; empty for a bare array; `CHANNELS` for what has no other mode.
+    palette : ndarray or None, shape (N, 3)
+        The colours of modes P and PA, uint8.
+    info : mapping
+        Metadata, as `metadata` lists them, and `transparency`: of modes 1, L and RGB in any depth the colour that is
+        transparent, an int or 3 ints in the samples' own range; of P an index, or bytes with each index' opacity.
+    leading : tuple of int or None
+        Of an array laid out as (..., C, H, W), the axes before C, which are folded into the channels here.
+    """
+
+    samples: Array
+    mode: str = ""
+    palette: Array | None = None
+    info: Mapping[str, Any] = MappingProxyType({})
+    leading: tuple[int, ...] | None = None
+
+    @property
+    def base(self) -> str:
+        """The colour model, whatever the depth."""
+        return base_of(self.mode)
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether some pixels may be transparent."""
+        return self.base in ALPHA or "transparency" in self.info
+
+    @property
+    def full(self) -> int:
+        """The sample that is full scale: white, or wholly opaque."""
+        return int(np.iinfo(self.samples.dtype).max) if self.samples.dtype.kind in "iu" else 1
+
+    def with_info(self, **changes: Any) -> "Picture":
+        """Change metadata; None takes an entry away."""
+        info = {k: v for k, v in {**self.info, **changes}.items() if v is not None}
+        return self._replace(info=info)
+
+    def with_samples(self, samples: Array, base: str | None = None, **changes: Any) -> "Picture":
+        """Change the samples and, as `with_info` does, metadata; the mode follows the samples' type."""
+        mode = mode_of(base or self.base, samples.dtype) or CHANNELS
+        changed = self._replace(samples=np.ascontiguousarray(samples), mode=mode).with_info(**changes)
+        return changed if changed.base in ("P", "PA") else changed._replace(palette=None)
+
+    @classmethod
+    def of_image(cls, image: "Image.Image", info: Mapping[str, Any]) -> "Picture":
+        """Take the samples of a loaded Pillow image."""
+        if image.mode in ("RGBX", "La", "RGBa"):
+            image = image.convert({"RGBX": "RGB", "La": "LA", "RGBa": "RGBA"}[image.mode])
+        palette, info = None, dict(info)
+        if image.palette is not None and image.mode in ("P", "PA"):
+            stored = np.frombuffer(image.palette.tobytes(), np.uint8)
+            palette = stored[: len(stored) // len(image.palette.mode) * len(image.palette.mode)]
+            palette = palette.reshape(-1, len(image.palette.mode))
+            if image.palette.mode == "RGBA":
+                info["transparency"] = palette[:, 3].tobytes()
+            palette = np.ascontiguousarray(palette[:, :3])
+        samples = np.asarray(image)
+        samples = np.ascontiguousarray(samples, samples.dtype.newbyteorder("="))
+        if image.mode == "LAB":
+            samples = samples ^ _LAB_SIGNS
+        return cls(samples, "I;16" if image.mode.startswith("I;16") else image.mode, palette, info)
+
+    def to_image(self) -> "Image.Image":
+        """Make a Pillow image without metadata other than transparency; it may share the samples."""
+        from PIL import Image
+
+        height, width = self.samples.shape[:2]
+        if self.mode == "1":
+            image = Image.fromarray(self.samples)
+        else:
+            samples = self.samples ^ _LAB_SIGNS if self.mode == "LAB" else np.ascontiguousarray(self.samples)
+            image = Image.frombuffer(self.mode, (width, height), samples, "raw", self.mode, 0, 1)
+        if self.palette is not None:
+            image.putpalette(self.palette.tobytes())
+        if "transparency" in self.info:
+            image.info["transparency"] = self.info["transparency"]
+        return image
+
+
+class Frame(NamedTuple):
+    """One picture of an animation, or one page.
+
+    Attributes
+    ----------
+    picture : Picture
+    delay : (int, int)
+        Seconds until the next one, as numerator and denominator.
+    left, top : int
+        Where a part lies on the canvas.
+    disposal : str
+        What becomes of the part afterwards: one of `DISPOSALS`.
+    over : bool
+        Whether the part is laid over what is there, and does not replace it.
+    before : bytes
+        What the file says ahead of the part in its own format, verbatim.
+    """
+
+    picture: Picture
+    delay: tuple[int, int] = (0, 1)
+    left: int = 0
+    top: int = 0
+    disposal: str = "keep"
+    over: bool = False
+    before: bytes = b""
+
+
+#: The part stays; its place is cleared; what was there before comes back.
+DISPOSALS = ("keep", "clear", "restore")
+
+
+class Contents(NamedTuple):
+    """What a file holds, told before anything is decoded.
+
+    Attributes
+    ----------
+    format : str
+        Pillow's name of the file's format, or NPY.
+    size : (int, int)
+        Height and width as they are stored.
+    pixel_bytes : int
+        Bytes that a decoded pixel takes.
+    frames : callable
+        Yields each picture as a viewer sees it.
+    kind : str
+        "picture"; or where there are several, "animation", "pages", "sizes" of an icon, or "views" of one scene.
+    total : int
+        How many frames.
+    parts : callable or None
+        Yields an animation's frames as they are stored: parts that are laid onto a canvas.
+    cover : callable or None
+        Decodes the picture of an animation that is no frame of it, for viewers that show only one.
+    plays : int
+        How often an animation is played, 0 for ever.
+    extras : bytes
+        What follows the last part, as in `Frame.before`.
+    """
+
+    format: str
+    size: tuple[int, int]
+    pixel_bytes: int
+    frames: Callable[[], Iterator[Frame]]
+    kind: str = "picture"
+    total: int = 1
+    parts: Callable[[], Iterator[Frame]] | None = None
+    cover: Callable[[], Picture] | None = None
+    plays: int = 0
+    extras: bytes = b""
+
+    @classmethod
+    def of_array(cls, size: tuple[int, int], pixel_bytes: int, read: Callable[[], Picture]) -> "Contents":
+        """Describe a file with a single array."""
+        return cls(NPY.pillow, size, pixel_bytes, lambda: iter([Frame(read())]))

@@ -1,0 +1,299 @@
+"""A streaming PNG writer: rows in, file out, all cores busy; and APNG, which is several of them in one file.
+
+Rows are filtered and deflated in bands, each by itself, so that cores can work side by side and memory holds a few bands. The
+layout of chunks is that of the PNG specification, third edition (W3C, 2025).
+"""
+
+import struct
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upscale import threads
+from upscale.errors import ArgumentError
+from upscale.pictures import png_filters
+from upscale.pictures.picture import DISPOSALS, Frame, Picture
+from upscale.pictures.write_options import Output
+
+Array = NDArray[Any]
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_COLOUR_TYPES = {"1": 0, "L": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
+#: Bytes of rows that are deflated in one go: many enough that what is lost between two of them weighs nothing.
+_BAND = 1 << 20
+#: Bytes out of a band on which the ways of packing are tried.
+_TRIAL = 1 << 14
+#: The header of a zlib stream, and an empty block that ends it.
+_BEGIN, _FINISH = b"\x78\x01", b"\x03\x00"
+
+
+def chunk(kind: bytes, data: bytes = b"") -> bytes:
+    """Frame data as a PNG chunk."""
+    return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))))
+
+
+class Writer:
+    """Encode a picture, or the frames of an animation, as `saving.Writer` says.
+
+    The first frame decides the colour type, the palette and the metadata of all.
+    """
+
+    def __init__(self, file: BinaryIO, output: Output) -> None:
+        self._file, self._output = file, output
+        self._begun = False
+        self._number = 0
+        self._frames = 0
+        self._workers = _Workers()
+
+    def add(self, frame: Frame) -> None:
+        """Encode the next frame."""
+        picture = frame.picture
+        self.add_bands(frame, iter([picture.samples]), picture.samples.shape[:2])
+
+    def add_bands(self, frame: Frame, bands: Iterable[Array], size: tuple[int, int], blocks: tuple[int, int] = (1, 1)) -> None:
+        """Encode the next frame, whose samples come in bands of rows.
+
+        Parameters
+        ----------
+        frame : Frame
+            Its picture's samples are not looked at.
+        bands : iterable of ndarray
+        size : (int, int)
+            Height and width, blocks included.
+        blocks : (int, int)
+            Each sample stands for a block as high and wide.
+        """
+        picture = frame.picture
+        if not self._begun:
+            self._begin(picture)
+        number = None
+        if self._output.plays is not None:
+            delay = _delay(frame.delay)
+            disposal = DISPOSALS.index(frame.disposal)
+            place = size[1], size[0], frame.left, frame.top
+            self._control(struct.pack(">IIIIHHBB", *place, *delay, disposal, frame.over))
+            number = self._number if self._frames else None
+        self._encode(picture, bands, size, blocks, framed=number is not None)
+        self._frames += 1
+
+    def add_cover(self, picture: Picture) -> None:
+        """Encode the picture of an animation that is no frame of it; before the frames."""
+        self._begin(picture)
+        self._encode(picture, iter([picture.samples]), picture.samples.shape[:2], (1, 1), framed=False)
+        self._frames = 1
+
+    def close(self) -> None:
+        """End the file."""
+        self._file.write(chunk(b"IEND"))
+        self._workers.close()
+
+    def _control(self, data: bytes) -> None:
+        self._file.write(chunk(b"fcTL", struct.pack(">I", self._number) + data))
+        self._number += 1
+
+    def _begin(self, picture: Picture) -> None:
+        from upscale.pictures.metadata import png_chunks
+
+        self._begun = True
+        height, width = self._output.size
+        if max(height, width) >= 1 << 31:
+            raise ArgumentError(f"a PNG file holds at most {(1 << 31) - 1} pixels a side")
+        self._depth = _depth(picture)
+        colour = _COLOUR_TYPES[picture.base]
+        write = self._file.write
+        write(SIGNATURE)
+        write(chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, self._depth, colour, 0, 0, 0)))
+        first, later = png_chunks(picture.info, (picture.base, self._depth), self._output.smooth)
+        for kind, data in first:
+            write(chunk(kind, data))
+        if picture.palette is not None:
+            write(chunk(b"PLTE", picture.palette[: 1 << self._depth].tobytes()))
+        transparency = _transparency(picture, self._depth)
+        if transparency:
+            write(chunk(b"tRNS", transparency))
+        for kind, data in later:
+            write(chunk(kind, data))
+        if self._output.plays is not None:
+            write(chunk(b"acTL", struct.pack(">II", self._output.total, self._output.plays)))
+
+    def _encode(
+        self, picture: Picture, bands: Iterable[Array], size: tuple[int, int], blocks: tuple[int, int], *, framed: bool
+    ) -> None:
+        """Write the image data of one frame: what the workers deflate, in order, as one zlib stream in many chunks."""
+        filtering = png_filters.Filtering(
+            self._depth, picture.base, size, blocks, smooth=self._output.smooth, loops=self._output.loops
+        )
+        checksum, waiting = 1, _BEGIN
+        made = filtering.bands(_in_bands(bands, filtering.rows_of(_BAND)))
+        ways = (_SMOOTH_WAYS if self._output.smooth else _WAYS)[self._output.compression]
+        tasks = _with_ways(ways, made, self._output.smooth)
+        for data, adler, length in self._workers.run(_deflated, tasks):
+            if len(waiting) > len(_BEGIN):
+                self._data(waiting, framed)
+                waiting = b""
+            waiting += data
+            checksum = _adler_joined(checksum, adler, length)
+        self._data(waiting + _FINISH + struct.pack(">I", checksum), framed)
+
+    def _data(self, data: bytes, framed: bool) -> None:
+        if framed:
+            self._file.write(chunk(b"fdAT", struct.pack(">I", self._number) + data))
+            self._number += 1
+        else:
+            self._file.write(chunk(b"IDAT", data))
+
+
+def _depth(picture: Picture) -> int:
+    if picture.samples.dtype == np.uint16:
+        return 16
+    return 1 if picture.base == "1" else int(picture.info.get("bits", 8)) if picture.base in ("L", "P") else 8
+
+
+def _transparency(picture: Picture, depth: int) -> bytes:
+    value = picture.info.get("transparency")
+    if value is None:
+        return b""
+    if picture.base == "P":
+        assert picture.palette is not None
+        opacity = value if isinstance(value, bytes) else b"\xff" * value + b"\0"
+        return opacity[: min(len(picture.palette), 1 << depth)]
+    scale = 255 // ((1 << depth) - 1) if depth < 8 else 1
+    return b"".join(struct.pack(">H", v // scale) for v in (value if isinstance(value, tuple) else (value,)))
+
+
+def _delay(seconds: tuple[int, int]) -> tuple[int, int]:
+    """Fit a fraction of seconds into two numbers of 16 bits."""
+    numerator, denominator = seconds
+    if numerator < 1 << 16 and denominator < 1 << 16:
+        return numerator, denominator
+    return min(round(1000 * numerator / denominator), 65535), 1000
+
+
+def _in_bands(pieces: Iterable[Array], height: int) -> Iterator[Array]:
+    """Cut pieces of rows into pieces of at most some height."""
+    for piece in pieces:
+        for at in range(0, len(piece), height):
+            yield piece[at : at + height]
+
+
+# Each way of packing: which filtering, zlib's level and strategy (Z_RLE or the default).
+_RUNS, _SEARCH, _BEST = (0, 1, 3), (1, 6, 0), (1, 9, 0)
+#: Which ways are tried. Runs are soonest, and smallest where pixels mix; a search finds the repeats of sprites.
+_WAYS = {"fast": (_RUNS,), "balanced": (_RUNS, _SEARCH), "small": (_RUNS, (0, 9, 0), _BEST)}
+#: Where pixels mix, most of what a search finds is found in a third of the time.
+_SMOOTH_WAYS = _WAYS | {"balanced": (_RUNS, (1, 4, 0))}
+#: Neighbouring bands of mixed pixels that are packed alike, in the way that a piece of the first one shows.
+_ALIKE = 8
+
+Ways = tuple[tuple[int, int, int], ...]
+
+
+def _with_ways(ways: Ways, bands: Iterable[png_filters.Band], smooth: bool) -> Iterator[tuple[tuple[Array, int, int], ...]]:
+    """Yield each band, filtered, with the levels and strategies to be tried on it; a piece of it shows which are promising."""
+    chosen, alike = ways, 0
+    for band in bands:
+        if alike == 0:
+            chosen, alike = (ways, 1) if ways is _WAYS["small"] else _promising(ways, band)
+            alike = _ALIKE if smooth else alike
+        yield tuple((band.whole(variant), level, strategy) for variant, level, strategy in chosen)
+        alike -= 1
+
+
+def _promising(ways: Ways, band: png_filters.Band) -> tuple[Ways, int]:
+    """Choose the way that packs a piece of a band best; all of them, where a piece is all there is.
+
+    Returns
+    -------
+    (Ways, int)
+        And for how many bands this holds: for the next one too, where a search finds nothing at all.
+    """
+    if len(ways) == 1:
+        return ways, 1
+    sizes = []
+    for variant, level, strategy in ways:
+        piece = band.piece(variant, _TRIAL)
+        if piece is None:
+            return ways, 1
+        sizes.append(len(_packed(piece, level, strategy)))
+    runs, search = sizes
+    # A search takes several times as long: it must be worth it.
+    return (ways[1:], 1) if search < 0.95 * runs else (ways[:1], 1 if search < runs else 2)
+
+
+def _deflated(*ways: tuple[Array, int, int]) -> tuple[bytes, int, int]:
+    """Deflate a band by the way that makes it smallest, as blocks that others may follow.
+
+    Returns
+    -------
+    (bytes, int, int)
+        The blocks, the checksum of what they hold, and its length.
+    """
+    from zlib_ng import zlib_ng
+
+    data, rows = min(((_packed(*way), way[0]) for way in ways), key=lambda r: len(r[0]))
+    return data, zlib_ng.adler32(rows), rows.size
+
+
+def _packed(rows: Array, level: int, strategy: int) -> bytes:
+    from zlib_ng import zlib_ng
+
+    # Raw blocks, flushed so that they end on a byte; nothing refers to what lies before them.
+    packer = zlib_ng.compressobj(level, zlib_ng.DEFLATED, -15, 9, strategy)
+    data: bytes = packer.compress(rows) + packer.flush(zlib_ng.Z_FULL_FLUSH)
+    return data
+
+
+def _adler_joined(first: int, second: int, length: int) -> int:
+    """Compute the Adler-32 checksum of two pieces from theirs and the second's length (RFC 1950, 8.2)."""
+    prime = 65521
+    low = (first % 65536 + second % 65536 - 1) % prime
+    high = (first // 65536 + second // 65536 + (first % 65536 - 1) * length) % prime
+    return high * 65536 + low
+
+
+class _Workers:
+    """Threads that are started when there is a second task, and not more tasks under way than keep them busy.
+
+    How many may work is asked again and again, since it may change while a large picture is written.
+    """
+
+    def __init__(self) -> None:
+        self._pool: Any = None
+
+    def run(self, function: Any, tasks: Iterator[tuple[Any, ...]]) -> Iterator[Any]:
+        """Call a function with each task's arguments; yields the results in the tasks' order."""
+        first, second = next(tasks, None), next(tasks, None)
+        if first is None or second is None:
+            if first is not None:
+                yield function(*first)
+            return
+        under_way: deque[Any] = deque()
+        try:
+            for task in chain((first, second), tasks):
+                if threads.count() == 1 and not under_way:
+                    yield function(*task)
+                    continue
+                under_way.append(self._executor().submit(function, *task))
+                if len(under_way) > threads.count() + 1:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+    def _executor(self) -> Any:
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(max(threads.count(), threads.cores()), "deflate")
+        return self._pool
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
