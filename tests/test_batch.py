@@ -307,6 +307,32 @@ def test_dry_run(tree, tmp_path):
     assert "skipped" in ok(tree / "a.png", "in/-c.png", "out", "-n", "--skip-existing", cwd=tmp_path).stdout.decode()
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tiff", ".avif"])
+def test_turned_pictures_are_planned_as_they_are_shown(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned to the right: shown 30 wide and 40 high
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (40, 30)).save(tmp_path / "in" / f"a{suffix}", exif=exif)
+    planned = ok(f"in/a{suffix}", "out.png", "-f", "3x1", "-n", cwd=tmp_path).stdout.decode()
+    assert f"in/a{suffix} (30x40) -> out.png (90x40, PNG)" in planned
+    ok(f"in/a{suffix}", "out.png", "-f", "3x1", cwd=tmp_path)
+    assert size(tmp_path / "out.png") == (90, 40)
+    for dry in (["-n"], []):
+        told = json.loads(ok("in", "out", "-f", "3x1", "--json", *dry, cwd=tmp_path).stdout)
+        assert (told["size"], told["output_size"]) == ([30, 40], [90, 40])
+
+
+def test_limits_count_turned_pictures_as_they_are_shown(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (200, 20)).save(tmp_path / "in.jpg", exif=exif)
+    ok("in.jpg", "out.webp", "-f", "100x1", cwd=tmp_path)  # 20 and not 200 times 100 wide
+    assert size(tmp_path / "out.webp") == (2000, 200)
+    done = run("in.jpg", "out.webp", "-f", "1x100", cwd=tmp_path)
+    assert done.returncode == 1
+    assert b"would become 20x20000" in done.stderr
+
+
 def test_fail_fast(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.png").write_bytes(b"x" * 10**6)  # the largest is the first

@@ -397,7 +397,7 @@ def test_exif_is_made_true_in_place(order):
     from upscale.pictures import exif
 
     before = exif_block(order, orientation=6)
-    assert exif.orientation({"exif": before}) == 6
+    assert exif.orientation(before) == 6
     notes = []
     after = exif.fitted(before, (12, 10), True, notes.append)
     assert notes == []

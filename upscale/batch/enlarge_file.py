@@ -161,7 +161,7 @@ class Job:
             work = Transfer(self, source, request, target)
             size, need = self._check(contents, request, target)
             result = Result(
-                "planned", size=(contents.size[1], contents.size[0]), out_size=(size[1], size[0]), format=target.name,
+                "planned", size=contents.upright_size[::-1], out_size=(size[1], size[0]), format=target.name,
                 frames=work.total, bytes_in=identity[2] if identity else 0, memory=need, notes=tuple(self._notes),
             )  # fmt: skip
             if exists and options.skip_existing and not outdated and self._is_done(contents, request):
@@ -203,25 +203,21 @@ class Job:
             return True
 
     def _is_done(self, contents: "Contents", request: "Request") -> bool:
-        """Say whether the output is a picture of the size that is asked for; of a source that may have to be turned."""
+        """Return whether the output is a picture of the size that is asked for."""
         from upscale.pictures import reading
 
         try:
             with reading.opened(self.output, self.output) as stream:
                 found = reading.Source(
                     stream, self.output, layout=self.options.layout, cut=True, most=1 << 62, note=lambda text: None
-                ).contents.size  # fmt: skip
+                ).contents.upright_size  # fmt: skip
         except UpscaleError:
             return False
-        if found == request.size(contents.size):
-            return True
-        if found != request.size((contents.size[1], contents.size[0])):
-            return False
-        return reading.orientation(next(contents.frames()).picture) >= 5  # which only shows when it is decoded
+        return found == request.size(contents.upright_size)
 
     def _begin_engine(self, contents: "Contents", request: "Request") -> None:
         """Start Numba before anything is decoded, where it will be needed."""
-        height, width = request.size(contents.size)
+        height, width = request.size(contents.upright_size)
         size, pixels = height * width * contents.pixel_bytes, contents.size[0] * contents.size[1]
         if request.operator is None:
             work = Work("nn", pixels, size)
@@ -253,7 +249,7 @@ class Job:
                 "attack; --max-pixels allows more"
             )
         try:
-            height, width = request.size(contents.size)
+            height, width = request.size(contents.upright_size)
         except ArgumentError as error:
             raise FileError(f"{self.name}: {error}") from error
         if max(height, width) > target.longest:
@@ -314,7 +310,7 @@ class Job:
         self._stages[name] = self._stages.get(name, 0.0) + time.perf_counter() - began
 
     def _report(self, contents: "Contents", work: "Transfer", target: formats.Format, seconds: float) -> Iterator[str]:
-        request, size, out_size = self._request, contents.size, work.size
+        request, size, out_size = self._request, contents.upright_size, work.size
         frames = f", {work.total} frames" if work.total > 1 else ""
         vertical, horizontal = request.factor
         method = f"{self.options.method}, factor {horizontal}x{vertical}"

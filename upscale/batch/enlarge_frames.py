@@ -8,6 +8,7 @@ from upscale import threads
 from upscale.errors import ArgumentError, FileError, KernelError
 from upscale.operators.enlarge import CLIPPED, Enlarging, Request
 from upscale.pictures import adapt_to_format, formats, metadata, mode_conversion, reading
+from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import Contents, Frame, Picture
 from upscale.pictures.write_options import Output
 
@@ -54,10 +55,10 @@ class Transfer:
         self._as_parts = (
             contents.parts is not None and target.pillow == contents.format and alone
             and self._options.frame is None and self._wishes == adapt_to_format.Wishes()
+            and contents.orientation == 1  # or parts would have to be turned about the canvas
         )  # fmt: skip
         animated = contents.kind == target.several == "animation" and self._options.frame is None
         self._plays = contents.plays if animated else None
-        self._turn = 1
         self._clipped = 0.0
 
     def _total_of(self, contents: Contents) -> int:
@@ -100,11 +101,6 @@ class Transfer:
                 frame = next(frames, None)
             if frame is None:
                 raise FileError(f"{self._job.name}: damaged: frame {number} is missing")
-            if writer is None:
-                self._turn = reading.orientation(frame.picture)
-                if self._turn != 1 and self._as_parts:  # parts would have to be turned about the canvas
-                    self._as_parts = False
-                    return self.run(file)
             with self._job.notices:
                 enlarging, frame = self._enlarging(frame)
                 with reading.encoding(self._job.output, self._target):
@@ -127,8 +123,7 @@ class Transfer:
 
     def _writer(self, file: BinaryIO, enlarging: Enlarging) -> Any:
         options = self._options
-        size = self._contents.size[::-1] if self._turn >= 5 else self._contents.size
-        self.size = self._request.size(size) if self._as_parts else enlarging.shape[:2]
+        self.size = self._request.size(self._contents.size) if self._as_parts else enlarging.shape[:2]
         output = Output(
             (self.size[0], self.size[1]), self.total, self._plays, options.quality, options.lossless,
             options.compression, self._request.operator is not None, options.strip,
@@ -159,9 +154,9 @@ class Transfer:
         return FileError(f"{self._job.name}: {text}")
 
     def _prepared(self, picture: Picture) -> Picture:
-        way = reading.orientation(picture) if not self._as_parts and self._turns_alone() else self._turn
+        way = self._contents.orientation if self._contents.kind == "animation" else orientation(picture.info)
         height, width = self._request.size(picture.samples.shape[:2] if way < 5 else picture.samples.shape[1::-1])
-        picture = reading.upright(picture, way)
+        picture = upright(picture, way)
         picture = metadata.made_true(picture, (height, width), way != 1, self._note)
         if self._options.strip:
             picture = metadata.stripped(picture)
@@ -177,10 +172,6 @@ class Transfer:
         if picture.mode == "P" and "bits" not in picture.info:
             picture = picture.with_info(bits=_index_bits(picture))
         return metadata.held(picture, self._target, self._note)
-
-    def _turns_alone(self) -> bool:
-        """Say whether each frame may be turned on its own, as pages are."""
-        return self._contents.kind != "animation"
 
     def _quantised(self, picture: Picture) -> Picture:
         from upscale.pictures.quantize import quantised

@@ -18,6 +18,7 @@ from upscale.learning import image_quality, learn_kernel
 from upscale.learning.learn_corrections import DEPTH, MOST, Crops, learn_bank
 from upscale.operators.enlarge import enlarge
 from upscale.pictures import reading
+from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import Picture
 
 Array = NDArray[Any]
@@ -118,7 +119,7 @@ def first_picture(path: str) -> Picture:
     with reading.opened(path, path) as stream:
         source = reading.Source(stream, path, layout="hwc", cut=False, most=MOST_PIXELS, note=lambda text: None)
         picture = next(source.frames(source.contents.frames)).picture
-    return reading.upright(picture, reading.orientation(picture))
+    return upright(picture, orientation(picture.info))
 
 
 def luma_of(picture: Picture) -> Array:

@@ -3,11 +3,10 @@
 The layout of directories is that of TIFF 6.0, section 2, and of Exif 2.32 (CIPA DC-008), section 4.
 """
 
-import re
 import struct
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 _HEAD = b"Exif\0\0"
 _ORIENTATION = 0x0112
@@ -16,7 +15,6 @@ _SUBDIRECTORIES = (0x8769, 0x8825, 0xA005)
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 #: Bytes of a value by TIFF's types.
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>)\s*)([1-8])")
 
 
 class _Entry(NamedTuple):
@@ -117,23 +115,14 @@ class Directories:
             del self.data[at:]
 
 
-def orientation(info: Mapping[str, Any]) -> int:
-    """Find how a picture is to be turned, 1 to 8: by its EXIF, else by its XMP; 1 where neither says so."""
-    if "exif" in info:
-        directories = Directories(info["exif"].removeprefix(_HEAD))
-        for entry in directories.main:
-            value = directories.value(entry)
-            if entry.tag == _ORIENTATION and value is not None:
-                return value if 1 <= value <= 8 else 1
-    if isinstance(info.get("xmp"), bytes):
-        found = _XMP_ORIENTATION.search(info["xmp"])
-        return int(found[2]) if found else 1
-    return 1
-
-
-def turned_xmp(xmp: bytes) -> bytes:
-    """Say in XMP that the picture stands upright."""
-    return _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
+def orientation(data: bytes) -> int | None:
+    """Read the orientation out of EXIF, 1 to 8; None where it says nothing of it."""
+    directories = Directories(data.removeprefix(_HEAD))
+    for entry in directories.main:
+        value = directories.value(entry)
+        if entry.tag == _ORIENTATION and value is not None:
+            return value if 1 <= value <= 8 else 1
+    return None
 
 
 def fitted(data: bytes, size: tuple[int, int], upright: bool, note: Callable[[str], None]) -> bytes | None:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from upscale.errors import ArgumentError
+from upscale.pictures.orientation import orientation
 from upscale.pictures.picture import DISPOSALS, Contents, Frame, Picture
 from upscale.pictures.write_options import Output
 
@@ -86,7 +87,7 @@ def read(stream: BinaryIO, note: Callable[[str], None]) -> Contents:
     return Contents(
         "GIF", (height, width), 1, lambda: _frames(stream, count, texts), "animation" if count > 1 else "picture", count,
         lambda: _parts(stream, screen, texts), plays=1 if repeats is None else repeats and repeats + 1,
-        extras=b"".join(image.blocks),
+        extras=b"".join(image.blocks), orientation=orientation(texts),
     )  # fmt: skip
 
 

@@ -58,6 +58,7 @@ def made_true(picture: Picture, size: tuple[int, int], upright: bool, note: Note
     if "exif" not in picture.info and not upright:
         return picture
     from upscale.pictures import exif
+    from upscale.pictures.orientation import upright_xmp
 
     changes: dict[str, Any] = {}
     if "exif" in picture.info:
@@ -65,7 +66,7 @@ def made_true(picture: Picture, size: tuple[int, int], upright: bool, note: Note
     if upright:
         changes["turned"] = True
         if "xmp" in picture.info:
-            changes["xmp"] = exif.turned_xmp(picture.info["xmp"])
+            changes["xmp"] = upright_xmp(picture.info["xmp"])
     return picture.with_info(**changes)
 
 

@@ -166,6 +166,8 @@ class Contents(NamedTuple):
         How often an animation is played, 0 for ever.
     extras : bytes
         What follows the last part, as in `Frame.before`.
+    orientation : int
+        Of the first picture, 1 to 8 as in EXIF; pages may each have another.
     """
 
     format: str
@@ -178,6 +180,12 @@ class Contents(NamedTuple):
     cover: Callable[[], Picture] | None = None
     plays: int = 0
     extras: bytes = b""
+    orientation: int = 1
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Height and width as they are shown, turned by the orientation."""
+        return self.size if self.orientation < 5 else (self.size[1], self.size[0])
 
     @classmethod
     def of_array(cls, size: tuple[int, int], pixel_bytes: int, read: Callable[[], Picture]) -> "Contents":

@@ -12,6 +12,7 @@ from upscale.errors import ArgumentError
 from upscale.pictures import metadata
 from upscale.pictures.captured_stderr import decoder_heard
 from upscale.pictures.formats import Format, mode_of
+from upscale.pictures.orientation import orientation
 from upscale.pictures.picture import Contents, Frame, Picture
 from upscale.pictures.write_options import Output
 
@@ -54,7 +55,8 @@ def read(stream: BinaryIO, cut: bool) -> Contents:
     elif form == "ICO" and len(_sizes(image)) > 1:
         kind, count, frames = "sizes", len(_sizes(image)), lambda: _icons(image)
     plays = int(image.info.get("loop", 0))
-    return Contents(form, image.size[::-1], pixel_bytes, frames, kind, count, plays=plays)
+    turned = orientation(metadata.of_image(image))
+    return Contents(form, image.size[::-1], pixel_bytes, frames, kind, count, plays=plays, orientation=turned)
 
 
 def _frames(image: Image.Image, count: int) -> Iterator[Frame]:

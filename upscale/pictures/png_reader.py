@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError
 from upscale.pictures.formats import mode_of
+from upscale.pictures.orientation import orientation
 from upscale.pictures.picture import DISPOSALS, Contents, Frame, Picture
 from upscale.pictures.png_writer import SIGNATURE, chunk
 
@@ -272,16 +273,16 @@ class _File:
             self._info["bits"] = 8
         self._info["chunks"] = tuple(self._chunks)
         self._info["model"] = "1" if (header.colour, header.depth) == (0, 1) else _COLOURS[header.colour][0], header.depth
-        frames = self._frames()
+        frames, turned = self._frames(), orientation(self._info)
         size = header.height, header.width
         pixel_bytes = _COLOURS[header.colour][1] * (2 if header.depth == 16 else 1)
         if not frames:
-            return Contents("PNG", size, pixel_bytes, lambda: iter([Frame(self._decoded(self._parts[0]))]))
+            return Contents("PNG", size, pixel_bytes, lambda: iter([Frame(self._decoded(self._parts[0]))]), orientation=turned)
         cover = None if frames[0] is self._parts[0] else lambda: self._decoded(self._parts[0])
         assert self._animation is not None
         return Contents(
             "PNG", size, pixel_bytes, lambda: self._composed(frames), "animation", len(frames),
-            lambda: (self._frame(part) for part in frames), cover, self._animation[1],
+            lambda: (self._frame(part) for part in frames), cover, self._animation[1], orientation=turned,
         )  # fmt: skip
 
     def _frames(self) -> list[_Part]:

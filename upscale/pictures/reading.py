@@ -11,7 +11,7 @@ import numpy as np
 from upscale.errors import ArgumentError, FileError
 from upscale.output_files import why
 from upscale.pictures.formats import NPY, Format
-from upscale.pictures.picture import Array, Contents, Frame, Picture
+from upscale.pictures.picture import Contents, Frame, Picture
 from upscale.pictures.write_options import Output, Writer
 
 Note = Callable[[str], None]
@@ -182,32 +182,6 @@ def _read_array(stream: BinaryIO, layout: str) -> Picture:
         return Picture(np.array(array, order="C", copy=None))
     planes = array.reshape(-1, *array.shape[-2:])
     return Picture(np.array(np.moveaxis(planes, 0, 2), order="C"), leading=array.shape[:-3])
-
-
-def orientation(picture: Picture) -> int:
-    """Find how a picture is to be turned, 1 to 8 as in EXIF."""
-    if "orientation" in picture.info:
-        return int(picture.info["orientation"])
-    if "exif" not in picture.info and "xmp" not in picture.info:
-        return 1
-    from upscale.pictures import exif
-
-    return exif.orientation(dict(picture.info))
-
-
-def upright(picture: Picture, way: int) -> Picture:
-    """Turn a picture as its orientation says."""
-    if way == 1:
-        return picture
-    a = picture.samples
-    turned: Array = {
-        2: lambda: a[:, ::-1], 3: lambda: a[::-1, ::-1], 4: lambda: a[::-1], 5: lambda: a.swapaxes(0, 1),
-        6: lambda: a.swapaxes(0, 1)[:, ::-1], 7: lambda: a[::-1, ::-1].swapaxes(0, 1), 8: lambda: a.swapaxes(0, 1)[::-1],
-    }[way]()  # fmt: skip
-    picture = picture._replace(samples=np.ascontiguousarray(turned)).with_info(orientation=None)
-    if way >= 5 and "dpi" in picture.info:
-        return picture.with_info(dpi=tuple(reversed(picture.info["dpi"])))
-    return picture
 
 
 class _ArrayWriter:

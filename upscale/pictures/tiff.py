@@ -18,6 +18,7 @@ from upscale.errors import ArgumentError
 from upscale.pictures import exif
 from upscale.pictures.captured_stderr import decoder_heard
 from upscale.pictures.formats import mode_of
+from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import CHANNELS, Contents, Frame, Picture
 from upscale.pictures.write_options import Output
 
@@ -152,7 +153,10 @@ class _File:
         kind = "pages" if self._total > 1 else "picture"
         if not (isinstance(tags.get(256), int) and isinstance(tags.get(257), int)):
             raise ArgumentError("damaged: its first page has no size")
-        return Contents("TIFF", (tags[257], tags[256]), _pixel_bytes(tags), self._frames, kind, self._total)
+        told = {"xmp": tags.get(700)} | ({"orientation": tags[274]} if _is_turned(tags) else {})
+        return Contents(
+            "TIFF", (tags[257], tags[256]), _pixel_bytes(tags), self._frames, kind, self._total, orientation=orientation(told)
+        )
 
     def _frames(self) -> Iterator[Frame]:
         for number in range(self._total):
@@ -192,8 +196,6 @@ class _File:
         return picture
 
     def _by_pillow(self, number: int, info: dict[str, Any]) -> Picture:
-        from upscale.pictures.reading import upright
-
         image = self._image
         bits = max(image.tag_v2.get(258, (1,)))
         with decoder_heard() as said:
@@ -301,9 +303,8 @@ class _File:
                     info["tiff"] = {"resolution": (x, y)}
                 else:
                     info["dpi"] = (x * 2.54, y * 2.54) if unit == 3 else (x, y)
-        turned = tags.get(274, 1)
-        if isinstance(turned, int) and 2 <= turned <= 8:
-            info["orientation"] = int(turned)
+        if _is_turned(tags):
+            info["orientation"] = int(tags[274])
         kept = Image.Exif()
         kept.endian = source.endian
         try:
@@ -351,6 +352,11 @@ def _pixel_bytes(tags: Mapping[int, Any]) -> int:
     bits, samples = int(np.max(tags.get(258, 1))), int(tags.get(277, 1))
     # A palette that has more colours than bytes can count is applied.
     return 6 if tags.get(262) == 3 and bits > 8 else samples * -(-bits // 8)
+
+
+def _is_turned(tags: Mapping[int, Any]) -> bool:
+    turned = tags.get(274)
+    return isinstance(turned, int) and 2 <= turned <= 8
 
 
 def _is_whole(image: Any) -> bool:
