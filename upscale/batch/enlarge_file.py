@@ -37,11 +37,15 @@ class Task(NamedTuple):
         Paths, or - for standard input and output.
     target : Format or None
         None keeps the input's.
+    protected : bool
+        The output is a file that was there already, in a folder that was searched for inputs: perhaps it was made by hand. It
+        is replaced with --overwrite only.
     """
 
     source: str
     output: str
     target: formats.Format | None
+    protected: bool = False
 
 
 class Result(NamedTuple):
@@ -115,7 +119,7 @@ class Job:
         self, task: Task, options: Options, request: "Request", *, tell: Callable[[str], None] | None = None,
         admit: Callable[[int], None] = lambda need: None, strict: bool = True, token: str = "",
     ) -> None:  # fmt: skip
-        self._source, self.output, self._target = task
+        self._source, self.output, self._target, self._protected = task
         self.options, self._request, self._tell, self._admit, self._strict, self._token = (
             options, request, tell, admit, strict, token,
         )  # fmt: skip
@@ -166,6 +170,13 @@ class Job:
             )  # fmt: skip
             if exists and options.skip_existing and not outdated and self._is_done(contents, request):
                 return result._replace(status="skipped", seconds=time.perf_counter() - began)
+            if exists and self._protected and not options.overwrite:
+                why = ", and has another size than is asked for" if options.skip_existing else ""
+                leaves = "" if options.skip_existing else ", --skip-existing leaves it"
+                raise FileError(
+                    f"{self.name}: its output {self.output} is there already, in a folder of inputs, and may be made by "
+                    f"hand{why}: --overwrite replaces it{leaves}, or choose another folder or --name"
+                )
             if options.dry_run:
                 return result
             self._admit(need)

@@ -39,6 +39,7 @@ class Options(NamedTuple):
     skip_existing: bool
     update: bool
     no_overwrite: bool
+    overwrite: bool
     dry_run: bool
     max_pixels: int
     max_output_pixels: int

@@ -96,7 +96,8 @@ class Plan(NamedTuple):
     others : list of str
         Files that are no pictures.
     results : list of str
-        Files in the input folder that are its own results.
+        Files among the inputs that are named as outputs of others beside them: outputs of before, or made by hand. None is an
+        input, and none is replaced without --overwrite.
     notes : list of str
         What a user should know.
     """
@@ -157,6 +158,7 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
     by_output: dict[str, str] = {}
     inodes: dict[tuple[int, int], str] = {}
     plan = Plan([], [], search.failed, search.others, results, search.notes)
+    kept = {_inode(path) for path in results} - {None}
     for file in found:
         output = naming.path(file)
         folder, name = os.path.split(output)
@@ -173,7 +175,7 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
             plan.failed.append((file.path, f"{file.path}: cannot be read: {why(error)}"))
             continue
         inodes[status.st_dev, status.st_ino] = file.path
-        plan.tasks.append(Task(file.path, output, _target(output)))
+        plan.tasks.append(Task(file.path, output, _target(output), _inode(output) in kept))
         plan.sizes.append(status.st_size)
     for path in forbidden:
         if (inode := _inode(path)) is not None:

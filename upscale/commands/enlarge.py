@@ -69,6 +69,7 @@ _GROUPS = {
         "skip_existing",
         "update",
         "no_overwrite",
+        "overwrite",
         "dry_run",
         "fail_fast",
         "json",
@@ -187,6 +188,8 @@ class _Command(click.Command):
 @click.option("--skip-existing", is_flag=True, help="Leave outputs that are there and have the right size.")
 @click.option("--update", is_flag=True, help="Leave outputs that are there and not older than their inputs.")
 @click.option("--no-overwrite", is_flag=True, help="Fail where an output is there already.")
+@click.option("--overwrite", is_flag=True,
+              help="Replace files in folders of inputs that have an output's name and may be made by hand.")  # fmt: skip
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done, with sizes and memory.")
 @click.option("--fail-fast", is_flag=True, help="Begin nothing more once something has failed.")
 @click.option("--scheduler", metavar="ADDRESS", help="Work on a Dask cluster that shares the files, such as tcp://HOST:8786.")
@@ -258,6 +261,7 @@ def _check_clashes(values: dict[str, Any], given: set[str]) -> None:
         raise click.UsageError(f"--method tconv needs --kernel: {kernel_spec.ACCEPTED}")
     for one, other in (
         ("lossless", "quality"), ("quiet", "verbose"), ("no_overwrite", "skip_existing"), ("no_overwrite", "update"),
+        ("no_overwrite", "overwrite"),
     ):  # fmt: skip
         if one in given and other in given:
             raise click.UsageError(f"--{one.replace('_', '-')} and --{other.replace('_', '-')} exclude each other")
