@@ -1,4 +1,4 @@
-"""Keep PyTorch's results for random arguments as tests/torch_cases.npz: `python benchmarks/make_torch_cases.py`.
+"""Keep PyTorch's results for random arguments as tests/operators/torch_cases.npz: `python benchmarks/make_torch_cases.py`.
 
 The tests compare with them where PyTorch is not installed. Needs the extra `peers`.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-TARGET = Path(__file__).parent.parent / "tests" / "torch_cases.npz"
+TARGET = Path(__file__).parent.parent / "tests" / "operators" / "torch_cases.npz"
 CASES = 300
 
 

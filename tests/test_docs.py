@@ -9,7 +9,7 @@ import sys
 
 import click
 import pytest
-from conftest import ROOT
+from helpers import ROOT
 
 import upscale
 

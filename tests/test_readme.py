@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import ROOT, UPSCALE
+from helpers import ROOT, UPSCALE
 
 README = (ROOT / "README.md").read_text()
 

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from conftest import ROOT, SAMPLES, ok, run
+from helpers import ROOT, SAMPLES, ok, run
 from PIL import Image, ImageCms, ImageSequence
 
 from upscale.pictures.formats import FORMATS, METADATA, NPY

@@ -5,22 +5,24 @@ import json
 import naive
 import numpy as np
 import pytest
-from conftest import ok as ok_upscale
-from conftest import run as run_upscale
+from helpers import command, scene
+from helpers import ok as ok_upscale
+from helpers import run as run_upscale
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from test_learn import ok, run, scene
 
 import upscale
 from upscale.errors import ArgumentError, FileError
 from upscale.kernels import kernel_files
 from upscale.kernels.corrections import Bank, orders
 from upscale.learning import image_quality
+from upscale.learning.downscale import downscaled
 from upscale.learning.learn_corrections import Crops, learn_bank
 from upscale.operators.enlarge import Enlarging, Request, operator
 from upscale.pictures.picture import Picture
 
+run, ok = command("upscale-learn")
 single = upscale.Kernel(np.outer(*[np.array([1.0, 3, 3, 1])] * 2) / 16, normalized=True, factor=2)
 
 
@@ -220,7 +222,7 @@ def test_it_is_better_on_pictures_it_has_not_seen():
     kernel = upscale.learn_kernel([scene(seed, (140, 140)) for seed in range(10)], 2, 10, adaptive=True)
     for seed in range(50, 53):
         high = scene(seed, (140, 140))
-        low = upscale.twins.downscaled(high, 2, "bicubic")
+        low = downscaled(high, 2, "bicubic")
         plain, adaptive = (
             image_quality.psnr(upscale.enlarge(low, 2, "tconv", k), high, 2) for k in (kernel.replaced(bank=None), kernel)
         )

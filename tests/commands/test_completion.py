@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import UPSCALE
+from helpers import UPSCALE
 
 from upscale.kernels.presets import PRESETS
 from upscale.kernels.shipped import SHIPPED

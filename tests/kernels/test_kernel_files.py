@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from conftest import SAMPLES, ok
+from helpers import SAMPLES, ok
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

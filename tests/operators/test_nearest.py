@@ -3,7 +3,7 @@
 import naive
 import numpy as np
 import pytest
-from conftest import ENGINES
+from helpers import ENGINES
 
 import upscale
 from upscale.operators.nearest import Plan

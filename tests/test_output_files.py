@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import UPSCALE, ok, run
+from helpers import UPSCALE, ok, run
 from PIL import Image
 
 from upscale.errors import FileError

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ok, run
-from test_faults import begin, done, parts, pictures, wait_for, whole
+from batches import begin, done, parts, pictures, wait_for, whole
+from helpers import ok, run
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals and /proc")

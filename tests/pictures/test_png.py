@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import ENGINES, SAMPLES, ok, run
+from helpers import ENGINES, SAMPLES, ok, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence

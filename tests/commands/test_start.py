@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import SAMPLES, UPSCALE
+from helpers import SAMPLES, UPSCALE
 
 from upscale.loops import engine
 from upscale.loops.engine import Work, choose

@@ -3,7 +3,7 @@
 import naive
 import numpy as np
 import pytest
-from conftest import ok
+from helpers import ok
 from PIL import Image
 
 import upscale

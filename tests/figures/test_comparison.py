@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from conftest import SAMPLES, command
-from conftest import ok as ok_upscale
+from helpers import SAMPLES, command
+from helpers import ok as ok_upscale
 from PIL import Image, ImageFont
 
 import upscale

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import UPSCALE, ok, run
+from batches import begin, done, parts, pictures, wait_for, whole
+from helpers import UPSCALE, ok, run
 from PIL import Image
 
 from upscale.errors import FileError
@@ -21,45 +22,9 @@ from upscale.output_files import new_token, part_of, remove_leftovers, replacing
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals and /proc")
 
 
-def pictures(folder, number, size=(64, 64)):
-    folder.mkdir(exist_ok=True)
-    rng = np.random.default_rng(0)
-    for i in range(number):
-        Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), np.uint8)).save(folder / f"{i}.png")
-    return folder
-
-
-def whole(folder, source, factor=2):
-    """Return how many outputs there are, each of which must be whole; nothing else may lie there."""
-    names = [p.name for p in folder.iterdir()] if folder.exists() else []
-    for name in names:
-        with Image.open(folder / name) as image, Image.open(source / name) as before:
-            assert np.array_equal(image, np.asarray(before).repeat(factor, 0).repeat(factor, 1))
-    return len(names)
-
-
-def parts(folder):
-    return [n for n in os.listdir(folder) if n.endswith(".part")] if folder.exists() else []
-
-
-def done(folder):
-    return [n for n in os.listdir(folder) if n.endswith(".png")] if folder.exists() else []
-
-
-def begin(*arguments, **options):
-    return subprocess.Popen([UPSCALE, *map(str, arguments)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, **options)
-
-
 def children(process):
     found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
     return [int(n) for n in found.split()]
-
-
-def wait_for(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from conftest import SAMPLES, ok, run
+from helpers import SAMPLES, ok, run
 from PIL import Image
 
 from upscale.commands import option_types

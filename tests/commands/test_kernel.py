@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import command
+from helpers import command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

@@ -6,7 +6,7 @@ import warnings
 import naive
 import numpy as np
 import pytest
-from conftest import SAMPLES, ok, run
+from helpers import SAMPLES, ok, run
 from PIL import Image
 
 import upscale

@@ -3,20 +3,16 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SAMPLES, ok, run
+from helpers import ROOT, SAMPLES, ok, run, scene
 from PIL import Image
-from test_learn import scene
 
 import upscale
 from upscale.kernels import kernel_files, shipped
 from upscale.learning import image_quality
 from upscale.learning.downscale import downscaled
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("factor", shipped.FACTORS)

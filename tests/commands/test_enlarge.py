@@ -8,7 +8,7 @@ import sys
 import naive
 import numpy as np
 import pytest
-from conftest import SAMPLES, UPSCALE, ok, run
+from helpers import SAMPLES, UPSCALE, ok, run
 from PIL import Image
 
 FORMATS = {

@@ -5,7 +5,7 @@ import itertools
 import naive
 import numpy as np
 import pytest
-from conftest import ENGINES
+from helpers import ENGINES
 
 import upscale
 from upscale.choices import EDGES

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import UPSCALE, ok, run
+from helpers import UPSCALE, ok, run
 from PIL import Image
 
 from upscale.kernels import kernel_files

@@ -11,8 +11,8 @@ from pathlib import Path
 import naive
 import numpy as np
 import pytest
-from conftest import SAMPLES, UPSCALE, command
-from conftest import ok as ok_upscale
+from helpers import SAMPLES, UPSCALE, command, scene
+from helpers import ok as ok_upscale
 from PIL import Image
 
 import upscale
@@ -23,18 +23,6 @@ from upscale.learning.learn_kernel import Sums, sums
 
 LEARN = str(Path(sys.executable).with_name("upscale-learn"))
 run, ok = command("upscale-learn")
-
-
-def scene(seed, size=(96, 90), dtype=np.uint8):
-    """Make a picture with edges in all directions, and some texture."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0 : size[1], 0 : size[0]].astype(float)
-    picture = np.full(x.shape, 128.0)
-    for _ in range(12):
-        angle, at, level = rng.uniform(0, np.pi), rng.uniform(20, 80), rng.uniform(-60, 60)
-        picture += level * np.tanh((np.cos(angle) * x + np.sin(angle) * y - at) / rng.uniform(0.5, 2))
-    picture += 15 * np.sin(x / rng.uniform(1, 4)) * np.sin(y / rng.uniform(1, 4)) + rng.normal(0, 2, x.shape)
-    return np.clip(picture, 0, 255).astype(dtype)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 import tifffile
-from conftest import ok, run
+from helpers import ok, run
 from PIL import Image
 
 RNG = np.random.default_rng(0)

@@ -1,0 +1,62 @@
+"""What tests of several packages share: the real commands, the two engines' loops, and pictures."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from upscale.loops import compiled, numpy_loops
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "sample_images"
+UPSCALE = str(Path(sys.executable).with_name("upscale"))
+
+ENGINES = pytest.mark.parametrize("engine", [compiled, numpy_loops], ids=["numba", "numpy"])
+
+
+def run(*arguments, cwd=None, stdin=None, env=None):
+    """Run the installed command; standard output stays bytes, for it may be a picture."""
+    return subprocess.run([UPSCALE, *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, env=env, timeout=120)
+
+
+def ok(*arguments, **options):
+    """Run the command, which must succeed."""
+    done = run(*arguments, **options)
+    assert done.returncode == 0, done.stderr.decode()
+    return done
+
+
+def command(name):
+    """Make `run` and `ok` for another command of the package, whose output is text."""
+    path = str(Path(sys.executable).with_name(name))
+
+    def run(*arguments, cwd=None):
+        return subprocess.run([path, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120)
+
+    def ok(*arguments, cwd=None):
+        done = run(*arguments, cwd=cwd)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    return run, ok
+
+
+def scene(seed, size=(96, 90), dtype=np.uint8):
+    """Make a grey picture with edges in all directions, and some texture."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0 : size[1], 0 : size[0]].astype(float)
+    picture = np.full(x.shape, 128.0)
+    for _ in range(12):
+        angle, at, level = rng.uniform(0, np.pi), rng.uniform(20, 80), rng.uniform(-60, 60)
+        picture += level * np.tanh((np.cos(angle) * x + np.sin(angle) * y - at) / rng.uniform(0.5, 2))
+    picture += 15 * np.sin(x / rng.uniform(1, 4)) * np.sin(y / rng.uniform(1, 4)) + rng.normal(0, 2, x.shape)
+    return np.clip(picture, 0, 255).astype(dtype)
+
+
+def pixels(path):
+    """Read a picture's samples with Pillow."""
+    with Image.open(path) as image:
+        return np.asarray(image)
