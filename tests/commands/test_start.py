@@ -1,4 +1,4 @@
-"""What is imported when, which engine is chosen, and what happens on the first run of a compiled loop."""
+"""What commands import, and how they begin and end."""
 
 import os
 import pty
@@ -7,9 +7,6 @@ import sys
 
 import pytest
 from helpers import SAMPLES, UPSCALE
-
-from upscale.loops import engine
-from upscale.loops.engine import Work, choose
 
 HEAVY = ("numpy", "numba", "PIL")
 
@@ -53,57 +50,6 @@ def test_a_small_picture_does_without_numba(tmp_path):
     assert python(code).stdout == "False\n"
 
 
-def test_the_rule(monkeypatch):
-    monkeypatch.delitem(sys.modules, "upscale.loops.compiled", raising=False)
-    monkeypatch.setattr(engine, "_spent", 0.0)
-    assert choose("auto", Work("nn", 4096, 65536)).name == "numpy"
-    assert choose("auto", Work("nn", 10**9, 4 * 10**9)).name == "numba"
-    assert choose("auto", Work("tconv", 4096, 65536, 8)).name == "numpy"
-    assert choose("auto", Work("tconv", 10**6, 10**8, 8)).name == "numba"
-    assert choose("auto", Work("tconv", engine.TCONV_PIXELS, 8 * 10**6, 2)).name == "numba"
-    assert choose("numpy", Work("tconv", 10**9, 10**9, 8)) == ("numpy", "asked for")
-    monkeypatch.setitem(sys.modules, "upscale.loops.compiled", object())  # Numba runs already
-    assert choose("auto", Work("nn", 10**6, 4 * 10**6)).name == "numba"
-    assert choose("auto", Work("nn", 64, 256)).name == "numpy"
-
-
-@pytest.mark.parametrize("function", ["unpool_nearest", "enlarge", "conv_transpose2d"])
-def test_who_calls_again_and_again_gets_numba(function, monkeypatch):
-    import numpy as np
-
-    import upscale
-    from upscale.loops import numpy_loops
-
-    ran = []
-    monkeypatch.delitem(sys.modules, "upscale.loops.compiled", raising=False)
-    monkeypatch.setattr(engine, "_spent", 0.0)
-    monkeypatch.setattr(engine, "NUMBA_SECONDS", 0.001)
-    monkeypatch.setattr(engine.Engine, "loops", lambda self: ran.append(self.name) or numpy_loops)
-    array = np.zeros((150, 200), np.float32)
-    arguments = (array, 2) if function != "conv_transpose2d" else (array[None], np.ones((1, 1, 1, 1)))
-    for _ in range(20):
-        getattr(upscale, function)(*arguments)
-    assert ran == sorted(ran, reverse=True)
-    assert set(ran) == {"numpy", "numba"}
-
-
-def test_loops_from_the_cache_need_nothing_to_compile_with():
-    code = """
-import sys
-import numpy as np
-import upscale
-from upscale import engines
-engines.NUMBA_SECONDS = engines.WARM_SECONDS = 0
-picture = np.zeros((9, 9, 3), np.uint8)
-upscale.unpool_nearest(picture, 2)
-for kernel in ("bicubic", "adaptive"):
-    upscale.enlarge(picture, 2, method="tconv", kernel=kernel)
-upscale.conv_transpose2d(np.zeros((1, 1, 9, 9), np.float32), np.zeros((1, 1, 4, 4)), stride=2)
-print("upscale.loops.compiled" in sys.modules, sorted(m for m in sys.modules if m.startswith("numba.np.array")))
-"""
-    assert [python(code).stdout for _ in range(2)][1] == "True []\n"
-
-
 @pytest.mark.parametrize(
     ("entry", "arguments"),
     [
@@ -135,26 +81,6 @@ from upscale.__main__ import {entry}
     assert python(code, cwd=tmp_path).stderr.splitlines()[-1] == "status 0 True True"
 
 
-COMPILE = """
-import sys
-import numba.core.caching
-{before}
-from upscale.commands.enlarge import run
-sys.exit(run(["in.npy", "out.npy", "--engine", "numba", "-v"]))
-"""
-
-
-@pytest.mark.heavy
-def test_an_unwritable_cache_folder_is_no_error(tmp_path):
-    import numpy as np
-
-    np.save(tmp_path / "in.npy", np.zeros((3, 3)))
-    done = python(COMPILE.format(before="numba.core.caching.CacheImpl._locator_classes = []"), cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "no cache folder can be written" in done.stderr
-    assert np.load(tmp_path / "out.npy").shape == (6, 6)
-
-
 @pytest.mark.heavy
 def test_a_terminal_is_told_of_a_long_compilation_once(tmp_path):
     import numpy as np
@@ -173,14 +99,6 @@ def test_a_terminal_is_told_of_a_long_compilation_once(tmp_path):
         os.close(leader)
         assert told.count(b"\n") == (0 if cached else 1), told
         assert (b"compiling" in told) != cached
-
-
-def test_numba_may_start_while_something_else_is_done():
-    code = (
-        "from upscale import engines; engines.begin(); engines.begin(); "
-        "print(engines.choose('numba', engines.Work('nn', 1, 1)).loops().__name__)"
-    )
-    assert python(code).stdout.splitlines()[-1] == "upscale.loops.compiled"
 
 
 @pytest.mark.parametrize("engine", ["numba", "numpy"])

@@ -7,11 +7,12 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from upscale.batch.options import Options, unfit
 from upscale.errors import ArgumentError, FileError, UpscaleError
-from upscale.loops.engine import Engine, Work, begin, choose
+from upscale.loops.engine import CHOOSER, Engine, Work
 from upscale.output_files import DASH, check_place, is_regular, read_standard_input, replacing, write_through
 from upscale.pictures import formats
 
@@ -234,8 +235,8 @@ class Job:
             work = Work("nn", pixels, size)
         else:
             work = Work("tconv", pixels, min(size, 4 * height * width), request.operator.taps)
-        if choose(self.options.engine, work).name == "numba":
-            begin()
+        if CHOOSER.choose(self.options.engine, work).name == "numba":
+            CHOOSER.start_early()
 
     def _kept_format(self, name: str) -> formats.Format:
         found = formats.of_name(name)
@@ -295,19 +296,18 @@ class Job:
         if text and (self._strict or self.options.lossless):
             raise ArgumentError(text)
 
-    def watch(self, engine: Engine) -> None:
+    def watch(self, engine: Engine, loops: ModuleType) -> None:
         """Remember the engine, and have a long first compilation told on a terminal."""
         self._engine = f"{engine.name} ({engine.why})"
         if engine.name == "numba":
-            loops = engine.loops()
             if not loops.CACHED:
                 self._engine += "; no cache folder can be written, so it compiles each time"
             if self._tell is not None:
-                from upscale.loops.compile_notice import noticed
+                from upscale.loops.compile_notice import compile_notice
 
                 tell = self._tell
                 text = "compiling a loop for this machine, once; it is kept for the next run"
-                self.notices.enter_context(noticed(lambda: tell(text)))
+                self.notices.enter_context(compile_notice(lambda: tell(text)))
 
     def note(self, text: str) -> None:
         """Keep a line for the user until the job has succeeded."""

@@ -15,7 +15,7 @@ from upscale import threads
 from upscale.batch.enlarge_file import Job, Result, Task
 from upscale.batch.options import Options, request
 from upscale.errors import UpscaleError
-from upscale.loops import engine
+from upscale.loops.engine import CHOOSER
 
 #: A picture that needs less is begun without asking.
 SMALL = 1 << 24
@@ -110,7 +110,7 @@ def serve(reading: BinaryIO, writing: BinaryIO) -> None:
     asked = None
     while True:
         order: Order = inbox.get()
-        engine.expect(order.more)
+        CHOOSER.expect(order.more)
         try:
             if asked is None:
                 asked = request(settings.options)

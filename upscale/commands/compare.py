@@ -149,10 +149,10 @@ def _compared(picture: str, chosen: list[_Named], truth: str | None, quiet: bool
     contenders = comparison.contenders(chosen, values["factor"], values["normalize"])
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         return comparison.compared(picture, contenders, values["crop"], truth)
-    from upscale.loops.compile_notice import noticed
+    from upscale.loops.compile_notice import compile_notice
 
     told = "upscale-compare: compiling a loop for this machine, once; it is kept for the next run"
-    with noticed(lambda: click.echo(told, err=True)):
+    with compile_notice(lambda: click.echo(told, err=True)):
         return comparison.compared(picture, contenders, values["crop"], truth)
 
 

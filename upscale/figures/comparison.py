@@ -9,6 +9,7 @@ import numpy as np
 from upscale.choices import factor_text
 from upscale.errors import ArgumentError, FileError, naming
 from upscale.learning import from_files, image_quality
+from upscale.loops.engine import CHOOSER
 from upscale.memory import available, in_bytes
 from upscale.operators.enlarge import CLIPPED, Enlarging, Request, operator
 from upscale.pictures import adapt_to_format, formats, mode_conversion
@@ -279,11 +280,12 @@ def _timed(picture: Picture, request: Request) -> tuple[Picture, float, list[str
 
     Of short runs the fastest counts, since others are held up by whatever else the machine does.
     """
-    Enlarging(picture, request, "numba").whole()
+    engine = "numba" if CHOOSER.has_numba() else "numpy"
+    Enlarging(picture, request, engine).whole()
     runs: list[float] = []
     while not runs or (sum(runs) < _SHORT and len(runs) < 20):
         began = time.perf_counter()
-        enlarging = Enlarging(picture, request, "numba")
+        enlarging = Enlarging(picture, request, engine)
         result = enlarging.whole()
         runs.append(time.perf_counter() - began)
     notes = [*enlarging.notes]

@@ -1,10 +1,9 @@
-"""All compiled loops, over arrays that are handed in; `loops_numpy` holds their equals without Numba.
+"""All compiled loops, over arrays that are handed in; `numpy_loops` has their equals without Numba.
 
 Pictures come as planes of flat rows: (P, H, W * step), where `step` is the number of interleaved channels. No loop knows
-about kernels, padding or files: `nearest` and `transposed` plan, these only multiply, add and store. All of them stand in
-this one file because Numba's cache does not notice a change in another one. Every sum runs in one fixed order, so that the
-result depends neither on the number of threads nor on the engine or the processor: products of 32-bit floats are added as
-they are (fused), those of 64-bit floats rounded before.
+about kernels, padding or files: `nearest` and `transposed` plan, these only multiply, add and store. Every sum runs in one
+fixed order, so that the result does not depend on the number of threads. Products of 32-bit floats are added unrounded (fused),
+those of 64-bit floats are rounded first.
 
 What LLVM does not find by itself is written in its own language, as intrinsics: sums that stay in registers over all taps
 (`_adder`), pixels that are shuffled from several lanes into one row (`_weave_blocks`), copies past the caches (`_copy`).
@@ -14,7 +13,6 @@ Their vectors are 64 bytes long; where registers are shorter, LLVM takes several
 # What Numba compiles, and what builds code for LLVM, has no types that a checker could follow.
 # mypy: ignore-errors
 
-import contextlib
 import functools
 import math
 
@@ -22,59 +20,16 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import prange, types
-from numba.core import cgutils, entrypoints
+from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.core.imputils import impl_ret_borrowed
-from numba.core.registry import cpu_target
-from numba.core.runtime import rtsys
 from numba.extending import intrinsic
 
-#: False where no cache folder can be written: the loops are then compiled in each process.
-CACHED = True
+from upscale.loops import numba_private
+from upscale.loops.numba_private import compiled as _compiled
 
 #: Bytes of output that no cache is expected to hold until someone reads them.
 _CACHES = 1 << 25
-
-
-def _compiled(function):
-    """Compile a loop at its first call, for all cores, and keep the machine code where a cache folder can be written."""
-    global CACHED
-    try:
-        loop = numba.njit(parallel=True, cache=True)(function)
-    except RuntimeError:  # Numba found no folder for its cache
-        CACHED = False
-        return numba.njit(parallel=True)(function)
-    cache = loop._cache
-
-    def load(signature, context):
-        # What comes out of the cache needs Numba's runtime, and none of what Numba imports first, for a fifth of a second, to
-        # compile.
-        rtsys.initialize(context)
-        return cache._load_overload(signature, context)
-
-    # A cache on a full disk, or one that was damaged, costs time and nothing else.
-    cache.load_overload = _forgiving(load, cache.load_overload)
-    cache.save_overload = _forgiving(cache.save_overload)
-    return loop
-
-
-def _forgiving(*methods):
-    """Call the first of some methods that works; None where none does."""
-
-    def call(*arguments):
-        for method in methods:
-            with contextlib.suppress(Exception):  # as many kinds as pickle and the system have
-                return method(*arguments)
-        return None
-
-    return call
-
-
-def prepare():
-    """Do what the first call of any loop would do first."""
-    rtsys.initialize(cpu_target.target_context)
-    entrypoints.init_all()
-    numba.typeof(np.empty(0))
 
 
 #: For what other loops call. Without an account of references, which would count those to each array at each call and take
@@ -1059,3 +1014,14 @@ def png_filter(rows, above, step, kinds, spread, out):
                 best, least = kind, cost
         if best != kinds[-1]:
             _png_row(row, last, step, best, out[y])
+
+
+def use_threads(number):
+    """Run the loops on at most so many threads from now on; 0 leaves that to Numba, or to the program that uses it."""
+    if number:
+        numba.set_num_threads(min(number, numba.config.NUMBA_NUM_THREADS))
+
+
+#: Whether the machine code is kept for the next process.
+CACHED = numba_private.CACHED
+prepare = numba_private.prepare

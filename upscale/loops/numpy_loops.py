@@ -24,6 +24,10 @@ Array = NDArray[Any]
 _PART, _AT_ONCE = 128, 1 << 17
 
 
+def use_threads(number: int) -> None:
+    """Do nothing: unlike compiled loops, these ask `threads.count` when they begin."""
+
+
 def _finish(values: Array, rounded: bool, limits: Array) -> int:
     """Round half up and clip in place, for integers, and count what was clipped; floats stay as they are."""
     if not rounded:

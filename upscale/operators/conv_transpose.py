@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from upscale.arguments import as_array, frozen, output_array, paddings, pair
+from upscale.choices import ENGINES
 from upscale.errors import ArgumentError
-from upscale.loops.engine import Work, take
+from upscale.loops.engine import CHOOSER, Work
 from upscale.operators.tap_tables import axis, tables
 from upscale.operators.transposed import out_size
 
@@ -24,6 +25,7 @@ def conv_transpose2d(
     dilation: int | Sequence[int] = 1,
     *,
     out: NDArray[Any] | None = None,
+    engine: str = "auto",
 ) -> NDArray[Any]:
     """Apply the two-dimensional transposed convolution, with the meaning of ``torch.nn.functional.conv_transpose2d``.
 
@@ -44,6 +46,8 @@ def conv_transpose2d(
         Group g of the input channels reaches group g of the output channels alone.
     out : ndarray, optional
         Written to and returned: C-contiguous, of the result's shape and dtype.
+    engine : {"auto", "numba", "numpy"}
+        Which loops run; the results are equal, those of 32-bit floats up to the rounding of a sum's last bit.
 
     Returns
     -------
@@ -72,6 +76,8 @@ def conv_transpose2d(
     >>> upscale.conv_transpose2d(np.ones((1, 3, 8, 8)), np.ones((3, 6, 4, 4)), stride=2, padding=1).shape
     (1, 6, 16, 16)
     """
+    if engine not in ENGINES:
+        raise ArgumentError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
     x, w = _numbers(input, "input"), _numbers(weight, "weight")
     if x.ndim not in (3, 4):
         raise ArgumentError(f"input must be (N, C, H, W) or (C, H, W), not {x.shape}")
@@ -105,7 +111,8 @@ def conv_transpose2d(
     rows, columns = tables(vertical, horizontal, False)
     taps = rows.line.shape[1] * columns.start.shape[1] * w.shape[0] / groups
     planes = frozen(np.ascontiguousarray(x, dtype).reshape(-1, *x.shape[-2:]))
-    take("auto", Work("tconv", x.size, result.size, taps)).loops().dense(
+    _, loops = CHOOSER.load(engine, Work("tconv", x.size, result.size, taps))
+    loops.dense(
         planes, 1, np.ascontiguousarray(w, np.float64), groups, offsets.astype(dtype)[:, None], rows, columns,
         np.ones((1, 1, 1)), result.reshape(-1, height, width),
     )  # fmt: skip

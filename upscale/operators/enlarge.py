@@ -1,16 +1,18 @@
 """The methods, and enlarging one picture by one of them."""
 
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from upscale import threads
 from upscale.arguments import as_array, factor_pair, is_same, output_array, paddings, pair, picture_shape
 from upscale.choices import EDGES, ENGINES
 from upscale.errors import ArgumentError
 from upscale.kernels.kernel_spec import ACCEPTED, identify
-from upscale.loops.engine import Engine, limit_threads, take
+from upscale.loops.engine import CHOOSER, Engine
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -69,7 +71,7 @@ class Enlarging:
     floats : bool
         Leave tconv's results as they are, and do not round them to the picture's own integers.
     watch : callable
-        Called with the engine before it begins.
+        Called with the engine and its loops before it begins.
 
     Attributes
     ----------
@@ -88,7 +90,7 @@ class Enlarging:
 
     def __init__(
         self, picture: "Picture", request: Request, engine: str = "auto", *, floats: bool = False,
-        watch: Callable[[Engine], None] = lambda engine: None,
+        watch: Callable[[Engine, ModuleType], None] = lambda engine, loops: None,
     ) -> None:  # fmt: skip
         if request.operator is not None:
             from upscale.pictures.mode_conversion import filterable
@@ -116,9 +118,10 @@ class Enlarging:
         self._picture, self._source, self._request = picture, source, request
         self._plan = _plan(source, request, dtype, **options)
         self.shape, self.dtype, self.notes = self._plan.shape, self._plan.dtype, self._plan.notes
-        chosen = take(engine, self._plan.work)
-        watch(chosen)
-        self.loops = chosen.loops()
+        chosen, self.loops = CHOOSER.load(engine, self._plan.work)
+        if CHOOSER.missing and engine == "auto":
+            self.notes.append(f"Numba cannot be imported ({CHOOSER.missing}), so NumPy computes, which takes longer")
+        watch(chosen, self.loops)
 
     @property
     def clipped(self) -> float:
@@ -155,7 +158,7 @@ class Enlarging:
 
     def _filled(self, first: int, rows: Array) -> Array:
         with np.errstate(all="ignore"):  # NaN, infinity and overflow are the picture's and stay what they are
-            limit_threads(self.loops)  # which may have changed since the band before
+            self.loops.use_threads(threads.limit())  # which may have changed since the band before
             self._plan.fill(self.loops, rows, first)
         return rows
 
@@ -209,7 +212,7 @@ def _plan(source: Array, request: Request, dtype: DTypeLike, **options: Any) -> 
 def _run(plan: Any, engine: str, out: Array | None) -> Array:
     result = np.empty(plan.shape, plan.dtype) if out is None else out
     with np.errstate(all="ignore"):  # as in Enlarging
-        plan.fill(take(engine, plan.work).loops(), result)
+        plan.fill(CHOOSER.load(engine, plan.work)[1], result)
     return result
 
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from upscale.arguments import as_array, factor_pair, frozen, output_array, picture_shape
 from upscale.errors import ArgumentError
-from upscale.loops.engine import Work, take
+from upscale.loops.engine import CHOOSER, Work
 
 Array = NDArray[Any]
 
@@ -90,5 +90,5 @@ def unpool_nearest(array: ArrayLike, factor: int | tuple[int, int], out: Array |
         raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")
     plan = Plan(source, factor_pair(factor))
     result = output_array(out, plan.shape, plan.dtype, source)
-    plan.fill(take("auto", plan.work).loops(), result)
+    plan.fill(CHOOSER.load("auto", plan.work)[1], result)
     return result
