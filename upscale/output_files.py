@@ -23,7 +23,7 @@ DASH = "-"
 
 
 def why(error: OSError) -> str:
-    """Say in a few words what the system refused."""
+    """Describe in a few words what the system refused."""
     return (error.strerror or str(error) or type(error).__name__).lower()
 
 

@@ -1,4 +1,4 @@
-"""Signals that ask to end: where they may interrupt, where they are only heard, and where they come too late."""
+"""Signals that ask the process to end: where they interrupt, where they are only recorded, and where they come too late."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
-_ASKING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Interrupted(BaseException):
@@ -34,15 +34,15 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def interrupt() -> None:
     """Have signals raise `Interrupted`, once: what is cleaned up afterwards is not interrupted again."""
-    chosen = [n for n in _ASKING if signal.getsignal(n) in (signal.SIG_DFL, signal.default_int_handler)]
+    chosen = [n for n in _ENDING_SIGNALS if signal.getsignal(n) in (signal.SIG_DFL, signal.default_int_handler)]
     for number in chosen:
         signal.signal(number, _interrupt)
-    tell = sys.unraisablehook
+    report = sys.unraisablehook
 
     def unraisable(found: Any) -> None:
         """Send the signal once more where it came within a finalizer, out of which nothing can be raised."""
         if not isinstance(found.exc_value, Interrupted):
-            tell(found)
+            report(found)
             return
         for number in chosen:
             signal.signal(number, _interrupt)
@@ -55,28 +55,28 @@ def interrupt() -> None:
 
 def ignore() -> None:
     """Let signals pass from now on, since all is being ended already."""
-    for number in _ASKING:
+    for number in _ENDING_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
-def heard(tell: Callable[[int], None]) -> Iterator[None]:
-    """Have signals call a function within the block, which must do no more than remember them."""
+def recorded(record: Callable[[int], None]) -> Iterator[None]:
+    """Have signals call a function within the block, which must do no more than record them."""
 
-    def hear(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         ignore()
-        tell(number)
+        record(number)
 
-    before = {number: signal.getsignal(number) for number in _ASKING}
+    before = {number: signal.getsignal(number) for number in _ENDING_SIGNALS}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
-            signal.signal(number, hear)
+            signal.signal(number, handle)
     try:
         yield
     finally:
         for number, handler in before.items():
-            if signal.getsignal(number) is hear:  # nothing has come
+            if signal.getsignal(number) is handle:  # nothing has come
                 signal.signal(number, handler)
 
 
@@ -86,7 +86,7 @@ def blocked() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ASKING)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING_SIGNALS)
     try:
         yield
     finally:

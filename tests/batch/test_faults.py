@@ -208,21 +208,23 @@ def test_a_picture_that_changes_while_it_is_read(tmp_path, change):
         else:
             source.unlink()
 
-    job = one_job(source, tmp_path / "out.png", meanwhile)
     if change == "append":
         with pytest.raises(FileError, match="changed while it was read"):
-            job.run()
+            enlarge_one(source, tmp_path / "out.png", meanwhile)
         assert not (tmp_path / "out.png").exists()
     else:  # what was opened is still all there
-        job.run()
+        enlarge_one(source, tmp_path / "out.png", meanwhile)
         with Image.open(tmp_path / "out.png") as image:
             assert image.size == (100, 100)
     assert not list(tmp_path.glob(".upscale*"))
 
 
-def one_job(source, output, admit):
-    from upscale.batch.enlarge_file import Job, Task
-    from upscale.batch.options import Options, request
+def enlarge_one(source, output, admit):
+    from upscale.batch.enlarge_file import enlarge_file
+    from upscale.batch.options import Options
+    from upscale.batch.request import make_request
+    from upscale.batch.run_log import RunLog
+    from upscale.batch.task import Task
     from upscale.choices import MOST_OUTPUT_PIXELS, MOST_PIXELS
     from upscale.pictures.formats import FORMATS
 
@@ -230,7 +232,8 @@ def one_job(source, output, admit):
     plain |= {"method": "nn", "engine": "numpy", "compression": "balanced", "layout": "hwc"}
     plain |= {"max_pixels": MOST_PIXELS, "max_output_pixels": MOST_OUTPUT_PIXELS}
     options = Options(**plain)
-    return Job(Task(str(source), str(output), FORMATS[".png"]), options, request(options), admit=admit)
+    task = Task(str(source), str(output), FORMATS[".png"])
+    return enlarge_file(task, options, make_request(options), RunLog(), admit=admit)
 
 
 def test_files_that_vanish_before_their_turn(tmp_path):

@@ -14,14 +14,14 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from upscale import __version__
-from upscale.batch.enlarge_file import Result, Task
+from upscale.batch.memory_budget import MemoryBudget
+from upscale.batch.messages import Granted, MemoryNeeded, Order, Settings
 from upscale.batch.options import Options
 from upscale.batch.plan import Plan
 from upscale.batch.report import Report
-from upscale.batch.worker import Go, Need, Order, Settings
+from upscale.batch.task import Result, Task
 from upscale.batch.worker_process import WorkerProcess
 from upscale.errors import ArgumentError, FileError
-from upscale.memory import Room
 from upscale.output_files import Folders, new_token, remove_leftovers
 
 #: How many files, and bytes of them, are handed out in one piece.
@@ -48,7 +48,7 @@ def run(plan: Plan, options: Options, address: str, *, fail_fast: bool, report: 
     fail_fast : bool
         Hand out nothing more once something has failed.
     report : Report
-        Told each result as it comes.
+        Receives each result as it comes.
 
     Raises
     ------
@@ -63,14 +63,14 @@ def run(plan: Plan, options: Options, address: str, *, fail_fast: bool, report: 
         raise ArgumentError("--scheduler needs Dask: pip install distributed") from None
     if not re.fullmatch(r"\w+://.+:\d+", address):
         raise ArgumentError(f"--scheduler {address}: give an address such as tcp://HOST:8786")
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told by results
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is reported by results
     try:
         client = Client(address, timeout=_CONNECT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise FileError(f"--scheduler {address}: cannot be reached: {' '.join(str(error).split())}") from None
     with client:
         _check_versions(client, address)
-        settings = Settings(_with_whole_paths(options), tells=False)
+        settings = Settings(_with_whole_paths(options), notices=False)
         pieces = _pieces(plan)
         ahead = _AHEAD * max(1, sum(client.nthreads().values()))
         given: dict[str, Piece] = {}
@@ -79,7 +79,7 @@ def run(plan: Plan, options: Options, address: str, *, fail_fast: bool, report: 
             piece = next(pieces, None)
             if piece is None:
                 return None
-            future = client.submit(_do, settings, [_whole(t) for t in piece], pure=False)
+            future = client.submit(_do, settings, [_with_whole_path(t) for t in piece], pure=False)
             given[future.key] = piece
             return future
 
@@ -124,7 +124,7 @@ def _pieces(plan: Plan) -> Iterator[Piece]:
         yield piece
 
 
-def _whole(task: Task) -> Task:
+def _with_whole_path(task: Task) -> Task:
     return task._replace(source=os.path.abspath(task.source), output=os.path.abspath(task.output))
 
 
@@ -166,21 +166,21 @@ def _remove_leftovers(folders: list[str]) -> None:
 # What follows runs on the cluster's machines, in the threads of a Dask worker.
 
 
-class _Hands:
+class _WorkerPool:
     """The worker processes that a Dask worker's threads give orders to."""
 
     def __init__(self, threads: int) -> None:
         self._lock = threading.Lock()
         self._idle: list[tuple[Settings, WorkerProcess, SimpleQueue[Any]]] = []
-        self._room: Room | None = None
+        self._memory: MemoryBudget | None = None
         self._folders = Folders()
         self._threads = threads
 
     def do(self, settings: Settings, task: Task) -> Result:
         """Have a task done, as long as it is wanted."""
         with self._lock:
-            if self._room is None:
-                self._room = Room(settings.options.max_memory, self._threads)
+            if self._memory is None:
+                self._memory = MemoryBudget(settings.options.max_memory, self._threads)
             fitting = [i for i in self._idle if i[0] == settings]
             for others in (i for i in self._idle if i[0] != settings):
                 others[1].process.kill()
@@ -197,7 +197,7 @@ class _Hands:
             result = self._result(worker, inbox)
         finally:
             with self._lock:
-                self._room.leave(worker)
+                self._memory.release(worker)
         if worker.process.poll() is None:
             worker.order = None
             with self._lock:
@@ -219,43 +219,43 @@ class _Hands:
                 return message
             if message is None:
                 return worker.death()
-            if isinstance(message, Need):
+            if isinstance(message, MemoryNeeded):
                 need = message.memory
             if not _is_wanted():
                 worker.process.kill()
                 return worker.death()
-            if need is not None and self._has_room(worker, need):
-                worker.send(Go(1))
+            if need is not None and self._reserve(worker, need):
+                worker.send(Granted(1))
                 need = None
 
-    def _has_room(self, worker: WorkerProcess, need: int) -> bool:
+    def _reserve(self, worker: WorkerProcess, need: int) -> bool:
         with self._lock:
-            assert self._room is not None
-            return self._room.enter(worker, need)
+            assert self._memory is not None
+            return self._memory.reserve(worker, need)
 
 
-_hands: _Hands | None = None
-_hands_lock = threading.Lock()
+_pool: _WorkerPool | None = None
+_pool_lock = threading.Lock()
 
 
 def _do(settings: Settings, piece: Piece) -> list[Result]:
     """Do a piece of the plan."""
     from distributed import get_worker
 
-    global _hands
-    with _hands_lock:
-        if _hands is None:
-            _hands = _Hands(get_worker().state.nthreads)
+    global _pool
+    with _pool_lock:
+        if _pool is None:
+            _pool = _WorkerPool(get_worker().state.nthreads)
     results = []
     for task in piece:
-        results.append(_hands.do(settings, task))
+        results.append(_pool.do(settings, task))
         if not _is_wanted():
             break
     return results
 
 
 def _is_wanted() -> bool:
-    """Say whether anybody still waits for what this thread does."""
+    """Return whether the scheduler still waits for what this thread does."""
     from distributed import worker
 
     task = worker.get_worker().state.tasks.get(worker.thread_state.key)

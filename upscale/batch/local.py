@@ -1,4 +1,4 @@
-"""Run a plan on this machine: worker processes, each with one picture at a time, in the memory that there is.
+"""Run a plan on this machine: worker processes, each with one picture at a time, in the memory that is available.
 
 Processes and not threads, so that a decoder that crashes costs one file, that nothing waits for Python's lock, and that every
 picture has decoders, warnings and loops of its own.
@@ -9,16 +9,16 @@ from contextlib import ExitStack
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from upscale.batch.enlarge_file import Result, Task
+from upscale.batch.memory_budget import MemoryBudget
+from upscale.batch.messages import Granted, MemoryNeeded, Notice, Order, Settings
 from upscale.batch.options import Options
 from upscale.batch.plan import Plan
 from upscale.batch.report import Report
-from upscale.batch.worker import Go, Need, Order, Settings, Tell
+from upscale.batch.task import Result, Task
 from upscale.batch.worker_process import WorkerProcess
 from upscale.errors import FileError
-from upscale.memory import Room
 from upscale.output_files import Folders, new_token, why
-from upscale.signals import Interrupted, heard
+from upscale.signals import Interrupted, recorded
 
 #: Seconds between two looks at the clock where nothing happens.
 _TICK = 0.25
@@ -36,7 +36,7 @@ class Batch:
     fail_fast : bool
         Begin nothing more once something has failed.
     report : Report
-        Told each result as it comes.
+        Receives each result as it comes.
     """
 
     def __init__(self, plan: Plan, options: Options, threads: int, *, fail_fast: bool, report: Report) -> None:
@@ -45,7 +45,7 @@ class Batch:
         order = sorted(range(len(plan.tasks)), key=lambda i: -plan.sizes[i])
         self._pending: Iterator[Task] = iter([plan.tasks[i] for i in order])
         self._left = len(plan.tasks)  # of the pending ones
-        self._settings = Settings(options, report.tells)
+        self._settings = Settings(options, report.notices)
         self._inbox: SimpleQueue[tuple[WorkerProcess | None, Any]] = SimpleQueue()
         self._folders = Folders()
         self._signals = ExitStack()
@@ -58,12 +58,12 @@ class Batch:
                 if not self._workers:
                     raise FileError(f"no process can be started: {why(error)}") from error
                 break
-        self._room = Room(options.max_memory, len(self._workers))
+        self._memory = MemoryBudget(options.max_memory, len(self._workers))
         self._asking: dict[WorkerProcess, int] = {}  # the bytes for which each one waits
 
     def __enter__(self) -> "Batch":
         # Signals only join the queue: whatever is being done when one comes is done to its end.
-        self._signals.enter_context(heard(lambda number: self._inbox.put((None, number))))
+        self._signals.enter_context(recorded(lambda number: self._inbox.put((None, number))))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -94,7 +94,7 @@ class Batch:
             Where a signal asks to end.
         """
         for worker in list(self._workers):
-            self._give(worker)
+            self._assign(worker)
         while any(w.order for w in self._workers):
             try:
                 sender, message = self._inbox.get(timeout=_TICK)
@@ -103,37 +103,37 @@ class Batch:
                 continue
             if sender is None:
                 raise Interrupted(message)
-            self._heard(sender, message)
+            self._handle(sender, message)
             self._admit()
 
     def _new_worker(self) -> WorkerProcess:
         return WorkerProcess(self._settings, self._inbox)
 
-    def _heard(self, worker: WorkerProcess, message: Any) -> None:
-        if isinstance(message, Need):
+    def _handle(self, worker: WorkerProcess, message: Any) -> None:
+        if isinstance(message, MemoryNeeded):
             self._asking[worker] = message.memory
-        elif isinstance(message, Tell):
-            self._report.tell(message.text)
+        elif isinstance(message, Notice):
+            self._report.notice(message.text)
         elif isinstance(message, Result):
             self._done(worker, message)
-            self._give(worker)
+            self._assign(worker)
         elif worker.order is not None:  # it is dead
             self._done(worker, worker.death())
             self._workers.remove(worker)
             if self._left:
                 self._workers.append(self._new_worker())
-                self._give(self._workers[-1])
+                self._assign(self._workers[-1])
 
     def _done(self, worker: WorkerProcess, result: Result) -> None:
         assert worker.order is not None
         task, worker.order = worker.order.task, None
         self._asking.pop(worker, None)
-        self._room.leave(worker)
+        self._memory.release(worker)
         self._report.result(task, result)
         if result.status == "failed" and self._fail_fast:
             self._pending, self._left = iter(()), 0
 
-    def _give(self, worker: WorkerProcess) -> None:
+    def _assign(self, worker: WorkerProcess) -> None:
         """Order the next task that can be begun."""
         for task in self._pending:
             self._left -= 1
@@ -149,15 +149,15 @@ class Batch:
             return
 
     def _admit(self) -> None:
-        """Let those begin for whose pictures there is room; the smaller ones may pass the larger, and a single one always.
+        """Grant the memory that workers wait for, as far as it is available; smaller pictures may overtake larger ones.
 
         Then share out the threads anew.
         """
         for worker in list(self._asking):
-            if self._room.enter(worker, self._asking[worker]):
+            if self._memory.reserve(worker, self._asking[worker]):
                 del self._asking[worker]
-                worker.send(Go(worker.share))
+                worker.send(Granted(worker.share))
         # Who works shares all threads; who waits has none.
         working = [w for w in self._workers if w.order is not None and w not in self._asking]
         for worker in working:
-            worker.give(max(1, self._threads // len(working)))
+            worker.share_threads(max(1, self._threads // len(working)))

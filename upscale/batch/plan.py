@@ -1,17 +1,15 @@
 """Which input becomes which output: folders, patterns and lists of names to tasks, before anything is done."""
 
 import functools
-import glob
 import os
 import re
-import stat
 import string
-from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from upscale.batch.enlarge_file import Task
-from upscale.choices import METHODS, counted
+from upscale.batch.find_inputs import Found, Search, file_id
+from upscale.batch.task import Task
+from upscale.choices import METHODS
 from upscale.errors import ArgumentError
 from upscale.output_files import why
 from upscale.pictures import formats
@@ -47,7 +45,7 @@ class Naming(NamedTuple):
     parents: bool
     fields: dict[str, str]
 
-    def path(self, found: "Found") -> str:
+    def path(self, found: Found) -> str:
         """Name the output of an input."""
         stem, suffix = os.path.splitext(os.path.basename(found.path))
         name = self.template.format(stem=stem, suffix=self.suffix or suffix, **self.fields)
@@ -64,23 +62,6 @@ class Naming(NamedTuple):
                 again = field == "stem" and "(?P<stem>" in made
                 made += "(?P=stem)" if again else _FIELD_PATTERNS[field]
         return re.compile(made, re.DOTALL) if telling and "(?P<stem>" in made else None
-
-
-class Found(NamedTuple):
-    """A file that was found.
-
-    Attributes
-    ----------
-    path : str
-    root : str
-        The folder that the user named, or in which the named file is.
-    folder : str
-        Where the file lies below that.
-    """
-
-    path: str
-    root: str
-    folder: str
 
 
 class Plan(NamedTuple):
@@ -156,9 +137,9 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
     fold = str.casefold if _ignores_case(naming.output) else os.path.normcase
     real = functools.cache(os.path.realpath)
     by_output: dict[str, str] = {}
-    inodes: dict[tuple[int, int], str] = {}
+    ids: dict[tuple[int, int], str] = {}
     plan = Plan([], [], search.failed, search.others, results, search.notes)
-    kept = {_inode(path) for path in results} - {None}
+    kept = {file_id(path) for path in results} - {None}
     for file in found:
         output = naming.path(file)
         folder, name = os.path.split(output)
@@ -174,14 +155,14 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
         except OSError as error:
             plan.failed.append((file.path, f"{file.path}: cannot be read: {why(error)}"))
             continue
-        inodes[status.st_dev, status.st_ino] = file.path
-        plan.tasks.append(Task(file.path, output, _target(output), _inode(output) in kept))
+        ids[status.st_dev, status.st_ino] = file.path
+        plan.tasks.append(Task(file.path, output, _target(output), file_id(output) in kept))
         plan.sizes.append(status.st_size)
     for path in forbidden:
-        if (inode := _inode(path)) is not None:
-            inodes[inode] = path
+        if (forbidden_id := file_id(path)) is not None:
+            ids[forbidden_id] = path
     for task in plan.tasks:
-        other = inodes.get(_inode(task.output) or (-1, -1))
+        other = ids.get(file_id(task.output) or (-1, -1))
         if other is not None:
             same = "the same file as an input" if other == task.source else f"the input {other}"
             raise ArgumentError(
@@ -194,7 +175,7 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
 def _without_results(found: list[Found], naming: Naming) -> tuple[list[Found], list[str]]:
     """Part inputs from the results of others beside them: those that are named as an output, by any factor and method."""
     pattern = naming.pattern()
-    beside = functools.cache(lambda folder, output: _inode(folder) == _inode(output) is not None)
+    beside = functools.cache(lambda folder, output: file_id(folder) == file_id(output) is not None)
     stems = {(os.path.dirname(f.path), os.path.splitext(os.path.basename(f.path))[0]) for f in found}
     inputs, results = [], []
     for file in found:
@@ -225,126 +206,3 @@ def _ignores_case(folder: str) -> bool:
         return os.path.samefile(folder, os.path.join(os.path.dirname(folder), name.swapcase()))
     except OSError:
         return False
-
-
-class Search:
-    """Look for pictures.
-
-    Parameters
-    ----------
-    output : str
-        A folder that is left alone; may be empty.
-    recursive : bool
-        Whether folders in folders are looked into.
-
-    Attributes
-    ----------
-    failed : list of (str, str)
-    others, notes : list of str
-        As of `Plan`.
-    """
-
-    def __init__(self, output: str, recursive: bool) -> None:
-        self._output, self._recursive = _inode(output), recursive
-        self.failed: list[tuple[str, str]] = []
-        self.others: list[str] = []
-        self.notes: list[str] = []
-
-    def files(self, name: str, *, alone: bool) -> list[Found]:
-        """Find the pictures that a name stands for; it is `alone` where it is the only input."""
-        if os.path.isdir(name):
-            return self._folder(name) if alone or _inode(name) != self._output else []
-        if os.path.lexists(name) or not glob.has_magic(name):
-            return self._judged(Found(name, os.path.dirname(name), ""))
-        matches = sorted(glob.glob(name, recursive=True))
-        if not matches:
-            self.failed.append((name, f"{name}: matches no file"))
-        found = []
-        for match in matches:
-            if not self._is_output(match, name):
-                found += self._folder(match) if os.path.isdir(match) else self._judged(Found(match, os.path.dirname(match), ""))
-        return found
-
-    def _is_output(self, match: str, pattern: str) -> bool:
-        """Say whether a pattern has found the output folder, or something in it."""
-        parts = re.split(r"[\\/]" if os.sep == "\\" else "/", match)
-        fixed = next(i for i, part in enumerate(re.split(r"[\\/]" if os.sep == "\\" else "/", pattern)) if glob.has_magic(part))
-        return self._output is not None and any(
-            _inode("/".join(parts[:n])) == self._output for n in range(fixed + 1, len(parts) + 1)
-        )
-
-    def _judged(self, found: Found) -> list[Found]:
-        path = found.path
-        try:
-            mode = os.stat(path).st_mode
-        except (FileNotFoundError, ValueError):  # a name that no file can have
-            self.failed.append((path, f"{path}: {'a link to nothing' if os.path.lexists(path) else 'there is no such file'}"))
-            return []
-        except OSError as error:
-            self.failed.append((path, f"{path}: cannot be read: {why(error)}"))
-            return []
-        # Of pipes and devices nothing is read, whatever their name.
-        if stat.S_ISREG(mode) and formats.is_picture(path):
-            return [found]
-        self.others.append(path)
-        return []
-
-    def _folder(self, root: str) -> list[Found]:
-        """Find the pictures in a folder: first in those that are in it, then in those that links lead to, each of them once."""
-        found: list[Found] = []
-        again: list[str] = []
-        seen = {_inode(root)}
-        folders, links = deque([(root, "")]), deque[tuple[str, str]]()
-        while folders or links:
-            if not folders:
-                path, below = links.popleft()
-                if (inode := _inode(path)) in seen:
-                    again.append(path)
-                    continue
-                seen.add(inode)
-                folders.append((path, below))
-            folder, below = folders.popleft()
-            left_out = 0
-            for entry in self._entries(folder):
-                place = os.path.join(below, entry.name)
-                if not _is_folder(entry):
-                    found += self._judged(Found(entry.path, root, below))
-                elif not self._recursive:
-                    left_out += _inode(entry.path) != self._output
-                elif _inode(entry.path) == self._output is not None:
-                    pass  # what is there is no input
-                elif entry.is_symlink():
-                    links.append((entry.path, place))
-                else:
-                    seen.add(_inode(entry.path))
-                    folders.append((entry.path, place))
-            if left_out:
-                are = "is" if left_out == 1 else "are"
-                self.notes.append(f"{folder}: {counted(left_out, 'folder')} in it {are} left alone; -r takes them too")
-        if again:
-            more = f" (and {len(again) - 1} more links alike)" if len(again) > 1 else ""
-            self.notes.append(f"{again[0]}: leads to a folder that is taken already, and is left alone{more}")
-        return sorted(found, key=lambda f: (f.folder, os.path.basename(f.path)))
-
-    def _entries(self, folder: str) -> "list[os.DirEntry[str]]":
-        try:
-            with os.scandir(folder) as entries:
-                return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
-        except OSError as error:
-            self.failed.append((folder, f"{folder}: cannot be looked into: {why(error)}"))
-            return []
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself, or to where nobody may look
-        return False
-
-
-def _inode(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -1,4 +1,4 @@
-"""What a user or a script is told of a batch: progress, lines, JSON, and the sums at the end."""
+"""The report of a batch for users and scripts: progress bar, lines, JSON, and the totals at the end."""
 
 import contextlib
 import json
@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from upscale.batch.enlarge_file import Result, Task
 from upscale.batch.plan import Plan
+from upscale.batch.task import Result, Task
 from upscale.choices import counted
 from upscale.errors import FileError
 from upscale.memory import in_bytes
@@ -42,7 +42,7 @@ def line_of_json(task: Task, result: Result) -> str:
 
 
 class Report:
-    """Tell results as they come, and their sums.
+    """Report results as they come, and the totals.
 
     Parameters
     ----------
@@ -54,18 +54,18 @@ class Report:
     ----------
     failed : int
         How many tasks and inputs have failed.
-    tells : bool
+    notices : bool
         Whether a user looks on who wants to know what takes long.
     """
 
     def __init__(self, plan: Plan, *, quiet: bool, verbose: bool, json: bool, dry_run: bool) -> None:
         self._plan = plan
         self._quiet, self._verbose, self._json, self._dry_run = quiet, verbose, json, dry_run
-        self.tells = not quiet and sys.stderr is not None and sys.stderr.isatty()
+        self.notices = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._counts = {"written": 0, "planned": 0, "skipped": 0, "failed": 0}
         self._errors: dict[str, None] = {}
         self._notes: dict[str, list[str]] = {}
-        self._told: set[str] = set()
+        self._shown: set[str] = set()
         self._planned: dict[str, str] = {}
         self._bytes = self._pixels = self._most_memory = 0
         self._began = time.perf_counter()
@@ -77,7 +77,7 @@ class Report:
         return self._counts["failed"]
 
     def begin(self) -> None:
-        """Tell what was found."""
+        """Print what the plan already says, and begin the progress bar."""
         plan = self._plan
         self._sizes = dict(zip((t.output for t in plan.tasks), plan.sizes, strict=True))
         for note in plan.notes:
@@ -88,7 +88,7 @@ class Report:
             for name in names if self._json else ():
                 self._print(json.dumps({"input": name, "status": status}))
         shared = self._json and sys.stdout is not None and sys.stdout.isatty()  # with what scripts are told
-        if self.tells and not shared and not self._dry_run and plan.tasks:
+        if self.notices and not shared and not self._dry_run and plan.tasks:
             self._bar = click.progressbar(
                 length=max(1, sum(plan.sizes) + len(plan.sizes)), file=sys.stderr, show_percent=True, show_eta=True,
                 item_show_func=lambda item: item, bar_template="%(bar)s %(info)s", width=24,
@@ -97,7 +97,7 @@ class Report:
             self._bar.render_progress()
 
     def result(self, task: Task, result: Result) -> None:
-        """Tell what became of a task."""
+        """Report what came of a task."""
         self._counts[result.status] += 1
         self._bytes += result.bytes_out
         self._most_memory = max(self._most_memory, result.memory)
@@ -110,7 +110,7 @@ class Report:
         elif self._dry_run and not result.error:
             self._planned[task.output] = planned(task, result)
         if self._verbose and not self._dry_run and not result.error:
-            self._line(_told(task, result))
+            self._line(_verbose_line(task, result))
         for note in result.notes:
             if self._verbose:
                 self._line(f"upscale: {task.source}: {note}")
@@ -124,14 +124,14 @@ class Report:
         if self._bar is not None:
             self._bar.update(0, self._position())
 
-    def tell(self, text: str) -> None:
-        """Tell something at once, and once only."""
-        if text not in self._told:
-            self._told.add(text)
+    def notice(self, text: str) -> None:
+        """Print a line for the user at once, and once only."""
+        if text not in self._shown:
+            self._shown.add(text)
             self._line(f"upscale: {text}")
 
     def end(self, ending: str = "") -> None:
-        """Tell notes, errors and sums; `ending` says what cut the batch short."""
+        """Print notes, errors and totals; `ending` says what cut the batch short."""
         if self._bar is not None:
             self._bar.render_finish()
             self._bar = None
@@ -145,9 +145,9 @@ class Report:
         with contextlib.suppress(OSError):
             for error in self._errors:
                 click.echo(error, err=True)
-        self._line(f"upscale: {self._sums(ending)}")
+        self._line(f"upscale: {self._totals(ending)}")
 
-    def _sums(self, ending: str) -> str:
+    def _totals(self, ending: str) -> str:
         counts = self._counts
         seconds = max(time.perf_counter() - self._began, 1e-9)
         done = "planned" if self._dry_run else "written"
@@ -193,7 +193,7 @@ class Report:
             raise FileError(f"standard output: cannot be written: {why(error)}") from error
 
 
-def _told(task: Task, result: Result) -> str:
+def _verbose_line(task: Task, result: Result) -> str:
     if result.status == "skipped":
         return f"{task.source} -> {task.output}: skipped"
     return (
@@ -203,7 +203,7 @@ def _told(task: Task, result: Result) -> str:
 
 
 def planned(task: Task, result: Result) -> str:
-    """Say what would become of a picture."""
+    """Describe what would become of a picture."""
     if result.status == "skipped":
         return f"{task.source} -> {task.output}: skipped, is there"
     return (

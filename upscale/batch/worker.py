@@ -1,71 +1,26 @@
-"""A process that does one task after another, told by the one that started it.
+"""A worker process, which does one task after another for the batch that started it.
 
-What goes through the two pipes is pickled: first `Settings`, then an `Order` at a time; a `Need` is answered by `Go` once there
-is room, and every order by its `Result`. A `Share` may come at any time. When the pipe closes, the process ends at once: it
-never outlives whoever started it, and what it was writing is neither locked nor whole, so that the next run removes it.
+When the pipe to the batch closes, the process ends at once: it never outlives whoever started it, and the file that it was
+writing is neither locked nor complete, so that the next run removes it.
 """
 
 import os
 import pickle
 import threading
 from queue import SimpleQueue
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from upscale import threads
-from upscale.batch.enlarge_file import Job, Result, Task
-from upscale.batch.options import Options, request
+from upscale.batch.enlarge_file import enlarge_file
+from upscale.batch.messages import Granted, MemoryNeeded, Notice, Order, Settings, Share
+from upscale.batch.request import make_request
+from upscale.batch.run_log import RunLog
+from upscale.batch.task import Result
 from upscale.errors import UpscaleError
 from upscale.loops.engine import CHOOSER
 
 #: A picture that needs less is begun without asking.
 SMALL = 1 << 24
-
-
-class Settings(NamedTuple):
-    """What holds for all tasks.
-
-    Attributes
-    ----------
-    options : Options
-    tells : bool
-        Whether a user wants to see that loops are being compiled.
-    """
-
-    options: Options
-    tells: bool
-
-
-class Order(NamedTuple):
-    """A task, the token of its unfinished file, the number of threads, and how many more tasks are likely to come."""
-
-    task: Task
-    token: str
-    threads: int
-    more: int = 0
-
-
-class Share(NamedTuple):
-    """The number of threads from now on."""
-
-    threads: int
-
-
-class Go(NamedTuple):
-    """There is room, and this is the number of threads."""
-
-    threads: int
-
-
-class Need(NamedTuple):
-    """How many bytes the task needs that was ordered."""
-
-    memory: int
-
-
-class Tell(NamedTuple):
-    """A line for the user."""
-
-    text: str
 
 
 def main() -> None:
@@ -88,7 +43,7 @@ def serve(reading: BinaryIO, writing: BinaryIO) -> None:
                 message = pickle.load(reading)
             except Exception:  # closed: nobody waits for what is being done
                 os._exit(0)
-            if isinstance(message, Order | Go | Share):
+            if isinstance(message, Order | Granted | Share):
                 threads.use(message.threads)
             if not isinstance(message, Share):
                 inbox.put(message)
@@ -100,22 +55,22 @@ def serve(reading: BinaryIO, writing: BinaryIO) -> None:
         except OSError:
             os._exit(0)
 
-    def admit(need: int) -> None:
-        if need > SMALL:
-            send(Need(need))
+    def admit(memory: int) -> None:
+        if memory > SMALL:
+            send(MemoryNeeded(memory))
             inbox.get()
 
     threading.Thread(target=listen, daemon=True).start()
     settings: Settings = inbox.get()
-    asked = None
+    request = None
     while True:
         order: Order = inbox.get()
         CHOOSER.expect(order.more)
         try:
-            if asked is None:
-                asked = request(settings.options)
-            tell = (lambda text: send(Tell(text))) if settings.tells else None
-            result = Job(order.task, settings.options, asked, tell=tell, admit=admit, strict=False, token=order.token).run()
+            if request is None:
+                request = make_request(settings.options)
+            log = RunLog((lambda text: send(Notice(text))) if settings.notices else None)
+            result = enlarge_file(order.task, settings.options, request, log, admit=admit, one_of_many=True, token=order.token)
         except UpscaleError as error:
             result = Result("failed", str(error))
         except MemoryError:

@@ -1,4 +1,4 @@
-"""Start and speak to a `worker`, from the process that gives it orders."""
+"""The batch's end of a worker process: start it, send it messages, and clean up after it."""
 
 import contextlib
 import os
@@ -11,8 +11,8 @@ import time
 from queue import SimpleQueue
 from typing import Any
 
-from upscale.batch.enlarge_file import Result
-from upscale.batch.worker import Order, Settings, Share
+from upscale.batch.messages import Order, Settings, Share
+from upscale.batch.task import Result
 from upscale.output_files import part_of
 from upscale.signals import blocked
 
@@ -40,14 +40,14 @@ class WorkerProcess:
         self.order, self.since, self.share = order, time.time(), order.threads
         self.send(order)
 
-    def give(self, share: int) -> None:
-        """Tell how many threads may work from now on, where that is news."""
+    def share_threads(self, share: int) -> None:
+        """Send how many threads may work from now on, if that has changed."""
         if share != self.share:
             self.share = share
             self.send(Share(share))
 
     def send(self, message: Any) -> None:
-        """Send a message; that the process is dead is heard by its own pipe."""
+        """Send a message; whoever reads the process' pipe notices if it is dead."""
         assert self.process.stdin is not None
         with contextlib.suppress(OSError):
             pickle.dump(message, self.process.stdin, pickle.HIGHEST_PROTOCOL)
@@ -64,7 +64,7 @@ class WorkerProcess:
             self._inbox.put((self, message))
 
     def death(self) -> Result:
-        """Say of the order that it has failed because the process is dead, and remove what it was writing."""
+        """Return the result of an order whose process is dead, and remove what it was writing."""
         assert self.order is not None
         code = self.process.wait()
         self.clean()
@@ -74,7 +74,7 @@ class WorkerProcess:
         return Result("failed", text)
 
     def has_finished(self) -> bool:
-        """Say whether a dead process had written its output, and only not said so yet."""
+        """Return whether a dead process had written its output, although it did not report it."""
         assert self.order is not None
         try:
             return os.stat(self.order.task.output).st_mtime >= self.since and not os.path.exists(self._part())

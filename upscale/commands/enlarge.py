@@ -1,6 +1,6 @@
-"""The command `upscale`: options, words on the screen, exit status.
+"""The command `upscale`: one file or many, what is printed, and the exit status.
 
-NumPy, Pillow and Numba are imported only when there is work: help, version and wrong options are answered at once.
+NumPy, Pillow and Numba are imported only when there is work, so that help, version and wrong options are answered at once.
 """
 
 import os.path
@@ -10,86 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from upscale import __version__, signals, threads
-from upscale.choices import (
-    COMPRESSIONS,
-    DEPTHS,
-    EDGES,
-    ENGINES,
-    LAYOUTS,
-    METHODS,
-    MOST_OUTPUT_PIXELS,
-    MOST_PIXELS,
-    factor_text,
-)
-from upscale.commands import completion, console, option_types
-from upscale.commands.option_types import Parsed
+from upscale import signals, threads
+from upscale.choices import factor_text
+from upscale.commands import console
+from upscale.commands.enlarge_options import GroupedCommand, check_options, enlarge_options
 from upscale.errors import ArgumentError, FileError
-from upscale.kernels import kernel_spec, presets, shipped
+from upscale.kernels import presets, shipped
 from upscale.output_files import DASH, Folders, is_regular, same_file, why
 from upscale.pictures import formats
 
 if TYPE_CHECKING:
     from upscale.batch.options import Options
     from upscale.batch.plan import Naming, Plan
+    from upscale.batch.task import Result, Task
     from upscale.operators.enlarge import Request
-
-#: The options by what they are for, in the order of the help.
-_GROUPS = {
-    "Enlarging": ("method", "factor"),
-    "Transposed convolution": (
-        "kernel",
-        "normalize",
-        "padding",
-        "output_padding",
-        "dilation",
-        "groups",
-        "bias",
-        "edge",
-        "linear",
-    ),
-    "Files": (
-        "format",
-        "quality",
-        "lossless",
-        "compression",
-        "depth",
-        "background",
-        "to_rgb",
-        "strip",
-        "frame",
-        "layout",
-    ),
-    "Many files": (
-        "recursive",
-        "files_from",
-        "null",
-        "name",
-        "parents",
-        "skip_existing",
-        "update",
-        "no_overwrite",
-        "overwrite",
-        "dry_run",
-        "fail_fast",
-        "json",
-        "scheduler",
-    ),
-    "Running": (
-        "output",
-        "engine",
-        "threads",
-        "max_memory",
-        "max_pixels",
-        "max_output_pixels",
-        "quiet",
-        "verbose",
-        "list_kernels",
-        "version",
-        "_click_default_help",
-        "help",
-    ),
-}
 
 _EXAMPLES = """\b
 Examples:
@@ -102,102 +36,10 @@ Examples:
 """
 
 
-class _Command(click.Command):
-    """A command whose help groups the options."""
-
-    groups = _GROUPS
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        parameters = {p.name: p for p in self.get_params(ctx)}
-        for title, names in self.groups.items():
-            with formatter.section(title):
-                found = (parameters[name].get_help_record(ctx) for name in names if name in parameters)
-                formatter.write_dl([record for record in found if record is not None])
-
-
 @click.command(
-    cls=_Command, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=GroupedCommand, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.argument("paths", nargs=-1, metavar="[INPUT... OUTPUT]", shell_complete=completion.files)
-@click.option("-o", "--output", metavar="OUTPUT", shell_complete=completion.files,
-              help="Where to write; all paths are inputs then.")  # fmt: skip
-@click.option("-m", "--method", type=click.Choice(METHODS), default="nn", show_default=True,
-              help="nn: nearest-neighbour unpooling, every value duplicated. tconv: transposed convolution, a sum of copies "
-              "of a kernel.")  # fmt: skip
-@click.option("-f", "--factor", type=Parsed("factor", option_types.factor), metavar="N|WxH",
-              help="How many times larger; 3x2 is 3 times wider and 2 times higher. The stride of tconv.  [default: the "
-              "kernel's own, or 2]")  # fmt: skip
-@click.option("-k", "--kernel", type=Parsed("kernel", kernel_spec.identify), metavar="KERNEL",
-              shell_complete=completion.kernels,
-              help=f"The weights: {kernel_spec.ACCEPTED}. FILE:NAME picks one of several tensors.")  # fmt: skip
-@click.option("--normalize/--no-normalize", default=None,
-              help="Divide the weights by what reaches each place: brightness is kept, and there is no checkerboard.  "
-              "[default: presets are normalised, your own kernels are not]")  # fmt: skip
-@click.option("--padding", type=Parsed("padding", option_types.padding), metavar="same|N|N,N|T,B,L,R",
-              shell_complete=completion.offer(["same"]),
-              help="What is cut off the operator's whole output. same: the output is exactly factor times the input. "
-              "0: nothing.  [default: the kernel's own, or same]")  # fmt: skip
-@click.option("--output-padding", type=Parsed("pair", option_types.pair(0)), default="0", show_default=True, metavar="N|N,N",
-              help="How much longer the whole output is, at the end.")  # fmt: skip
-@click.option("--dilation", type=Parsed("pair", option_types.pair(1)), default="1", show_default=True, metavar="N|N,N",
-              help="Distance between the kernel's weights.")  # fmt: skip
-@click.option("--groups", type=click.IntRange(min=1), metavar="N",
-              help="Groups of channels of a kernel that mixes channels.  [default: the kernel's own, or 1]")  # fmt: skip
-@click.option("--bias", type=Parsed("bias", option_types.bias), metavar="NUMBERS|FILE", shell_complete=completion.files,
-              help="Added to each output channel; 1 is full scale for pictures of 8 and 16 bits.")  # fmt: skip
-@click.option("--edge", type=click.Choice(EDGES), default="zero", show_default=True,
-              help="What lies beyond the border; wrap keeps seamless tiles seamless.")  # fmt: skip
-@click.option("--linear", is_flag=True, help="Filter in linear light: by the file's own curve, else sRGB's.")
-@click.option("--format", type=Parsed("format", option_types.format), metavar="FORMAT",
-              shell_complete=completion.offer(s[1:] for s in formats.FORMATS),
-              help="Format of an output without a suffix, or of all outputs in a folder: "
-              f"{' '.join(s[1:] for s in formats.FORMATS)}. Standard output keeps the input's.")  # fmt: skip
-@click.option("--background", type=Parsed("colour", option_types.colour), metavar="COLOUR",
-              shell_complete=completion.offer(option_types.COLOURS),
-              help="Lay a transparent picture on this colour: #rrggbb or a simple name.")  # fmt: skip
-@click.option("--depth", type=click.Choice(DEPTHS), callback=lambda ctx, param, value: value and int(value),
-              help="Round samples to 8 bits, for formats that hold no more; or widen them to 16 before they mix.")  # fmt: skip
-@click.option("--to-rgb", is_flag=True, help="Convert CMYK, Lab and other colour spaces by the embedded profile.")
-@click.option("--quality", type=click.IntRange(0, 100), metavar="0-100",
-              help="Of JPEG, WebP and AVIF.  [default: JPEG 92, AVIF 90, WebP lossless]")  # fmt: skip
-@click.option("--lossless", is_flag=True, help="Write WebP and AVIF without loss.")
-@click.option("--compression", type=click.Choice(COMPRESSIONS), default="balanced", show_default=True,
-              help="Of PNG and TIFF: the soonest, near the smallest at nearly that speed, or the smallest.")  # fmt: skip
-@click.option("--strip", is_flag=True, help="Leave out all metadata but what colours need.")
-@click.option("--frame", type=click.IntRange(min=0), metavar="N", help="Take one frame of an animation, or one page, from 0.")
-@click.option("--layout", type=click.Choice(LAYOUTS), default="hwc", show_default=True,
-              help="Of .npy arrays: chw is (C, H, W) or (N, C, H, W).")  # fmt: skip
-@click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True,
-              help="What computes: Numba's compiled loops, or NumPy for small pictures. The results are equal (of 32-bit "
-              "floats, the last bit may differ).")  # fmt: skip
-@click.option("-j", "--threads", type=click.IntRange(min=1), metavar="N",
-              help="How many threads work at once.  [default: one for each core]")  # fmt: skip
-@click.option("--max-memory", type=Parsed("memory", option_types.memory), metavar="SIZE",
-              help="What the pictures under way may take together, such as 8G.  [default: 70 % of what is free]")  # fmt: skip
-@click.option("--max-pixels", type=click.IntRange(min=1), default=MOST_PIXELS, show_default=True, metavar="N",
-              help="Refuse inputs of more pixels, which may be an attack.")  # fmt: skip
-@click.option("--max-output-pixels", type=click.IntRange(min=1), default=MOST_OUTPUT_PIXELS, show_default=True, metavar="N",
-              help="Refuse outputs of more pixels.")  # fmt: skip
-@click.option("-r", "--recursive", is_flag=True, help="Take the folders in INPUT folders too.")
-@click.option("--files-from", metavar="FILE|-", shell_complete=completion.files,
-              help="Read more inputs from a file or standard input, one a line.")  # fmt: skip
-@click.option("-0", "null", is_flag=True, help="The names of --files-from are separated by NUL, as find -print0 does.")
-@click.option("--name", metavar="TEMPLATE",
-              help='Name outputs in a folder, such as "{stem}@{factor}x{suffix}"; also {method} and {kernel}.')  # fmt: skip
-@click.option("--parents", is_flag=True, help="Keep the folders by which inputs are named under OUTPUT.")
-@click.option("--skip-existing", is_flag=True, help="Leave outputs that are there and have the right size.")
-@click.option("--update", is_flag=True, help="Leave outputs that are there and not older than their inputs.")
-@click.option("--no-overwrite", is_flag=True, help="Fail where an output is there already.")
-@click.option("--overwrite", is_flag=True,
-              help="Replace files in folders of inputs that have an output's name and may be made by hand.")  # fmt: skip
-@click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done, with sizes and memory.")
-@click.option("--fail-fast", is_flag=True, help="Begin nothing more once something has failed.")
-@click.option("--scheduler", metavar="ADDRESS", help="Work on a Dask cluster that shares the files, such as tcp://HOST:8786.")
-@click.option("--json", is_flag=True, help="Say on standard output what became of each file, as JSON, one a line.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")  # fmt: skip
-@click.option("-v", "--verbose", is_flag=True, help="Say sizes, method, engine and seconds by stage.")  # fmt: skip
-@click.option("--list-kernels", is_flag=True, help="List presets and shipped kernels with what each is good and bad at.")
-@click.version_option(__version__, prog_name="upscale", message="%(prog)s %(version)s")
+@enlarge_options
 @click.pass_context
 def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, **values: Any) -> int:
     """Make pictures larger by a whole factor.
@@ -220,7 +62,7 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, *
         raise click.UsageError("a path is empty; perhaps a variable is not set")
     _check_folder((*inputs, output or DASH))
     given = {n for n in values if ctx.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE}
-    _check_clashes(values, given)
+    check_options(values, given)
     if output is None:
         output = _last_path(inputs, values["files_from"])
     if values["files_from"] is not None:
@@ -249,22 +91,6 @@ def _check_folder(paths: tuple[str, ...]) -> None:
     except OSError:
         if not all(os.path.isabs(path) or path == DASH for path in paths):
             raise FileError("the current folder is gone; name whole paths") from None
-
-
-def _check_clashes(values: dict[str, Any], given: set[str]) -> None:
-    """Check what options say of each other."""
-    if values["method"] == "nn":
-        for name in _GROUPS["Transposed convolution"]:
-            if name in given:
-                raise click.UsageError(f"--{name.replace('_', '-')} goes with --method tconv, not with nn")
-    elif values["kernel"] is None:
-        raise click.UsageError(f"--method tconv needs --kernel: {kernel_spec.ACCEPTED}")
-    for one, other in (
-        ("lossless", "quality"), ("quiet", "verbose"), ("no_overwrite", "skip_existing"), ("no_overwrite", "update"),
-        ("no_overwrite", "overwrite"),
-    ):  # fmt: skip
-        if one in given and other in given:
-            raise click.UsageError(f"--{one.replace('_', '-')} and --{other.replace('_', '-')} exclude each other")
 
 
 def _last_path(inputs: list[str], files_from: str | None) -> str:
@@ -307,35 +133,43 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
         raise click.UsageError("--json and an OUTPUT of - would both write to standard output")
     if values["scheduler"] is not None:
         raise click.UsageError("--scheduler goes with several inputs or a folder")
+    from upscale.batch.request import make_request
+
+    request = None
     into_folder = output != DASH and (os.path.isdir(output) or output.endswith(("/", os.sep)))
     if into_folder:
         if source == DASH:
             raise click.UsageError(f"OUTPUT {output} is a folder; name a file in it")
-        from upscale.batch import plan
+        from upscale.batch.find_inputs import Found
 
-        naming = _naming(output, options, values)
-        output = naming.path(plan.Found(source, os.path.dirname(source), ""))
+        request = make_request(options) if _name_needs_request(options, values) else None
+        output = _naming(output, options, values, request).path(Found(source, os.path.dirname(source), ""))
     else:
         for name in ("name", "parents"):
             if values[name] not in (None, False):
                 raise click.UsageError(f"--{name} goes with an OUTPUT that is a folder")
     target = _target(source, output, options, values["format"], keeps=into_folder)
-    from upscale.batch.enlarge_file import Job, Task
-    from upscale.batch.options import request
+    from upscale.batch.enlarge_file import enlarge_file
+    from upscale.batch.run_log import RunLog
+    from upscale.batch.task import Task
 
     if into_folder and not options.dry_run:
         Folders().prepare(output)
     looks_on = not values["quiet"] and sys.stderr is not None and sys.stderr.isatty()
-    tell = (lambda line: click.echo(f"upscale: {line}", err=True)) if looks_on else None
+    log = RunLog((lambda line: click.echo(f"upscale: {line}", err=True)) if looks_on else None)
     task = Task(source, output, target)
-    asked = request(options)
+    request = request or make_request(options)
     if not values["quiet"]:
-        _tell_of_bias(asked, options)
-    job = Job(task, options, asked, tell=tell)
-    result = job.run()
+        _note_unused_bias(request, options)
+    _print_result(task, enlarge_file(task, options, request, log), options, values)
+    return 0
+
+
+def _print_result(task: "Task", result: "Result", options: "Options", values: dict[str, Any]) -> None:
+    """Print what came of a single picture."""
     if not values["quiet"]:
         for note in result.notes:
-            click.echo(" ".join(f"upscale: {job.name}: {note}".split()), err=True)
+            click.echo(" ".join(f"upscale: {task.name}: {note}".split()), err=True)
     for line in result.report if values["verbose"] else ():
         click.echo(line, err=True)
     if values["json"] or options.dry_run or result.status == "skipped":
@@ -345,12 +179,11 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
             console.say(report.line_of_json(task, result))
         elif options.dry_run or values["verbose"]:
             console.say(report.one_line(report.planned(task, result)), err=not options.dry_run)
-    return 0
 
 
-def _tell_of_bias(asked: "Request", options: "Options") -> None:
-    """Tell of a layer's bias that lies beside its weights and was not asked for."""
-    kernel = asked.operator.kernel if asked.operator is not None else None
+def _note_unused_bias(request: "Request", options: "Options") -> None:
+    """Print a note about a layer's bias that is stored beside its weights and was not asked for."""
+    kernel = request.operator.kernel if request.operator is not None else None
     if kernel is not None and kernel.beside and kernel.bias is None and options.kernel is not None:
         bias = f"{options.kernel.path}:{kernel.beside}"
         console.note("upscale", f"{options.kernel.path}: holds {kernel.beside} as well, which --bias {bias} adds")
@@ -390,33 +223,34 @@ def _target(source: str, output: str, options: "Options", wanted: str | None, *,
 
 
 def _other_files(options: "Options") -> dict[str, str]:
-    """Say which files are read besides the inputs, by their options."""
+    """List the files that are read besides the inputs, by their options."""
     kernel, bias = options.kernel, options.bias
     files = {"--kernel": kernel.path if kernel else "", "--bias": bias[0] if bias and isinstance(bias[0], str) else ""}
     return {name: path for name, path in files.items() if path}
 
 
-def _naming(output: str, options: "Options", values: dict[str, Any]) -> "Naming":
-    """Say how outputs in a folder are named."""
+def _name_needs_request(options: "Options", values: dict[str, Any]) -> bool:
+    """Return whether outputs are named by a factor that only the kernel's file says."""
+    return options.factor is None and options.kernel is not None and "{factor}" in (values["name"] or "")
+
+
+def _naming(output: str, options: "Options", values: dict[str, Any], request: "Request | None") -> "Naming":
+    """Collect how outputs in a folder are named."""
     from upscale.batch import plan
 
     template = "{stem}{suffix}" if values["name"] is None else values["name"]
     plan.check_template(template)
-    vertical, horizontal = options.factor or (2, 2)
-    if options.factor is None and options.kernel is not None and "{factor}" in template:
-        from upscale.batch.options import request
-
-        vertical, horizontal = request(options).factor
+    factor = request.factor if request is not None else options.factor or (2, 2)
     kernel = "nn"
     if options.kernel is not None:
         text = os.path.splitext(os.path.basename(options.kernel.path))[0] or options.kernel.text
         kernel = "typed" if options.kernel.kind == "typed" else re.sub(r'[\\/:*?"<>|\0]', "-", text)
-    fields = {"factor": factor_text((vertical, horizontal)), "method": options.method, "kernel": kernel}
+    fields = {"factor": factor_text(factor), "method": options.method, "kernel": kernel}
     return plan.Naming(output, template, values["format"] or "", values["parents"], fields)
 
 
-def _enlarge_many(inputs: list[str], output: str, options: "Options", values: dict[str, Any]) -> int:
-    """Enlarge many pictures into a folder, in processes of their own."""
+def _check_output_folder(inputs: list[str], output: str, values: dict[str, Any]) -> None:
+    """Check that OUTPUT may be the folder of several outputs."""
     if DASH in inputs:
         raise click.UsageError("- is one picture; it does not go with other inputs")
     there = output.rstrip("/" + os.sep) or output
@@ -427,12 +261,18 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
     in_place = len(inputs) == 1 and os.path.isdir(inputs[0]) and os.path.isdir(output) and os.path.samefile(inputs[0], output)
     if in_place and values["name"] is None:
         raise click.UsageError('INPUT and OUTPUT are one folder: name the results, such as --name "{stem}_large{suffix}"')
+
+
+def _enlarge_many(inputs: list[str], output: str, options: "Options", values: dict[str, Any]) -> int:
+    """Enlarge many pictures into a folder, in processes of their own."""
+    _check_output_folder(inputs, output, values)
     from upscale.batch import plan
     from upscale.batch.report import Report
+    from upscale.batch.request import make_request
 
-    found = plan.make(
-        inputs, _naming(output, options, values), recursive=values["recursive"], forbidden=_other_files(options).values()
-    )
+    request = make_request(options) if _name_needs_request(options, values) else None
+    naming = _naming(output, options, values, request)
+    found = plan.make(inputs, naming, recursive=values["recursive"], forbidden=_other_files(options).values())
     _check_use(found, options)
     report = Report(found, quiet=values["quiet"], verbose=values["verbose"], json=values["json"], dry_run=options.dry_run)
     try:
@@ -448,12 +288,12 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
 
             batch = Batch(found, options, threads.count(), fail_fast=values["fail_fast"], report=report)
             with batch:
+                # After the processes were started, since they take a while: what is wrong with a kernel is reported once, and
+                # before anything is done.
                 if options.kernel is not None:
-                    from upscale.batch.options import request
-
-                    asked = request(options)  # what is wrong with it is told once, and before anything is done
+                    request = request or make_request(options)
                     if not values["quiet"]:
-                        _tell_of_bias(asked, options)
+                        _note_unused_bias(request, options)
                 report.begin()
                 batch.run()
     except signals.Interrupted as signalled:
@@ -468,11 +308,11 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
 
 def _check_use(found: "Plan", options: "Options") -> None:
     """Refuse an option that no output's format has a use for."""
-    from upscale.batch.options import unfit
+    from upscale.batch.options import unused_option
 
     targets = {t.target for t in found.tasks}
     if targets and None not in targets:
-        texts = [unfit(options, t) for t in targets if t is not None]
+        texts = [unused_option(options, t) for t in targets if t is not None]
         if all(texts):
             raise click.UsageError(texts[0])
 

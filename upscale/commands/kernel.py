@@ -121,7 +121,7 @@ def convert(source: KernelSource, target: str | None, output: str | None, **valu
             f"IN {source.text} is no file: upscale-kernel make {source.text} --factor 2 -o {target or output}"
         )
     path, name = _kernel_file(output or target or "", source, values["bias"])
-    from upscale.batch.options import with_more
+    from upscale.batch.request import with_more
     from upscale.kernels import kernel_files
 
     given = {"factor": values["factor"], "padding": values["padding"], "normalized": values["normalize"]}

@@ -115,7 +115,7 @@ def command(paths: tuple[str, ...], output: str, low: str | None, validate: str 
 
 def _found(paths: tuple[str, ...]) -> list[Any]:
     """Find the pictures; what is named and cannot be found is an error."""
-    from upscale.batch.plan import Search
+    from upscale.batch.find_inputs import Search
 
     search = Search("", recursive=True)
     found = [f for path in paths for f in search.files(path, alone=True)]

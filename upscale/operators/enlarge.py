@@ -60,7 +60,7 @@ class Request(NamedTuple):
         return self.operator.size(size)
 
 
-class Enlarging:
+class Enlargement:
     """The enlargement of one picture, computed when it is asked for: at once, or in bands of rows.
 
     Parameters
@@ -122,6 +122,11 @@ class Enlarging:
         if CHOOSER.missing and engine == "auto":
             self.notes.append(f"Numba cannot be imported ({CHOOSER.missing}), so NumPy computes, which takes longer")
         watch(chosen, self.loops)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the result."""
+        return self.shape[0], self.shape[1]
 
     @property
     def clipped(self) -> float:
@@ -403,3 +408,6 @@ def _enlarge_image(image: "Image", request: Request, engine: str) -> "Image":
     result = enlarged.to_image()
     result.info = {k: v for k, v in image.info.items() if k != "transparency"} | result.info
     return result
+
+
+Enlarging = Enlargement

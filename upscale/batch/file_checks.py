@@ -1,0 +1,172 @@
+"""Checks of one file before it is enlarged: that its output may be written, that it fits the limits and the memory."""
+
+import contextlib
+import os
+import stat
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from upscale.batch.frame_plan import FramePlan
+from upscale.batch.options import Options, unused_option
+from upscale.batch.task import Task
+from upscale.errors import ArgumentError, FileError, UpscaleError
+from upscale.memory import available, in_bytes
+from upscale.output_files import DASH, check_place, is_regular
+from upscale.pictures import formats
+from upscale.pictures.picture import Contents
+
+if TYPE_CHECKING:
+    from upscale.operators.enlarge import Request
+
+
+class OutputState(NamedTuple):
+    """What stands at an output's path, and what that means for the task.
+
+    Attributes
+    ----------
+    streamed : bool
+        It is standard output, a pipe or a device: written to, and not replaced.
+    exists : bool
+        It is a file that is there.
+    up_to_date : bool
+        Nothing is to be done, by --update: it is there and not older than its input.
+    may_be_done : bool
+        Nothing is to be done, by --skip-existing, if it has the size that is asked for.
+    """
+
+    streamed: bool
+    exists: bool
+    up_to_date: bool
+    may_be_done: bool
+
+
+def check_output(task: Task, options: Options, *, one_of_many: bool) -> OutputState:
+    """Look at what is there at an output's path.
+
+    Parameters
+    ----------
+    task : Task
+    options : Options
+    one_of_many : bool
+        Whether the task belongs to a batch, in which nobody waits for the reader of a pipe.
+
+    Raises
+    ------
+    FileError
+        Where the output must not or cannot be written.
+    """
+    output = task.output
+    streamed = output == DASH or not is_regular(output)
+    if streamed and one_of_many:
+        raise FileError(f"{output}: is there, and no file that can be replaced")
+    exists = not streamed and os.path.exists(output)
+    if exists and options.no_overwrite:
+        raise FileError(f"{output}: exists already, and --no-overwrite was given")
+    outdated = exists and options.update and _is_newer(task.source, output)
+    up_to_date = exists and options.update and not outdated and not options.skip_existing
+    if not up_to_date and not streamed and not options.dry_run:
+        check_place(output)
+    return OutputState(streamed, exists, up_to_date, exists and options.skip_existing and not outdated)
+
+
+def check_protected(task: Task, options: Options) -> None:
+    """Refuse to replace a file that may have been made by hand.
+
+    Raises
+    ------
+    FileError
+        Where the output is protected and --overwrite was not given.
+    """
+    if task.protected and not options.overwrite:
+        why = ", and has another size than is asked for" if options.skip_existing else ""
+        leaves = "" if options.skip_existing else ", --skip-existing leaves it"
+        raise FileError(
+            f"{task.name}: its output {task.output} is there already, in a folder of inputs, and may be made by hand{why}: "
+            f"--overwrite replaces it{leaves}, or choose another folder or --name"
+        )
+
+
+def _is_newer(source: str, output: str) -> bool:
+    try:
+        return os.stat(source).st_mtime_ns > os.stat(output).st_mtime_ns
+    except OSError:
+        return True
+
+
+def has_wanted_size(output: str, contents: Contents, request: "Request", layout: str) -> bool:
+    """Return whether a file is a picture of the size that enlarging the contents gives."""
+    from upscale.pictures import reading
+
+    try:
+        with reading.opened(output, output) as stream:
+            found = reading.Source(stream, output, layout=layout, cut=True, most=1 << 62, note=lambda text: None)
+    except UpscaleError:
+        return False
+    return found.contents.upright_size == request.size(contents.upright_size)
+
+
+def target_of(task: Task, contents: Contents) -> formats.Format:
+    """Find the output's format: the task's, or that of the input.
+
+    Raises
+    ------
+    FileError
+        Where the input's format cannot be written.
+    """
+    found = task.target or formats.of_name(contents.format)
+    if found is None:
+        raise FileError(f"{task.name}: {contents.format} pictures cannot be written; choose another with --format")
+    return found
+
+
+def check_options(options: Options, target: formats.Format, *, one_of_many: bool) -> None:
+    """Refuse options that the output's format has no use for, unless they may be meant for other files of a batch.
+
+    Raises
+    ------
+    ArgumentError
+        Where there is one.
+    """
+    text = unused_option(options, target)
+    if text and (options.lossless or not one_of_many):
+        raise ArgumentError(text)
+
+
+def check_limits(name: str, contents: Contents, plan: FramePlan, target: formats.Format, options: Options) -> None:
+    """Refuse an input or output that is larger than the limits, the format or the memory allow.
+
+    Raises
+    ------
+    FileError
+        Where it is; nothing was allocated.
+    """
+    if contents.size[0] * contents.size[1] > options.max_pixels and contents.format != formats.NPY.pillow:
+        raise FileError(
+            f"{name}: {contents.size[1]}x{contents.size[0]} are more than {options.max_pixels} pixels: perhaps an "
+            "attack; --max-pixels allows more"
+        )
+    height, width = plan.size
+    if max(height, width) > target.longest:
+        raise FileError(f"{name}: would become {width}x{height}; {target.name} holds at most {target.longest} pixels a side")
+    if height * width > options.max_output_pixels:
+        raise FileError(
+            f"{name}: would become {width}x{height}, more than {options.max_output_pixels} pixels; choose a smaller "
+            "factor, or allow more with --max-output-pixels"
+        )
+    for have, what in ((available(), "are free"), (options.max_memory, "are allowed by --max-memory")):
+        if have is not None and plan.memory > have:
+            raise FileError(
+                f"{name}: would become {width}x{height}, which takes {in_bytes(plan.memory)}; {in_bytes(have)} {what}"
+            )
+
+
+#: Device, inode, size and time of a file: they change when somebody writes it.
+Identity = tuple[int, int, int, int]
+
+
+def identity(stream: BinaryIO) -> Identity | None:
+    """Return what tells an open file's state from all others; None for what is no file on a disk."""
+    with contextlib.suppress(OSError, AttributeError):
+        found = os.fstat(stream.fileno())
+        if stat.S_ISREG(found.st_mode):
+            return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return None

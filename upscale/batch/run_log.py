@@ -1,0 +1,111 @@
+"""What is recorded while one file is enlarged: notes for the user, seconds by stage, and the engine."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from upscale.batch.options import Options
+from upscale.batch.task import Result, Task
+from upscale.loops.engine import Engine
+from upscale.output_files import DASH
+
+if TYPE_CHECKING:
+    from upscale.operators.enlarge import Request
+    from upscale.operators.transposed import Operator
+
+
+class RunLog:
+    """A record of one run.
+
+    Parameters
+    ----------
+    show : callable, optional
+        Called with a line that the user is to see at once.
+
+    Attributes
+    ----------
+    engine : str
+        The engine and why it was chosen; "none" where nothing was computed.
+    notices : ExitStack
+        To be held open while loops run, which may have to be compiled.
+    """
+
+    def __init__(self, show: Callable[[str], None] | None = None) -> None:
+        self._show = show
+        self._seconds: dict[str, float] = {}
+        self._notes: dict[str, None] = {}
+        self.engine = "none"
+        self.notices = ExitStack()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know if the run succeeds, each line once."""
+        return tuple(self._notes)
+
+    def note(self, text: str) -> None:
+        """Keep a line for the user."""
+        self._notes[" ".join(text.split())] = None
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the seconds that a block takes to a stage."""
+        began = time.perf_counter()
+        yield
+        self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - began
+
+    @property
+    def stages(self) -> str:
+        """The seconds of all stages, on one line."""
+        return ", ".join(f"{name} {seconds:.3f}" for name, seconds in self._seconds.items())
+
+    def use_engine(self, engine: Engine, loops: ModuleType) -> None:
+        """Record the engine, and have a long first compilation shown."""
+        self.engine = f"{engine.name} ({engine.why})"
+        if engine.name != "numba":
+            return
+        if not loops.CACHED:
+            self.engine += "; no cache folder can be written, so it compiles each time"
+        if self._show is not None:
+            from upscale.loops.compile_notice import compile_notice
+
+            show, text = self._show, "compiling a loop for this machine, once; it is kept for the next run"
+            self.notices.enter_context(compile_notice(lambda: show(text)))
+
+
+def verbose_report(task: Task, options: Options, request: "Request", result: Result, log: RunLog) -> Iterator[str]:
+    """Describe a run that succeeded, line by line."""
+    vertical, horizontal = request.factor
+    method, notes = f"{options.method}, factor {horizontal}x{vertical}", list[str]()
+    if request.operator is not None:
+        kernel = request.operator.kernel
+        assert options.kernel is not None
+        normalized = ", normalised" if kernel.normalized else ""
+        named = f"{options.kernel.label} ({kernel.shape[1]}x{kernel.shape[0]}{normalized})"
+        method += f", kernel {named}, padding {request.operator.padding}"
+        notes = _padding_note(request.operator)
+    output = "standard output" if task.output == DASH else task.output
+    (width, height), (out_width, out_height) = result.size, result.out_size
+    frames = f", {result.frames} frames" if result.frames > 1 else ""
+    for line in (
+        f"input: {task.name}: {width}x{height}",
+        f"output: {output}: {out_width}x{out_height}, {result.format}{frames}",
+        f"method: {method}",
+        f"engine: {result.engine}",
+        *notes,
+        f"seconds: {log.stages}, in all {result.seconds:.3f}",
+    ):
+        yield " ".join(line.split())
+
+
+def _padding_note(operator: "Operator") -> list[str]:
+    """Note where `same` padding differs from what PyTorch's users are used to."""
+    crops = [max(operator.surplus(axis), 0) for axis in (0, 1)]
+    if operator.padding != "same" or not any(total % 2 for total in crops):
+        return []
+    mirrored = ",".join(f"{total - operator.begin(i)},{operator.begin(i)}" for i, total in enumerate(crops))
+    return [
+        "padding: same cuts the smaller half off the beginning, as TensorFlow's SAME does; PyTorch's usual layer cuts the "
+        f"larger half, one output pixel further: --padding {mirrored}"
+    ]

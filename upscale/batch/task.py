@@ -1,0 +1,73 @@
+"""What is to be done for one file, and what came of it."""
+
+from typing import NamedTuple
+
+from upscale.output_files import DASH
+from upscale.pictures.formats import Format
+
+
+class Task(NamedTuple):
+    """A file and what it is to become.
+
+    Attributes
+    ----------
+    source, output : str
+        Paths, or - for standard input and output.
+    target : Format or None
+        The output's format; None keeps the input's.
+    protected : bool
+        The output is a file that was there already, in a folder that was searched for inputs: perhaps it was made by hand. It
+        is replaced with --overwrite only.
+    """
+
+    source: str
+    output: str
+    target: Format | None
+    protected: bool = False
+
+    @property
+    def name(self) -> str:
+        """What messages call the source."""
+        return "standard input" if self.source == DASH else self.source
+
+
+class Result(NamedTuple):
+    """What came of a task.
+
+    Attributes
+    ----------
+    status : str
+        "written", "skipped", "failed", or "planned" for a dry run.
+    error : str
+        Why it failed, on one line that names the file.
+    notes : tuple of str
+        What the user should know.
+    report : tuple of str
+        The verbose report, line by line.
+    size, out_size : (int, int)
+        Width and height before and after, in pixels, as they are shown.
+    format : str
+        Of the output.
+    frames : int
+    bytes_in, bytes_out : int
+        Sizes of the files.
+    memory : int
+        Bytes that it needs at most, roughly.
+    engine : str
+        The engine and why it was chosen.
+    seconds : float
+    """
+
+    status: str
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    report: tuple[str, ...] = ()
+    size: tuple[int, int] = (0, 0)
+    out_size: tuple[int, int] = (0, 0)
+    format: str = ""
+    frames: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    memory: int = 0
+    engine: str = ""
+    seconds: float = 0.0
