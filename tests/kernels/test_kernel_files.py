@@ -11,15 +11,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import upscale
-from upscale.kernels import kernel_files
 from upscale.kernels.kernel import Kernel
-from upscale.kernels.kernel_spec import SUFFIXES, identify
+from upscale.kernels.kernel_spec import SUFFIXES, parse_kernel
+from upscale.kernels.read_files import READERS, read_bias, read_kernel
+from upscale.kernels.write_files import write_kernel
 
 WEIGHTS = [[1.0, 2, 1], [2, 4, 2]]
 
 
 def test_every_suffix_has_a_reader():
-    assert {*kernel_files._READERS, ".npz"} == set(SUFFIXES)
+    assert {*READERS, ".npz"} == set(SUFFIXES)
 
 
 @pytest.mark.parametrize(
@@ -34,12 +35,12 @@ def test_every_suffix_has_a_reader():
 )
 def test_texts(tmp_path, name, text):
     (tmp_path / name).write_text(text, encoding="utf-8")
-    assert kernel_files.read(str(tmp_path / name)).weights.tolist() == WEIGHTS
+    assert read_kernel(str(tmp_path / name)).weights.tolist() == WEIGHTS
 
 
 def test_json_of_four_dimensions(tmp_path):
     (tmp_path / "k.json").write_text(json.dumps(np.ones((2, 1, 3, 3)).tolist()))
-    assert kernel_files.read(str(tmp_path / "k.json")).weights.shape == (2, 1, 3, 3)
+    assert read_kernel(str(tmp_path / "k.json")).weights.shape == (2, 1, 3, 3)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +53,8 @@ def test_json_of_four_dimensions(tmp_path):
 )
 def test_the_projects_own_form_keeps_everything(tmp_path, kernel):
     path = str(tmp_path / "k.npz")
-    kernel_files.write(path, kernel)
-    got = kernel_files.read(path)
+    write_kernel(path, kernel)
+    got = read_kernel(path)
     assert np.array_equal(got.weights, kernel.weights)
     assert (got.normalized, got.factor, got.groups, got.title) == (
         kernel.normalized,
@@ -67,7 +68,7 @@ def test_the_projects_own_form_keeps_everything(tmp_path, kernel):
 
 def test_a_kernel_brings_its_factor(tmp_path):
     path = str(tmp_path / "k.npz")
-    kernel_files.write(path, Kernel(np.ones((3, 3)), factor=3))
+    write_kernel(path, Kernel(np.ones((3, 3)), factor=3))
     assert upscale.enlarge(np.zeros((2, 2)), None, "tconv", path).shape == (6, 6)
     with pytest.raises(upscale.ArgumentError, match="made for factor 3x3"):
         upscale.enlarge(np.zeros((2, 2)), 2, "tconv", path)
@@ -75,7 +76,7 @@ def test_a_kernel_brings_its_factor(tmp_path):
 
 def refused(path, part):
     with pytest.raises(upscale.FileError) as caught:
-        kernel_files.read(str(path))
+        read_kernel(str(path))
     text = str(caught.value)
     assert str(path) in text
     assert part in text
@@ -167,7 +168,7 @@ def test_any_bytes_are_a_kernel_or_one_line(tmp_path_factory, suffix, content, s
     path = tmp_path_factory.getbasetemp() / f"fuzz{suffix}"
     path.write_bytes(seed + content)
     try:
-        assert isinstance(kernel_files.read(str(path)), Kernel)
+        assert isinstance(read_kernel(str(path)), Kernel)
     except upscale.FileError as error:
         assert str(path) in str(error)
 
@@ -176,13 +177,13 @@ def test_any_bytes_are_a_kernel_or_one_line(tmp_path_factory, suffix, content, s
 @given(st.integers(0, 10_000), st.integers(0, 255), st.booleans())
 def test_garbled_kernels_are_a_kernel_or_one_line(tmp_path_factory, at, byte, cut):
     path = tmp_path_factory.getbasetemp() / "garbled.npz"
-    kernel_files.write(str(path), Kernel(WEIGHTS, factor=2, bias=[1], title="title"))
+    write_kernel(str(path), Kernel(WEIGHTS, factor=2, bias=[1], title="title"))
     data = bytearray(path.read_bytes())
     at %= len(data)
     data[at] = byte
     path.write_bytes(data[:at] if cut else data)
     try:
-        assert isinstance(kernel_files.read(str(path)), Kernel)
+        assert isinstance(read_kernel(str(path)), Kernel)
     except upscale.FileError as error:
         assert str(path) in str(error)
 
@@ -191,7 +192,7 @@ def test_garbled_kernels_are_a_kernel_or_one_line(tmp_path_factory, at, byte, cu
 @given(st.text(max_size=40))
 def test_any_text_is_a_kernel_or_one_line(text):
     try:
-        identify(text)
+        parse_kernel(text)
     except upscale.ArgumentError as error:
         assert error.args[0]
 
@@ -200,17 +201,17 @@ def test_safetensors(tmp_path):
     numpy = pytest.importorskip("safetensors.numpy", reason="needs the extra `safetensors`")
     path = tmp_path / "k.safetensors"
     numpy.save_file({"up.weight": np.ones((3, 3, 4, 4), np.float32), "up.bias": np.ones(3, np.float32)}, path)
-    assert kernel_files.read(str(path)).weights.shape == (3, 3, 4, 4)
-    assert kernel_files.read_bias(str(path)).tolist() == [1, 1, 1]
+    assert read_kernel(str(path)).weights.shape == (3, 3, 4, 4)
+    assert read_bias(str(path)).tolist() == [1, 1, 1]
     done = ok(SAMPLES / "lake.png", tmp_path / "out.png", "-m", "tconv", "-k", path)
     assert f"{path}: holds up.bias as well, which --bias {path}:up.bias adds" in done.stderr.decode()
     done = ok(SAMPLES / "lake.png", tmp_path / "out.png", "-m", "tconv", "-k", path, "--bias", f"{path}:up.bias")
     assert b"up.bias" not in done.stderr
     numpy.save_file({"a": np.ones((2, 2), np.float32), "b": np.ones((3, 3), np.float16)}, path)
-    assert kernel_files.read(*identify(f"{path}:b")[2:4]).shape == (3, 3)
+    assert read_kernel(*parse_kernel(f"{path}:b")[2:4]).shape == (3, 3)
     refused(path, "a (2, 2), b (3, 3)")
     with pytest.raises(upscale.FileError, match="no tensor named 'c'"):
-        kernel_files.read(str(path), "c")
+        read_kernel(str(path), "c")
     path.write_bytes(path.read_bytes()[:-3])
     refused(path, "damaged")
 
@@ -220,11 +221,11 @@ def test_torch(tmp_path):
     layer = torch.nn.ConvTranspose2d(3, 3, 4, 2, 1)
     path = tmp_path / "k.pt"
     torch.save({"up." + k: v for k, v in layer.state_dict().items()}, path)
-    got = kernel_files.read(str(path))
+    got = read_kernel(str(path))
     assert np.array_equal(got.weights, layer.weight.detach().numpy())
-    assert np.array_equal(kernel_files.read_bias(str(path), "up.bias"), layer.bias.detach().numpy())
+    assert np.array_equal(read_bias(str(path), "up.bias"), layer.bias.detach().numpy())
     picture = np.random.default_rng(0).random((6, 5, 3), np.float32)
-    kernel = Kernel(got.weights, bias=kernel_files.read_bias(str(path)))
+    kernel = Kernel(got.weights, bias=read_bias(str(path)))
     want = layer(torch.from_numpy(picture.transpose(2, 0, 1)[None])).detach().numpy()[0].transpose(1, 2, 0)
     assert np.allclose(upscale.enlarge(picture, 2, "tconv", kernel, padding=1), want, atol=1e-6)
     torch.save(layer, path)

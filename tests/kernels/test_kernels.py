@@ -5,9 +5,9 @@ import pytest
 
 import upscale
 from upscale.kernels.kernel import Kernel
-from upscale.kernels.kernel_files import read
-from upscale.kernels.kernel_spec import identify
+from upscale.kernels.kernel_spec import parse_kernel
 from upscale.kernels.presets import PRESETS, named
+from upscale.kernels.read_files import read_kernel
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -45,16 +45,16 @@ def test_presets_are_the_published_functions():
     ],
 )
 def test_rank_one_is_found_and_exact(weights):
-    vertical, horizontal = Kernel(weights).axes_for(np.float64)
+    vertical, horizontal = Kernel(weights).factors_1d_for(np.float64)
     assert np.array_equal(np.outer(vertical, horizontal), weights)
 
 
 def test_rank_one_survives_32_bit_floats():
     weights = np.outer(np.random.default_rng(0).normal(size=7), np.random.default_rng(1).normal(size=5))
-    assert Kernel(weights.astype(np.float32)).axes is not None
-    assert Kernel(weights + 1e-4 * np.eye(7, 5)).axes is None
+    assert Kernel(weights.astype(np.float32)).factors_1d is not None
+    assert Kernel(weights + 1e-4 * np.eye(7, 5)).factors_1d is None
     nothing = Kernel(np.zeros((20, 20)))
-    assert nothing.axes is None and nothing.terms(np.float32, 5) is None
+    assert nothing.factors_1d is None and nothing.terms(np.float32, 5) is None
 
 
 @pytest.mark.parametrize("rank", [2, 3, 5])
@@ -113,7 +113,7 @@ def test_what_is_no_kernel(weights, text):
     ],
 )
 def test_what_a_user_may_call_a_kernel(text, kind, rows):
-    source = identify(text)
+    source = parse_kernel(text)
     assert (source.kind, source.rows) == (kind, rows)
 
 
@@ -138,22 +138,22 @@ def test_what_a_user_may_call_a_kernel(text, kind, rows):
 )
 def test_what_is_not_called_a_kernel(text, part):
     with pytest.raises(upscale.ArgumentError) as caught:
-        identify(text)
+        parse_kernel(text)
     assert part in str(caught.value)
 
 
 def test_a_presets_name_wins_over_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "box").write_text("1")
-    assert identify("box").kind == "preset"
+    assert parse_kernel("box").kind == "preset"
     with pytest.raises(upscale.ArgumentError, match="suffix"):
-        identify("./box")
+        parse_kernel("./box")
 
 
 def test_kernel_files(tmp_path):
     path = tmp_path / "k.npy"
     np.save(path, np.array([[1, 2], [3, 4]], np.int16))
-    assert read(str(path)).weights.tolist() == [[1, 2], [3, 4]]
+    assert read_kernel(str(path)).weights.tolist() == [[1, 2], [3, 4]]
     for content, text in (
         (b"", "not a kernel"),
         (b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'", "not a kernel"),
@@ -161,7 +161,7 @@ def test_kernel_files(tmp_path):
     ):
         path.write_bytes(content)
         with pytest.raises(upscale.FileError, match=text) as caught:
-            read(str(path))
+            read_kernel(str(path))
         assert str(path) in str(caught.value)
     with pytest.raises(upscale.FileError, match="no such"):
-        read(str(tmp_path / "none.npy"))
+        read_kernel(str(tmp_path / "none.npy"))

@@ -6,8 +6,7 @@ from upscale.errors import naming
 from upscale.pictures.formats import Format
 
 if TYPE_CHECKING:
-    from upscale.kernels.kernel import Kernel
-    from upscale.kernels.kernel_spec import KernelSource
+    from upscale.kernels.kernel_spec import KernelSpec
     from upscale.operators.enlarge import Request
     from upscale.operators.transposed import Operator
 
@@ -17,7 +16,7 @@ class Options(NamedTuple):
 
     method: str
     factor: tuple[int, int] | None
-    kernel: "KernelSource | None"
+    kernel: "KernelSpec | None"
     normalize: bool | None
     padding: Any
     output_padding: tuple[int, int]
@@ -78,36 +77,18 @@ def request(options: Options) -> "Request":
 
 
 def _operator(options: Options) -> "Operator":
+    from upscale.kernels.load import load, with_groups_and_bias
     from upscale.operators.enlarge import operator
 
     source = options.kernel
     assert source is not None
     with naming(f"--kernel {source.label}"):
-        kernel = source.read() or source.sampled(options.factor or (2, 2))
+        kernel = load(source, options.factor)
     if options.groups is not None or options.bias is not None:
         with naming("--groups" if options.bias is None else "--bias"):
-            kernel = with_more(kernel, options.groups, options.bias)
+            kernel = with_groups_and_bias(kernel, options.groups, options.bias)
     with naming(f"--kernel {source.label}"):
         return operator(
             kernel, options.factor, options.padding, output_padding=options.output_padding, dilation=options.dilation,
             edge=options.edge, normalize=options.normalize,
         )  # fmt: skip
-
-
-def with_more(kernel: "Kernel", groups: int | None, bias: Any) -> "Kernel":
-    """Give a kernel the groups and the bias of a command line, where there are any.
-
-    Raises
-    ------
-    ArgumentError
-        Where they do not fit it.
-    FileError
-        Where the bias' file cannot be read.
-    """
-    from upscale.kernels import kernel_files
-
-    if bias is None:
-        bias = kernel.bias
-    elif isinstance(bias[0], str):
-        bias = kernel_files.read_bias(*bias)
-    return kernel.replaced(groups=groups or kernel.groups, bias=bias)

@@ -127,7 +127,7 @@ class _Command(click.Command):
 @click.option("-f", "--factor", type=Parsed("factor", option_types.factor), metavar="N|WxH",
               help="How many times larger; 3x2 is 3 times wider and 2 times higher. The stride of tconv.  [default: the "
               "kernel's own, or 2]")  # fmt: skip
-@click.option("-k", "--kernel", type=Parsed("kernel", kernel_spec.identify), metavar="KERNEL",
+@click.option("-k", "--kernel", type=Parsed("kernel", kernel_spec.parse_kernel), metavar="KERNEL",
               shell_complete=completion.kernels,
               help=f"The weights: {kernel_spec.ACCEPTED}. FILE:NAME picks one of several tensors.")  # fmt: skip
 @click.option("--normalize/--no-normalize", default=None,
@@ -351,9 +351,9 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
 def _tell_of_bias(asked: "Request", options: "Options") -> None:
     """Tell of a layer's bias that lies beside its weights and was not asked for."""
     kernel = asked.operator.kernel if asked.operator is not None else None
-    if kernel is not None and kernel.beside and kernel.bias is None and options.kernel is not None:
-        bias = f"{options.kernel.path}:{kernel.beside}"
-        console.note("upscale", f"{options.kernel.path}: holds {kernel.beside} as well, which --bias {bias} adds")
+    if kernel is not None and kernel.bias_tensor and kernel.bias is None and options.kernel is not None:
+        bias = f"{options.kernel.path}:{kernel.bias_tensor}"
+        console.note("upscale", f"{options.kernel.path}: holds {kernel.bias_tensor} as well, which --bias {bias} adds")
 
 
 def _target(source: str, output: str, options: "Options", wanted: str | None, *, keeps: bool) -> formats.Format | None:
