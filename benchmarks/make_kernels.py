@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from upscale.batch.plan import Search
-from upscale.kernels import kernel_files, shipped
+from upscale.kernels import shipped
+from upscale.kernels.write_files import write_kernel
 from upscale.learning import from_files
 
 
@@ -19,14 +20,14 @@ def main(folder: str, output: str) -> None:
     pictures = [f.path for f in Search("", recursive=True).files(folder, alone=True)]
     os.makedirs(output, exist_ok=True)
     print("| file | bytes | SHA-256 | PSNR on the tenth held out: bicubic, learned, adaptive |\n|---|---|---|---|")
-    for factor, (ending, twins) in itertools.product(shipped.FACTORS, shipped.TWINS.items()):
-        found = from_files.learned(from_files.Request(pictures, None, factor, None, twins, [], 1_000_000, adaptive=True))
+    for factor, (ending, downscale) in itertools.product(shipped.FACTORS, shipped.DOWNSCALING.items()):
+        found = from_files.learned(from_files.Request(pictures, None, factor, None, downscale, [], 1_000_000, adaptive=True))
         path = os.path.join(output, os.path.basename(shipped.path(factor, ending)))
-        kernel_files.write(path, found.kernel)
+        write_kernel(path, found.kernel)
         data = Path(path).read_bytes()
         scores = ", ".join(f"{found.quality[name][0]:.2f}" for name in ("bicubic", "learned", "adaptive") if found.quality)
         print(f"| {os.path.basename(path)} | {len(data):,} | `{hashlib.sha256(data).hexdigest()}` | {scores} |", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else str(Path(__file__).parents[1] / "upscale" / "kernels"))
+    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else str(Path(__file__).parents[1] / "upscale" / "kernels" / "data"))

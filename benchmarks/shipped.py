@@ -25,7 +25,7 @@ def main() -> None:
     pictures = [from_files.luma(f.path) for f in Search("", recursive=True).files(sys.argv[1], alone=True)]
     print("| factor | twins | " + " | ".join(NAMES) + " |\n" + "|---" * (len(NAMES) + 2) + "|")
     for factor in shipped.FACTORS:
-        for twins in shipped.TWINS.values():
+        for twins in shipped.DOWNSCALING.values():
             pairs = [learn_kernel.twin(picture, factor, twins) for picture in pictures]
             cells = []
             for name in NAMES:

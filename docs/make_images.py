@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 import upscale
 from upscale.figures import kernel_figure, matplotlib_files, operator_steps
 from upscale.figures.kernel_analysis import Facts
-from upscale.kernels.kernel import Kernel
-from upscale.kernels.kernel_spec import identify
+from upscale.kernels.kernel_spec import parse_kernel
+from upscale.kernels.load import load
 from upscale.kernels.presets import PRESETS
 from upscale.operators.transposed import Operator
 
@@ -153,13 +153,13 @@ def strided() -> object:
 
 def lecture() -> object:
     """Show a transposed convolution of stride 2 step by step."""
-    weights = Kernel(identify(LECTURE).rows)
+    weights = load(parse_kernel(LECTURE))
     return operator_steps.Steps(np.array([[2.0, 0], [4, 1]]), Operator(weights, (2, 2), ((0, 0), (0, 0)))).sheet("a kernel")
 
 
 def shown() -> object:
     """Show what `upscale-kernel show` draws."""
-    return kernel_figure.draw(Facts(identify("bicubic").sampled((2, 2)), (2, 2)), "bicubic")
+    return kernel_figure.draw(Facts(load(parse_kernel("bicubic"), (2, 2)), (2, 2)), "bicubic")
 
 
 def save(picture: Image.Image, name: str) -> None:

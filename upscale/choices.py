@@ -10,6 +10,8 @@ LAYOUTS = ("hwc", "chw")
 COMPRESSIONS = ("fast", "balanced", "small")
 #: Bits a sample.
 DEPTHS = ("8", "16")
+#: Enlargement factor, (vertical, horizontal), if neither the user nor the kernel has one.
+DEFAULT_FACTOR = (2, 2)
 #: As many pixels as Pillow decodes: a file that claims more is taken for an attack.
 MOST_PIXELS = 178_956_970
 #: Pixels of an output that nobody means: a factor mistyped. It would fill any disk.

@@ -10,8 +10,8 @@ import pytest
 from helpers import UPSCALE, ok, run
 from PIL import Image
 
-from upscale.kernels import kernel_files
 from upscale.kernels.kernel import Kernel
+from upscale.kernels.write_files import write_kernel
 from upscale.pictures import formats
 
 
@@ -120,7 +120,7 @@ def test_a_name_that_is_too_long_costs_only_that_file(tmp_path):
 
 
 def test_names_and_formats(tree, tmp_path):
-    kernel_files.write(str(tmp_path / "my kernel.npz"), Kernel(np.ones((3, 3)), factor=(3, 3)))
+    write_kernel(str(tmp_path / "my kernel.npz"), Kernel(np.ones((3, 3)), factor=(3, 3)))
     ok(tree, tmp_path / "webp", "--format", "webp", "--name", "{stem}@{factor}x-{method}{suffix}")
     assert files(tmp_path / "webp") == ["-c@2x-nn.webp", "a@2x-nn.webp", "ü ∆ b@2x-nn.webp"]
     assert (tmp_path / "webp" / "a@2x-nn.webp").read_bytes()[8:12] == b"WEBP"

@@ -16,9 +16,13 @@ import upscale
 from upscale.errors import ArgumentError, KernelError
 from upscale.figures.kernel_analysis import Facts
 from upscale.figures.operator_steps import Steps
-from upscale.kernels import kernel_files, phase_sums, presets
+from upscale.kernels import presets
 from upscale.kernels.kernel import Kernel
-from upscale.kernels.kernel_spec import SUFFIXES, identify
+from upscale.kernels.kernel_spec import SUFFIXES, parse_kernel
+from upscale.kernels.load import load
+from upscale.kernels.phase_sums import normalize_phases, phase_sums
+from upscale.kernels.read_files import READERS, read_kernel
+from upscale.kernels.write_files import WRITERS, write_kernel
 from upscale.operators.enlarge import operator
 
 COMMAND = str(Path(sys.executable).with_name("upscale-kernel"))
@@ -28,8 +32,7 @@ run, ok = command("upscale-kernel")
 
 
 def kernel(text, factor=(2, 2)):
-    source = identify(text)
-    return source.read() or source.sampled(factor)
+    return load(parse_kernel(text), factor)
 
 
 # What is said of a kernel
@@ -195,7 +198,7 @@ def test_without_matplotlib_the_reason_is_told(tmp_path):
 
 
 def test_every_suffix_has_a_writer():
-    assert {*kernel_files._WRITERS, ".npz"} == set(SUFFIXES)
+    assert {*WRITERS, ".npz"} == set(SUFFIXES)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -206,11 +209,11 @@ def test_weights_come_back(tmp_path, suffix, shape):
     weights, path = RNG.normal(size=shape), str(tmp_path / f"k{suffix}")
     if suffix in (".txt", ".csv") and len(shape) == 4:
         with pytest.raises(upscale.FileError, match="2 dimensions"):
-            kernel_files.write(path, Kernel(weights))
+            write_kernel(path, Kernel(weights))
         assert not list(tmp_path.iterdir())
         return
-    assert kernel_files.write(path, Kernel(weights)) == []
-    assert np.array_equal(kernel_files.read(path).weights, weights)
+    assert write_kernel(path, Kernel(weights)) == []
+    assert np.array_equal(read_kernel(path).weights, weights)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
@@ -220,9 +223,9 @@ def test_a_layer_comes_back_whole(tmp_path, suffix):
         pytest.importorskip("torch")
     weights, bias = RNG.normal(size=(3, 3, 4, 4)).astype(np.float32), np.float32([1, 2, 3])
     layer = f"layer{suffix}:up.weight"
-    kernel_files.write(str(tmp_path / f"layer{suffix}"), Kernel(weights, bias=bias), "up.weight")
+    write_kernel(str(tmp_path / f"layer{suffix}"), Kernel(weights, bias=bias), "up.weight")
     ok("convert", layer, "up.npz", "--bias", f"layer{suffix}:up.bias", "-f", 2, "--padding", 1, cwd=tmp_path)
-    got = kernel_files.read(str(tmp_path / "up.npz"))
+    got = read_kernel(str(tmp_path / "up.npz"))
     assert np.array_equal(got.weights, weights) and np.array_equal(got.bias, bias)
     assert (got.factor, got.padding, got.normalized) == ((2, 2), ((1, 1), (1, 1)), False)
     done = ok("convert", "up.npz", "-o", f"back{suffix}:up.weight", cwd=tmp_path)
@@ -231,7 +234,7 @@ def test_a_layer_comes_back_whole(tmp_path, suffix):
         f"upscale-kernel: back{suffix}: holds no padding: use it with --padding 1",
         f"upscale-kernel: back{suffix}: holds the bias apart: use it with --bias back{suffix}:up.bias",
     ]
-    read = kernel_files._READERS[suffix]
+    read = READERS[suffix]
     for name, want in (("up.weight", weights), ("up.bias", bias)):
         array, _ = read(str(tmp_path / f"back{suffix}"), name, (1, 2, 4))
         assert np.array_equal(array, want)
@@ -261,7 +264,7 @@ def test_the_own_form_of_a_preset_is_the_preset(tmp_path):
 
 def test_a_file_of_several_tensors_is_not_left_with_one(tmp_path):
     path = tmp_path / "model.safetensors"
-    kernel_files.write(str(path), Kernel(np.ones((2, 2)), bias=[1]), "up.weight")
+    write_kernel(str(path), Kernel(np.ones((2, 2)), bias=[1]), "up.weight")
     before = path.read_bytes()
     done = run("convert", "1,2", f"{path}:up.weight")
     assert done.returncode == 2 and "is there already" in done.stderr
@@ -304,7 +307,7 @@ def test_the_command_by_itself_is_its_help():
 
 def test_corrections_stay_in_the_own_form_alone(tmp_path):
     ok("make", "adaptive", "-o", tmp_path / "k.npz")
-    assert kernel_files.read(str(tmp_path / "k.npz")).bank is not None
+    assert read_kernel(str(tmp_path / "k.npz")).bank is not None
     done = ok("convert", tmp_path / "k.npz", tmp_path / "k.json")
     assert "holds no corrections" in done.stderr and "learned from" in done.stderr
 
@@ -313,8 +316,8 @@ def test_corrections_stay_in_the_own_form_alone(tmp_path):
 @given(st.integers(1, 3), st.integers(1, 2), st.integers(1, 2), st.integers(1, 3), st.integers(1, 3), st.integers(0, 99))
 def test_evened_weights_add_up_to_one(channels, made, groups, down, across, seed):
     weights = np.random.default_rng(seed).random((channels * groups, made, 4, 5)) + 0.1
-    even = phase_sums.evened(weights, (down, across), groups)
-    assert np.allclose(phase_sums.gains(even, (down, across), groups), 1)
+    even = normalize_phases(weights, (down, across), groups)
+    assert np.allclose(phase_sums(even, (down, across), groups), 1)
     picture = np.random.default_rng(seed).random((12, 12, channels * groups))
     one, other = (
         upscale.enlarge(picture, (down, across), "tconv", Kernel(w, groups=groups, normalized=True)) for w in (weights, even)

@@ -21,8 +21,8 @@ from upscale.commands.compare import _defaults, _kernels
 from upscale.errors import ArgumentError, FileError
 from upscale.figures import comparison, comparison_page, comparison_sheet
 from upscale.figures.comparison import Comparison, Panel
-from upscale.kernels import kernel_files
 from upscale.kernels.kernel import Kernel
+from upscale.kernels.write_files import write_kernel
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 RNG = np.random.default_rng(5)
@@ -192,13 +192,13 @@ def test_kernels_of_ones_own(pair, tmp_path):
 
 def test_the_factor_is_the_kernels_own(tmp_path):
     kernel = upscale.learn_kernel([RNG.integers(0, 256, (90, 90), np.uint8) for _ in range(2)], 3, 9)
-    kernel_files.write(str(tmp_path / "mine.npz"), kernel)
+    write_kernel(str(tmp_path / "mine.npz"), kernel)
     found = comparison.contenders(_kernels("nn") + _kernels(str(tmp_path / "mine.npz")) + _kernels("adaptive"))
     assert {c.request.factor for c in found} == {(3, 3)}
     with pytest.raises(ArgumentError, match=r"mine\.npz: the kernel is made for factor 3x3"):
         comparison.contenders(_kernels(str(tmp_path / "mine.npz")), (2, 2))
     uncut = Kernel(np.ones((4, 4)), factor=(2, 2), padding=((0, 0), (0, 0)))
-    kernel_files.write(str(tmp_path / "cut.npz"), uncut)
+    write_kernel(str(tmp_path / "cut.npz"), uncut)
     with pytest.raises(ArgumentError, match="padding"):
         comparison.contenders(_kernels(str(tmp_path / "cut.npz")), (2, 2))
 

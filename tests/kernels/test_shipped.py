@@ -10,7 +10,8 @@ from helpers import ROOT, SAMPLES, ok, run, scene
 from PIL import Image
 
 import upscale
-from upscale.kernels import kernel_files, shipped
+from upscale.kernels import shipped
+from upscale.kernels.read_files import read_kernel
 from upscale.learning import image_quality
 from upscale.learning.downscale import downscaled
 
@@ -73,9 +74,9 @@ def test_the_script_makes_them_from_any_folder(tmp_path):
     assert done.returncode == 0, done.stderr
     for factor in shipped.FACTORS:
         assert (tmp_path / "out" / f"x{factor}-jpeg.npz").exists()
-        kernel = kernel_files.read(str(tmp_path / "out" / f"x{factor}.npz"))
+        kernel = read_kernel(str(tmp_path / "out" / f"x{factor}.npz"))
         assert kernel.factor == (factor, factor)
-        assert kernel.bank is not None
+        assert kernel.corrections is not None
         assert f"x{factor}.npz" in done.stdout
         picture = Image.open(SAMPLES / "potion.png")
         assert upscale.enlarge(picture, None, "tconv", kernel).size == (picture.width * factor, picture.height * factor)

@@ -14,8 +14,9 @@ from PIL import Image
 
 import upscale
 from upscale.errors import ArgumentError, FileError
-from upscale.kernels import kernel_files
-from upscale.kernels.corrections import Bank, orders
+from upscale.kernels.corrections import Corrections, orders
+from upscale.kernels.read_files import read_kernel
+from upscale.kernels.write_files import write_kernel
 from upscale.learning import image_quality
 from upscale.learning.downscale import downscaled
 from upscale.learning.learn_corrections import Crops, learn_bank
@@ -35,7 +36,7 @@ FLOATS = pytest.mark.parametrize(
 def bank_of(seed=0, depth=3, factor=2, classes=5, size=0.05):
     rng = np.random.default_rng(seed)
     nodes = 2**depth - 1
-    return Bank(
+    return Corrections(
         rng.integers(0, 25, (nodes, 2)), rng.integers(-30, 30, nodes), rng.integers(0, classes, nodes + 1),
         rng.normal(0, size, (classes, 25, 9 * factor**2)), factor,
     )  # fmt: skip
@@ -43,7 +44,7 @@ def bank_of(seed=0, depth=3, factor=2, classes=5, size=0.05):
 
 def kernel_of(bank):
     plain = np.outer(*[np.arange(1, 2 * bank.factor + 1) + 1.0] * 2)
-    return upscale.Kernel(plain + plain[::-1, ::-1], normalized=True, factor=bank.factor, bank=bank)
+    return upscale.Kernel(plain + plain[::-1, ::-1], normalized=True, factor=bank.factor, corrections=bank)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
@@ -56,7 +57,7 @@ def test_corrections_are_those_of_plain_python(dtype, seed, depth, factor, heigh
     bank = bank_of(seed, depth, factor)
     picture = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(dtype) / 256
     kernel = kernel_of(bank)
-    plain = upscale.enlarge(picture, None, "tconv", kernel.replaced(bank=None), engine=engine)
+    plain = upscale.enlarge(picture, None, "tconv", kernel.replaced(corrections=None), engine=engine)
     got = upscale.enlarge(picture, None, "tconv", kernel, engine=engine)
     # Floats reach to 1: scaled by 255, not 256, comparisons see other differences than these, and so has the naive version.
     np.testing.assert_allclose(got, plain + naive.corrections(np.float32(picture) * np.float32(255), bank) / 255, atol=1e-5)
@@ -92,7 +93,7 @@ def test_bands_are_parts_of_the_whole():
 
 @FLOATS
 def test_flat_stays_flat_and_what_is_turned_is_turned(dtype, atol):
-    kernel = single.replaced(bank=bank_of(5))
+    kernel = single.replaced(corrections=bank_of(5))
     for value in (0, 1, 77, 255):
         assert (upscale.enlarge(np.full((6, 7, 3), value, np.uint8), None, "tconv", kernel) == value).all()
     picture = np.random.default_rng(6).random((12, 9), dtype)  # without ties
@@ -111,7 +112,7 @@ def test_where_one_class_holds_it_is_one_kernel(dtype, atol):
     # Brighter to the right, and less so downwards, everywhere.
     ramp = ((y + 3 * x + 0.1 * rng.random(x.shape)) / 100).astype(dtype)
     bank = bank_of(8, 0, 2, 1)
-    kernel = upscale.Kernel(single.weights, normalized=True, factor=2, bank=bank)
+    kernel = upscale.Kernel(single.weights, normalized=True, factor=2, corrections=bank)
     # The kernel of 7 x 7 blocks that all 9 corrections make together, one copy of the matrix for each of the 25 values.
     correction = (bank.weights[0] * bank.unit).reshape(5, 5, 6, 6)
     correction[2, 2] -= correction.sum((0, 1))
@@ -135,7 +136,7 @@ def test_colours_do_not_leak_from_transparent_pixels_and_stay_what_they_are():
     got = np.asarray(upscale.enlarge(Image.fromarray(picture), None, "tconv", kernel))
     seen = got[..., 3] > 0
     assert np.abs(got[seen][:, :3].astype(int) - (200, 90, 30)).max() <= 1
-    plain = np.asarray(upscale.enlarge(Image.fromarray(picture), None, "tconv", kernel.replaced(bank=None)))
+    plain = np.asarray(upscale.enlarge(Image.fromarray(picture), None, "tconv", kernel.replaced(corrections=None)))
     assert (got[..., 3] != plain[..., 3]).any()
 
 
@@ -151,7 +152,7 @@ def test_grey_is_as_grey_in_colour_and_the_scale_does_not_matter():
 
 def test_pictures_of_a_batch_choose_for_themselves(tmp_path):
     batch = np.stack([[scene(i), scene(i + 5), scene(i + 9)] for i in range(2)]).astype(np.float32) / 255
-    kernel_files.write(str(tmp_path / "k.npz"), kernel_of(bank_of(12, 4)))
+    write_kernel(str(tmp_path / "k.npz"), kernel_of(bank_of(12, 4)))
     np.save(tmp_path / "in.npy", batch)
     ok_upscale(
         tmp_path / "in.npy", tmp_path / "out.npy", "--layout", "chw", "--method", "tconv", "--kernel", tmp_path / "k.npz"
@@ -164,16 +165,16 @@ def test_pictures_of_a_batch_choose_for_themselves(tmp_path):
 def test_a_file_holds_it(tmp_path):
     kernel = kernel_of(bank_of(13))
     path = str(tmp_path / "k.npz")
-    kernel_files.write(path, kernel)
-    again = kernel_files.read(path)
+    write_kernel(path, kernel)
+    again = read_kernel(path)
     for name in ("compared", "thresholds", "leaves", "weights", "unit", "factor"):
-        np.testing.assert_array_equal(getattr(again.bank, name), getattr(kernel.bank, name))
+        np.testing.assert_array_equal(getattr(again.corrections, name), getattr(kernel.corrections, name))
     arrays = dict(np.load(path))
     assert arrays["version"] == 2
     for name in ("compared", "thresholds", "leaves", "unit", "factor"):
         np.savez(path, **{k: v for k, v in arrays.items() if k != name})
         with pytest.raises(FileError, match=r"k\.npz"):
-            kernel_files.read(path)
+            read_kernel(path)
     for name, value in [
         ("compared", arrays["compared"] + 25), ("compared", arrays["compared"][:-1]), ("leaves", arrays["leaves"] + 9),
         ("corrections", arrays["corrections"][:, 1:]), ("corrections", arrays["corrections"] / 3), ("unit", np.nan),
@@ -181,14 +182,14 @@ def test_a_file_holds_it(tmp_path):
     ]:  # fmt: skip
         np.savez(path, **arrays | {name: value})
         with pytest.raises(FileError, match=r"k\.npz"):
-            kernel_files.read(path)
+            read_kernel(path)
 
 
 @pytest.mark.parametrize(
     "options", [["--factor", "3"], ["--padding", "1"], ["--output-padding", "1"], ["--dilation", "2"], ["--no-normalize"]]
 )  # fmt: skip
 def test_what_does_not_go_with_it(tmp_path, options):
-    kernel_files.write(str(tmp_path / "k.npz"), kernel_of(bank_of()))
+    write_kernel(str(tmp_path / "k.npz"), kernel_of(bank_of()))
     Image.fromarray(scene(0)).save(tmp_path / "in.png")
     done = run_upscale(tmp_path / "in.png", tmp_path / "out.png", "--method", "tconv", "--kernel", tmp_path / "k.npz", *options)
     assert done.returncode == 2
@@ -224,7 +225,8 @@ def test_it_is_better_on_pictures_it_has_not_seen():
         high = scene(seed, (140, 140))
         low = downscaled(high, 2, "bicubic")
         plain, adaptive = (
-            image_quality.psnr(upscale.enlarge(low, 2, "tconv", k), high, 2) for k in (kernel.replaced(bank=None), kernel)
+            image_quality.psnr(upscale.enlarge(low, 2, "tconv", k), high, 2)
+            for k in (kernel.replaced(corrections=None), kernel)
         )
         assert adaptive > plain + 0.1
 
@@ -250,9 +252,9 @@ def test_the_command(tmp_path):
     assert "corrections" in lines[0]
     scores = {line.split()[0]: float(line.split()[1]) for line in lines[3:]}
     assert list(scores) == ["nearest", "bilinear", "bicubic", "lanczos3", "learned", "adaptive"]
-    kernel = kernel_files.read(str(tmp_path / "k.npz"))
+    kernel = read_kernel(str(tmp_path / "k.npz"))
     training = json.loads(kernel.training)
-    assert training["classes"] == kernel.bank.classes > 1
+    assert training["classes"] == kernel.corrections.classes > 1
     assert training["quality"]["adaptive"][0] == pytest.approx(scores["adaptive"], abs=0.01)
     ok_upscale("in/3.png", "out.png", "--method", "tconv", "--kernel", "k.npz", cwd=tmp_path)
     got = np.asarray(Image.open(tmp_path / "out.png"))

@@ -17,7 +17,7 @@ from PIL import Image
 
 import upscale
 from upscale.errors import ArgumentError
-from upscale.kernels import kernel_files
+from upscale.kernels.read_files import read_kernel
 from upscale.learning import downscale, from_files, image_quality
 from upscale.learning.learn_kernel import Sums, sums
 
@@ -115,7 +115,7 @@ def test_the_command_and_what_it_says(folder, tmp_path):
     scores = {line.split()[0]: tuple(map(float, line.split()[1:])) for line in lines[3:]}
     assert set(scores) == {"nearest", "bilinear", "bicubic", "lanczos3", "learned"}
     assert max(scores, key=lambda name: scores[name][0]) == "learned"
-    told = json.loads(kernel_files.read(str(tmp_path / "k.npz")).training)
+    told = json.loads(read_kernel(str(tmp_path / "k.npz")).training)
     assert (told["pictures"], told["factor"], told["size"], told["downscale"]) == (12, 2, 18, "bicubic")
     assert told["quality"]["learned"][0] == pytest.approx(scores["learned"][0], abs=0.006)
     ok_upscale(SAMPLES / "potion.png", tmp_path / "out.png", "-m", "tconv", "-k", tmp_path / "k.npz")
@@ -123,18 +123,18 @@ def test_the_command_and_what_it_says(folder, tmp_path):
         assert image.size == (64, 64)
     again = ok(folder, "-o", tmp_path / "again.npz", "-q")
     assert again.stdout == again.stderr == ""
-    one, other = (kernel_files.read(str(tmp_path / f"{n}.npz")).weights for n in ("k", "again"))
+    one, other = (read_kernel(str(tmp_path / f"{n}.npz")).weights for n in ("k", "again"))
     assert np.array_equal(one, other)
     done = ok(folder, "-o", tmp_path / "k3.npz", "-f", "3", "--size", "15", "--validate", folder / "below", "--sample", "200")
     assert "on 1 picture of --validate" in done.stdout
-    assert kernel_files.read(str(tmp_path / "k3.npz")).shape == (15, 15)
+    assert read_kernel(str(tmp_path / "k3.npz")).shape == (15, 15)
 
 
 @pytest.mark.parametrize("how", ["box", "lanczos", "gaussian:1.1", "k.txt", "box+jpeg:75"])
 def test_ways_to_make_twins(folder, tmp_path, how):
     (tmp_path / "k.txt").write_text("1 2 2 1\n2 4 4 2\n2 4 4 2\n1 2 2 1\n")
     done = ok("in", "-o", "k.npz", "--downscale", how, cwd=tmp_path)
-    assert json.loads(kernel_files.read(str(tmp_path / "k.npz")).training)["downscale"] == how
+    assert json.loads(read_kernel(str(tmp_path / "k.npz")).training)["downscale"] == how
     assert "learned" in done.stdout
 
 
@@ -157,7 +157,7 @@ def test_given_twins(folder, tmp_path):
             small = image.convert("L").resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
         small.save(tmp_path / "low" / path.relative_to(folder))
     ok("in", "-o", "k.npz", "--low", "low", cwd=tmp_path)
-    assert json.loads(kernel_files.read(str(tmp_path / "k.npz")).training)["downscale"] == "given twins"
+    assert json.loads(read_kernel(str(tmp_path / "k.npz")).training)["downscale"] == "given twins"
     Image.new("L", (48, 44)).save(tmp_path / "low" / "3.png")
     done = run("in", "-o", "bad.npz", "--low", "low", cwd=tmp_path)
     assert done.returncode == 1

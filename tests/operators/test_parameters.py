@@ -10,8 +10,8 @@ from helpers import SAMPLES, ok, run
 from PIL import Image
 
 import upscale
-from upscale.kernels import kernel_files
 from upscale.kernels.kernel import Kernel
+from upscale.kernels.write_files import write_kernel
 from upscale.pictures.tone_curves import Curve, curve_of, profile_curves, srgb
 
 RNG = np.random.default_rng(9)
@@ -289,7 +289,7 @@ def test_linear_light_is_for_rgb_and_grey(tmp_path, arguments):
 
 
 def test_a_learned_kernels_file_needs_no_options(tmp_path, rgb):
-    kernel_files.write(str(tmp_path / "k.npz"), Kernel(np.ones((3, 3)), factor=3, normalized=True))
+    write_kernel(str(tmp_path / "k.npz"), Kernel(np.ones((3, 3)), factor=3, normalized=True))
     ok(rgb, tmp_path / "out.png", "-m", "tconv", "-k", tmp_path / "k.npz")
     with Image.open(tmp_path / "out.png") as image, Image.open(rgb) as before:
         assert np.array_equal(np.asarray(image), naive.nearest(np.asarray(before), (3, 3)))

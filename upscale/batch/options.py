@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from upscale.pictures.formats import Format
 
 if TYPE_CHECKING:
-    from upscale.kernels.kernel_spec import KernelSource
+    from upscale.kernels.kernel_spec import KernelSpec
 
 
 class Options(NamedTuple):
@@ -13,7 +13,7 @@ class Options(NamedTuple):
 
     method: str
     factor: tuple[int, int] | None
-    kernel: "KernelSource | None"
+    kernel: "KernelSpec | None"
     normalize: bool | None
     padding: Any
     output_padding: tuple[int, int]

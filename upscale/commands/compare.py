@@ -11,8 +11,8 @@ from upscale import __version__
 from upscale.commands import completion, console, option_types
 from upscale.commands.option_types import Parsed
 from upscale.errors import ArgumentError
-from upscale.kernels import kernel_spec, shipped
-from upscale.kernels.kernel_spec import KernelSource
+from upscale.kernels import kernel_spec, number_text, shipped
+from upscale.kernels.kernel_spec import KernelSpec
 from upscale.output_files import check_place, same_file, write
 from upscale.pictures import formats
 
@@ -27,13 +27,13 @@ Examples:
 """
 _DEFAULT = ("nn", "bilinear", "bicubic", "lanczos3", "adaptive")
 #: What is compared: a name and where the kernel comes from, None for nearest-neighbour unpooling.
-_Named = tuple[str, KernelSource | None]
+_Named = tuple[str, KernelSpec | None]
 
 
 def _kernels(text: str) -> list[_Named]:
     """Read names, parameters and files between commas; rows that are typed out, or a file's name, may hold commas."""
     file = kernel_spec.file_and_name(text)
-    rows = ";" in text or all(kernel_spec.is_number(part) for part in text.split(","))
+    rows = ";" in text or all(number_text.is_number(part) for part in text.split(","))
     alone = rows or os.path.isfile(text) or (file is not None and os.path.isfile(file[0]))
     return [_named(part.strip()) for part in ([text] if alone else text.split(","))]
 
@@ -41,7 +41,7 @@ def _kernels(text: str) -> list[_Named]:
 def _named(text: str) -> _Named:
     if text == "nn":
         return text, None
-    source = kernel_spec.identify(text)
+    source = kernel_spec.parse_kernel(text)
     if source.kind != "file":
         return text, source
     return os.path.basename(source.path) + (f":{source.name}" if source.name else ""), source

@@ -38,7 +38,7 @@ def offer(names: Iterable[str] = (), also: str = "") -> Complete:
 files = offer(also="file")
 folders = offer(also="dir")
 _KERNELS = {name: preset.good for name, preset in presets.PRESETS.items()} | {
-    name: good for name, (good, _) in shipped.SHIPPED.items()
+    name: row.good for name, row in shipped.SHIPPED.items()
 }
 kernels = offer(_KERNELS, also="file")
 

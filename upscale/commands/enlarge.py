@@ -184,9 +184,9 @@ def _print_result(task: "Task", result: "Result", options: "Options", values: di
 def _note_unused_bias(request: "Request", options: "Options") -> None:
     """Print a note about a layer's bias that is stored beside its weights and was not asked for."""
     kernel = request.operator.kernel if request.operator is not None else None
-    if kernel is not None and kernel.beside and kernel.bias is None and options.kernel is not None:
-        bias = f"{options.kernel.path}:{kernel.beside}"
-        console.note("upscale", f"{options.kernel.path}: holds {kernel.beside} as well, which --bias {bias} adds")
+    if kernel is not None and kernel.bias_tensor and kernel.bias is None and options.kernel is not None:
+        bias = f"{options.kernel.path}:{kernel.bias_tensor}"
+        console.note("upscale", f"{options.kernel.path}: holds {kernel.bias_tensor} as well, which --bias {bias} adds")
 
 
 def _target(source: str, output: str, options: "Options", wanted: str | None, *, keeps: bool) -> formats.Format | None:

@@ -110,7 +110,7 @@ _OPTIONS = (
     click.option(
         "-k",
         "--kernel",
-        type=Parsed("kernel", kernel_spec.identify),
+        type=Parsed("kernel", kernel_spec.parse_kernel),
         metavar="KERNEL",
         shell_complete=completion.kernels,
         help=f"The weights: {kernel_spec.ACCEPTED}. FILE:NAME picks one of several tensors.",

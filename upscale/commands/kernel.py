@@ -10,8 +10,8 @@ from upscale import __version__
 from upscale.commands import completion, console, option_types
 from upscale.commands.option_types import Parsed
 from upscale.errors import ArgumentError
-from upscale.kernels import kernel_spec
-from upscale.kernels.kernel_spec import KernelSource
+from upscale.kernels import kernel_spec, number_text
+from upscale.kernels.kernel_spec import KernelSpec
 
 if TYPE_CHECKING:
     from upscale.kernels.kernel import Kernel
@@ -56,7 +56,7 @@ _normalize = click.option("--normalize/--no-normalize", default=None,
 
 
 @command.command(context_settings=_SETTINGS)
-@click.argument("kernel", type=Parsed("kernel", kernel_spec.identify), shell_complete=completion.kernels)
+@click.argument("kernel", type=Parsed("kernel", kernel_spec.parse_kernel), shell_complete=completion.kernels)
 @_factor("The stride.  [default: the kernel's own, or 2]")
 @_normalize
 @click.option("--channels", type=Parsed("channels", _channels), metavar="IN,OUT",
@@ -64,7 +64,7 @@ _normalize = click.option("--normalize/--no-normalize", default=None,
 @click.option("-o", "--output", metavar="FILE", shell_complete=completion.files,
               help="Draw it into a .png, .svg or .pdf file. Needs matplotlib.")  # fmt: skip
 def show(
-    kernel: KernelSource,
+    kernel: KernelSpec,
     factor: tuple[int, int] | None,
     normalize: bool | None,
     channels: tuple[int, int] | None,
@@ -97,7 +97,7 @@ def show(
 
 
 @command.command(context_settings=_SETTINGS)
-@click.argument("source", metavar="IN", type=Parsed("kernel", kernel_spec.identify), shell_complete=completion.files)
+@click.argument("source", metavar="IN", type=Parsed("kernel", kernel_spec.parse_kernel), shell_complete=completion.files)
 @click.argument("target", metavar="[OUT]", required=False, shell_complete=completion.files)
 @click.option("-o", "--output", metavar="OUT", shell_complete=completion.files, help="Where to write, instead of OUT.")
 @_factor("The stride that the weights are made for, which .npz keeps.  [default: IN's own]")
@@ -108,7 +108,7 @@ def show(
               help="Added to each output channel; .npz, .safetensors, .pt and .pth keep it.")  # fmt: skip
 @click.option("--normalize/--no-normalize", default=None,
               help="Have the kernel normalised, or not.  [default: as IN says]")  # fmt: skip
-def convert(source: KernelSource, target: str | None, output: str | None, **values: Any) -> None:
+def convert(source: KernelSpec, target: str | None, output: str | None, **values: Any) -> None:
     """Write the kernel IN in the form of OUT's suffix.
 
     .npz keeps everything; what another form does not hold is told. FILE:NAME names the tensor in .safetensors, .pt and .pth
@@ -116,42 +116,43 @@ def convert(source: KernelSource, target: str | None, output: str | None, **valu
     """
     if (target is None) == (output is None):
         raise click.UsageError("give OUT, or -o OUT")
-    if source.kind in ("preset", "shipped"):
+    if source.depends_on_factor:
         raise click.UsageError(
             f"IN {source.text} is no file: upscale-kernel make {source.text} --factor 2 -o {target or output}"
         )
     path, name = _kernel_file(output or target or "", source, values["bias"])
-    from upscale.batch.request import with_more
-    from upscale.kernels import kernel_files
+    from upscale.kernels.load import load, with_groups_and_bias
+    from upscale.kernels.write_files import write_kernel
 
     given = {"factor": values["factor"], "padding": values["padding"], "normalized": values["normalize"]}
     with console.naming(f"IN {source.label}"):
-        kernel = with_more(_read(source, None, None), values["groups"], values["bias"])
+        kernel = with_groups_and_bias(load(source), values["groups"], values["bias"])
         kernel = kernel.replaced(**{key: value for key, value in given.items() if value is not None})
         _check_use(kernel)
-    _told(path, kernel_files.write(path, kernel, name))
+    _told(path, write_kernel(path, kernel, name))
 
 
 @command.command(context_settings=_SETTINGS)
-@click.argument("preset", metavar="PRESET", type=Parsed("kernel", kernel_spec.identify), shell_complete=completion.kernels)
+@click.argument("preset", metavar="PRESET", type=Parsed("kernel", kernel_spec.parse_kernel), shell_complete=completion.kernels)
 @_factor("The stride.  [default: 2]")
 @click.option("-o", "--output", required=True, metavar="FILE", shell_complete=completion.files,
               help="Where to write; the suffix decides the form.")  # fmt: skip
-def make(preset: KernelSource, factor: tuple[int, int] | None, output: str) -> None:
+def make(preset: KernelSpec, factor: tuple[int, int] | None, output: str) -> None:
     """Write the kernel of PRESET, or of one that is shipped, for a factor."""
-    if preset.kind not in ("preset", "shipped"):
+    if not preset.depends_on_factor:
         raise click.UsageError(f"PRESET {preset.label} is a kernel already; upscale-kernel convert writes it in another form")
     path, name = _kernel_file(output, preset, None)
-    from upscale.kernels import kernel_files
+    from upscale.kernels.load import load
+    from upscale.kernels.write_files import write_kernel
 
     with console.naming(f"PRESET {preset.label}"):
-        kernel = preset.sampled(factor or (2, 2))
-    _told(path, kernel_files.write(path, kernel, name))
+        kernel = load(preset, factor)
+    _told(path, write_kernel(path, kernel, name))
 
 
 @command.command(context_settings=_SETTINGS)
 @click.argument("input", metavar="INPUT", shell_complete=completion.files)
-@click.option("-k", "--kernel", required=True, type=Parsed("kernel", kernel_spec.identify), metavar="KERNEL",
+@click.option("-k", "--kernel", required=True, type=Parsed("kernel", kernel_spec.parse_kernel), metavar="KERNEL",
               shell_complete=completion.kernels, help="What --kernel of upscale takes, of 2 dimensions.")  # fmt: skip
 @_factor("The stride.  [default: the kernel's own, or 2]")
 @click.option("--padding", type=Parsed("padding", option_types.padding), metavar="same|N|N,N|T,B,L,R",
@@ -160,7 +161,7 @@ def make(preset: KernelSource, factor: tuple[int, int] | None, output: str) -> N
 @click.option("-o", "--output", required=True, metavar="FILE", shell_complete=completion.files,
               help="A .png, .svg or .pdf sheet, or a .gif. Needs matplotlib.")  # fmt: skip
 def explain(
-    input: str, kernel: KernelSource, factor: tuple[int, int] | None, padding: Any, normalize: bool | None, output: str
+    input: str, kernel: KernelSpec, factor: tuple[int, int] | None, padding: Any, normalize: bool | None, output: str
 ) -> None:
     """Draw the operator step by step on a small array.
 
@@ -175,7 +176,7 @@ def explain(
 
     from upscale.figures import matplotlib_files
     from upscale.figures.operator_steps import Steps, check
-    from upscale.kernels import kernel_files
+    from upscale.kernels.read_files import read_array
     from upscale.operators.enlarge import operator
 
     with console.naming(f"KERNEL {kernel.label}"):
@@ -183,7 +184,7 @@ def explain(
         check(read)
         planned = operator(read, factor, padding, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=normalize)
     with console.naming(f"INPUT {input}"):
-        steps = Steps(kernel_files.read_array(input) if values is None else np.array(values), planned)
+        steps = Steps(read_array(input) if values is None else np.array(values), planned)
     name = "a kernel" if kernel.kind == "typed" else _name(kernel)
     with matplotlib_files.drawing():
         if output.lower().endswith(".gif"):
@@ -193,19 +194,21 @@ def explain(
             matplotlib_files.save(output, steps.sheet(name))
 
 
-def _read(source: KernelSource, factor: tuple[int, int] | None, normalize: bool | None) -> "Kernel":
-    kernel = source.read() or source.sampled(factor or (2, 2))
+def _read(source: KernelSpec, factor: tuple[int, int] | None, normalize: bool | None) -> "Kernel":
+    from upscale.kernels.load import load
+
+    kernel = load(source, factor)
     return kernel if normalize is None else kernel.with_normalized(normalize)
 
 
-def _name(source: KernelSource) -> str:
+def _name(source: KernelSpec) -> str:
     """Call a kernel by what a figure has room for."""
     if source.kind == "file":
         return os.path.basename(source.path) + (f":{source.name}" if source.name else "")
     return "typed kernel" if source.kind == "typed" else source.text
 
 
-def _check_output(path: str, suffixes: tuple[str, ...], kernel: KernelSource, *inputs: str) -> None:
+def _check_output(path: str, suffixes: tuple[str, ...], kernel: KernelSpec, *inputs: str) -> None:
     """Check a figure's path before anything is computed."""
     if os.path.splitext(path)[1].lower() not in suffixes:
         raise click.UsageError(f"--output {path}: its suffix must be one of {', '.join(suffixes)}")
@@ -221,7 +224,7 @@ def _check_inputs(path: str, *inputs: str) -> None:
     check_place(path)
 
 
-def _kernel_file(text: str, source: KernelSource, bias: Any) -> tuple[str, str]:
+def _kernel_file(text: str, source: KernelSpec, bias: Any) -> tuple[str, str]:
     """Split OUT into a kernel file's path and the name of a tensor in it, and check it."""
     found = kernel_spec.file_and_name(text)
     if found is None:
@@ -252,7 +255,7 @@ def _check_use(kernel: "Kernel") -> None:
 
 def _typed(text: str) -> tuple[tuple[float, ...], ...]:
     with console.naming("INPUT"):
-        return kernel_spec.typed(text, "array")
+        return number_text.parse_rows(text, "array")
 
 
 def run(arguments: list[str]) -> int:

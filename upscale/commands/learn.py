@@ -70,7 +70,7 @@ def command(paths: tuple[str, ...], output: str, low: str | None, validate: str 
     checked = [f.path for f in _found((validate,))] if validate is not None else []
     import numpy as np
 
-    from upscale.kernels import kernel_files
+    from upscale.kernels.write_files import write_kernel
     from upscale.learning import from_files, learn_kernel
     from upscale.learning.downscale import downscaled
 
@@ -90,15 +90,15 @@ def command(paths: tuple[str, ...], output: str, low: str | None, validate: str 
         values["adaptive"],
     )
     result = _learned(request, quiet)
-    kernel_files.write(output, result.kernel)
+    write_kernel(output, result.kernel)
     if quiet:
         return
     for note in result.notes[:10]:
         click.echo(f"upscale-learn: passed over: {' '.join(note.split())}", err=True)
     if len(result.notes) > 10:
         click.echo(f"upscale-learn: passed over: {len(result.notes) - 10} more", err=True)
-    side, bank = result.kernel.shape[0], result.kernel.bank
-    corrections = "" if bank is None else f" and {bank.classes} corrections"
+    side, found = result.kernel.shape[0], result.kernel.corrections
+    corrections = "" if found is None else f" and {found.classes} corrections"
     click.echo(
         f"{output}: {side}x{side}{corrections} for factor {vertical}, learned from {counted(result.pictures, 'picture')} "
         f"({result.samples:,} places) in {time.perf_counter() - began:.1f} s; ridge {result.ridge:g}"

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from upscale.errors import ArgumentError
-from upscale.kernels import kernel_spec
+from upscale.kernels import kernel_spec, number_text
 from upscale.pictures import formats
 
 
@@ -81,7 +81,7 @@ def bias(text: str) -> tuple[str, str] | tuple[float, ...]:
     file = kernel_spec.file_and_name(text)
     if file is not None:
         return file
-    rows = kernel_spec.typed(text, "bias")
+    rows = number_text.parse_rows(text, "bias")
     if len(rows) != 1:
         raise ArgumentError(f"{text!r} must be a number, or one for each output channel, with commas between")
     return rows[0]

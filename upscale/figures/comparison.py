@@ -8,6 +8,7 @@ import numpy as np
 
 from upscale.choices import factor_text
 from upscale.errors import ArgumentError, FileError, naming
+from upscale.kernels.load import load
 from upscale.learning import from_files, image_quality
 from upscale.loops.engine import CHOOSER
 from upscale.memory import available, in_bytes
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from upscale.kernels.kernel import Kernel
-    from upscale.kernels.kernel_spec import KernelSource
+    from upscale.kernels.kernel_spec import KernelSpec
 
 #: (left, top, width, height) in input pixels.
 Crop = tuple[int, int, int, int]
@@ -131,13 +132,13 @@ class Comparison(NamedTuple):
 
 
 def contenders(
-    kernels: Sequence[tuple[str, "KernelSource | None"]], factor: tuple[int, int] | None = None, normalize: bool | None = None
+    kernels: Sequence[tuple[str, "KernelSpec | None"]], factor: tuple[int, int] | None = None, normalize: bool | None = None
 ) -> list[Contender]:
     """Read or sample the kernels for one factor.
 
     Parameters
     ----------
-    kernels : sequence of (str, KernelSource or None)
+    kernels : sequence of (str, KernelSpec or None)
         What each is called, and where it comes from; None is nearest-neighbour unpooling.
     factor : (int, int), optional
         Vertical and horizontal. By default that of the first kernel that has one of its own, or 2.
@@ -154,7 +155,7 @@ def contenders(
     read = []
     for _, source in kernels:
         with naming(_option(source)):
-            read.append(source.read() if source is not None else None)
+            read.append(None if source is None or source.depends_on_factor else load(source))
     factor = factor or next((k.factor for k in read if k is not None and k.factor), None) or (2, 2)
     found = []
     for (name, source), kernel in zip(kernels, read, strict=True):
@@ -163,17 +164,15 @@ def contenders(
     return found
 
 
-def _option(source: "KernelSource | None") -> str:
+def _option(source: "KernelSpec | None") -> str:
     return f"--kernels {(source.path or source.label) if source is not None else 'nn'}"
 
 
-def _request(
-    source: "KernelSource | None", kernel: "Kernel | None", factor: tuple[int, int], normalize: bool | None
-) -> Request:
+def _request(source: "KernelSpec | None", kernel: "Kernel | None", factor: tuple[int, int], normalize: bool | None) -> Request:
     if source is None:
         return Request(factor)
     how = operator(
-        kernel or source.sampled(factor), factor, None, output_padding=(0, 0), dilation=(1, 1), edge="zero",
+        kernel or load(source, factor), factor, None, output_padding=(0, 0), dilation=(1, 1), edge="zero",
         normalize=normalize,
     )  # fmt: skip
     if how.size((99, 99)) != (99 * factor[0], 99 * factor[1]):

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from upscale.choices import factor_text
 from upscale.errors import ArgumentError, KernelError
-from upscale.kernels import phase_sums
 from upscale.kernels.kernel import Kernel
+from upscale.kernels.phase_sums import normalize_phases, phase_sums
 from upscale.operators.enlarge import enlarge
 from upscale.operators.transposed import Operator, Plan
 
@@ -54,7 +54,7 @@ class Facts:
         if max(self.factor) > _LARGEST:
             raise ArgumentError(f"is for factor {factor_text(self.factor)}; at most {_LARGEST} can be examined")
         self.operator = Operator(kernel, self.factor, kernel.padding or "same")
-        even = phase_sums.evened(kernel.weights, self.factor, kernel.groups) if kernel.normalized else kernel.weights
+        even = normalize_phases(kernel.weights, self.factor, kernel.groups) if kernel.normalized else kernel.weights
         self.weights, self._overlapping = self._chosen(kernel.weights)
         self._effective, _ = self._chosen(even)
         if kernel.normalized and not self.normalizes:
@@ -76,12 +76,12 @@ class Facts:
     @cached_property
     def gains(self) -> Array:
         """What each phase adds up to, before any normalising: (factor[0], factor[1])."""
-        return phase_sums.gains(self._overlapping, self.factor)
+        return phase_sums(self._overlapping, self.factor)
 
     @cached_property
     def copies(self) -> Array:
         """How many weights of one input channel, but zeros, reach the places of each phase: (factor[0], factor[1])."""
-        return phase_sums.gains((self.weights != 0).astype(np.float64), self.factor)
+        return phase_sums((self.weights != 0).astype(np.float64), self.factor)
 
     @cached_property
     def normalizes(self) -> bool:
@@ -90,7 +90,7 @@ class Facts:
         channels = self.kernel.channels
         try:
             ones = np.ones(size if channels is None else (*size, channels[0]))
-            Plan(ones, self.operator._replace(kernel=self.kernel.replaced(normalized=True, bank=None)), np.float64)
+            Plan(ones, self.operator._replace(kernel=self.kernel.replaced(normalized=True, corrections=None)), np.float64)
         except KernelError:
             return False
         return True
@@ -184,7 +184,7 @@ class Facts:
 
     def corrected_step(self) -> tuple[Array, Array] | None:
         """Enlarge an edge by an adaptive kernel with its corrections; None for any other kernel."""
-        if self.kernel.bank is None:
+        if self.kernel.corrections is None:
             return None
         factor, half = self.factor[1], self.weights.shape[1] // self.factor[1] + 3
         edge = np.zeros((2 * half + 1, 2 * half))
@@ -281,10 +281,9 @@ class Facts:
             groups = f" in {kernel.groups} groups" if kernel.groups > 1 else ""
             lines += [f"channels: {taken} to {made}{groups}", *self._of_channels()]
             lines.append(f"below: the weights from channel {self.channels[0]} to channel {self.channels[1]}")
-        if kernel.bank is not None:
-            lines.append(
-                f"corrections: {kernel.bank.classes}, one chosen for each pixel; what follows is of the single kernel, but edge"
-            )
+        if kernel.corrections is not None:
+            classes = kernel.corrections.classes
+            lines.append(f"corrections: {classes}, one chosen for each pixel; what follows is of the single kernel, but edge")
         if kernel.bias is not None:
             lines.append(f"bias: {' '.join(f'{b:.4g}' for b in kernel.bias)}")
         if max(height, width) <= _MATRIX:
@@ -310,7 +309,7 @@ class Facts:
 
     def _of_channels(self) -> list[str]:
         """Say what a flat picture of ones becomes in each output channel of a kernel that mixes channels."""
-        every = phase_sums.gains(self.kernel.weights, self.factor, self.kernel.groups)
+        every = phase_sums(self.kernel.weights, self.factor, self.kernel.groups)
         lines = []
         for made, gains in enumerate(every[:16]):
             mean = float(gains.mean())

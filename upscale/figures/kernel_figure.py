@@ -36,8 +36,8 @@ def draw(facts: Facts, name: str) -> Any:
     kind = "normalised" if kernel.normalized else "not normalised"
     if kernel.channels is not None:
         kind += f", channel {facts.channels[0]} to {facts.channels[1]} of {kernel.channels[0]} to {kernel.channels[1]}"
-    if kernel.bank is not None:
-        kind += f"; without its {kernel.bank.classes} corrections, but for the edge"
+    if kernel.corrections is not None:
+        kind += f"; without its {kernel.corrections.classes} corrections, but for the edge"
     figure.suptitle(
         f"{plain(name)}: {width} x {height} weights for factor {factor_text(facts.factor)}, {kind}\n"
         + textwrap.fill(" ".join(facts.verdict), 140),

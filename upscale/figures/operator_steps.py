@@ -50,7 +50,7 @@ def check(kernel: Kernel) -> None:
     ArgumentError
         Where it has more than 2 dimensions, a bias or corrections.
     """
-    if kernel.channels is not None or kernel.bank is not None or kernel.bias is not None:
+    if kernel.channels is not None or kernel.corrections is not None or kernel.bias is not None:
         raise ArgumentError("only a kernel of 2 dimensions, without a bias and without corrections, can be drawn step by step")
 
 

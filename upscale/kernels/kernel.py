@@ -1,58 +1,62 @@
 """The `Kernel` value: weights of a transposed convolution and what belongs to them."""
 
 from collections.abc import Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, Never
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from upscale.arguments import as_array, factor_pair, is_same, paddings
 from upscale.errors import ArgumentError
-from upscale.kernels.corrections import Bank
+from upscale.kernels.corrections import Corrections
+from upscale.kernels.low_rank import Factors1D, Floats, OuterProducts, factor_rank_1
 from upscale.kernels.presets import Filter
 
-#: Longest side of a kernel that a user hands in.
+#: Longest side of a kernel that a user gives.
 LONGEST = 1024
 
 Sides = tuple[tuple[int, int], tuple[int, int]]
 
 
 class Kernel:
-    """Weights of a transposed convolution, and everything that belongs to them.
+    """Weights of a transposed convolution, and everything that belongs to them. A kernel cannot be changed.
 
     Parameters
     ----------
     weights : array_like, shape (kH, kW) or (C, M / groups, kH, kW)
-        Finite numbers, kept as float64, at most 1024 a side. With 2 dimensions they apply to each channel alike; with 4
+        Finite numbers, kept as float64, at most 1024 a side. With 2 dimensions they apply to each channel separately; with 4
         they make M channels of C.
     normalized : bool
-        Divide the weights by the transposed convolution of all ones, so that a flat picture stays flat.
+        Make the weights that reach each output pixel sum to 1, so that a flat picture stays flat.
     factor : int or (int, int), optional
         The stride that the weights were made for; (vertical, horizontal).
     padding : "same", int, (int, int) or ((top, bottom), (left, right)), optional
-        What they want cut off; None leaves it to the caller.
+        How much of the full output is cropped at each side; None leaves it to the caller.
     bias : array_like, shape (M,), or (1,) for weights of 2 dimensions, optional
         Added to each output channel; 1 is full scale.
     groups : int
         For weights of 4 dimensions.
     title : str
     training : str
-        What it was learned from, as JSON; empty where it was not learned.
-    bank : Bank, optional
-        What makes it adaptive: corrections, one of which is chosen for each input pixel. For weights of 2 dimensions that are
-        normalised, and the bank's factor both ways.
+        What it was learned from, as JSON; empty if it was not learned.
+    corrections : Corrections, optional
+        What makes it adaptive: one of them is chosen for each input pixel. For weights of 2 dimensions that are normalised, and
+        the same factor along both axes.
+    bias_tensor : str
+        Name of a bias that the weights' file stores too, and which this kernel does not have; empty if there is none.
 
     Attributes
     ----------
     shape : (int, int)
         Height and width, (kH, kW).
-    normalized, factor, padding, bias, groups, title, training, bank
+    normalized, factor, padding, bias, groups, title, training, corrections, bias_tensor
         As they were given; factor and padding as pairs, and the bias as an array.
 
     Raises
     ------
     ArgumentError
-        Where values do not fit each other.
+        If values do not fit each other.
 
     Examples
     --------
@@ -69,12 +73,34 @@ class Kernel:
     ((1, 3), (1, 2), False)
     """
 
+    # What `Kernel.preset` does not set is as here.
+    shape: tuple[int, int]
+    normalized: bool
+    factor: tuple[int, int] | None
+    padding: str | Sides | None = None
+    bias: Floats | None = None
+    groups: int = 1
+    title: str = ""
+    training: str = ""
+    corrections: Corrections | None = None
+    bias_tensor: str = ""
+    _weights: "_Weights"
+
     def __init__(
-        self, weights: ArrayLike, *, normalized: bool = False, factor: int | Sequence[int] | None = None,
-        padding: Any = None, bias: ArrayLike | None = None, groups: int = 1, title: str = "",
-        training: str = "", bank: Bank | None = None,
-    ) -> None:  # fmt: skip
-        array = numbers(weights, "the kernel")
+        self,
+        weights: ArrayLike,
+        *,
+        normalized: bool = False,
+        factor: int | Sequence[int] | None = None,
+        padding: Any = None,
+        bias: ArrayLike | None = None,
+        groups: int = 1,
+        title: str = "",
+        training: str = "",
+        corrections: Corrections | None = None,
+        bias_tensor: str = "",
+    ) -> None:
+        array = finite_numbers(weights, "the kernel")
         if array.ndim not in (2, 4):
             raise ArgumentError(
                 f"a kernel has 2 dimensions (kH, kW) or 4 (C, M / groups, kH, kW), this one has {array.ndim}: {array.shape}"
@@ -85,178 +111,178 @@ class Kernel:
             )
         if groups < 1 or (array.ndim == 2 and groups > 1) or (array.ndim == 4 and array.shape[0] % groups):
             raise ArgumentError(f"groups={groups} does not fit a kernel of shape {array.shape}")
-        self.shape: tuple[int, int] = array.shape[-2:]
-        self.normalized = normalized
-        self.factor = None if factor is None else factor_pair(factor)
-        self.padding: str | Sides | None = padding if is_same(padding) else paddings(padding)
-        self.groups, self.title, self.training, self.bank = groups, title, training, bank
-        if bank is not None and (array.ndim != 2 or not normalized or self.factor != (bank.factor, bank.factor)):
+        pair = None if factor is None else factor_pair(factor)
+        if corrections is not None and (array.ndim != 2 or not normalized or pair != (corrections.factor,) * 2):
             raise ArgumentError("a bank of corrections goes with a normalised kernel of 2 dimensions, made for the same factor")
-        self.bias = None if bias is None else np.atleast_1d(numbers(bias, "the bias"))
+        offsets = None if bias is None else np.atleast_1d(finite_numbers(bias, "the bias"))
         wanted = 1 if array.ndim == 2 else array.shape[1] * groups
-        if self.bias is not None and self.bias.shape != (wanted,):
-            raise ArgumentError(f"the bias of a kernel of shape {array.shape} must be ({wanted},), not {self.bias.shape}")
-        #: The name of a bias that the weights' file holds as well, and which is not in here.
-        self.beside = ""
-        self._weights: NDArray[np.float64] | None = array
-        self._axes, self._exact = _split(array) if array.ndim == 2 else (None, True)
-        self._preset: tuple[Filter, tuple[int, int]] | None = None
-        #: How many outer products were looked for, and what was found.
-        self._terms: tuple[int, tuple[NDArray[np.float64], NDArray[np.float64]] | None] | None = None
+        if offsets is not None and offsets.shape != (wanted,):
+            raise ArgumentError(f"the bias of a kernel of shape {array.shape} must be ({wanted},), not {offsets.shape}")
+        self.__dict__.update(
+            shape=array.shape[-2:],
+            normalized=normalized,
+            factor=pair,
+            padding=padding if is_same(padding) else paddings(padding),
+            bias=offsets,
+            groups=groups,
+            title=title,
+            training=training,
+            corrections=corrections,
+            bias_tensor=bias_tensor,
+            _weights=_Weights(array),
+        )
+
+    @classmethod
+    def _of(cls, **attributes: Any) -> "Kernel":
+        """Make a kernel of attributes that are known to fit each other."""
+        kernel = cls.__new__(cls)
+        kernel.__dict__.update(attributes)
+        return kernel
 
     @classmethod
     def preset(cls, filter: Filter, factor: tuple[int, int]) -> "Kernel":
-        """Sample a preset for a factor.
+        """Make the kernel of a preset for a factor.
 
         Parameters
         ----------
         filter : Filter
-            From `upscale.presets.named`.
+            From `presets.named`.
         factor : (int, int)
             Vertical and horizontal.
 
         Returns
         -------
         Kernel
-            Of rank 1; normalised, but for the bed of nails.
+            Of rank 1. Its weights are sampled when they are first used: at an absurd factor, the output's size is refused
+            first.
         """
-        kernel = cls.__new__(cls)
-        kernel.shape = filter.length(factor[0]), filter.length(factor[1])
-        kernel.normalized = filter.normalized
-        kernel.factor, kernel.padding, kernel.bias, kernel.groups, kernel.title = factor, None, None, 1, filter.name
-        kernel.training, kernel.bank = "", None
-        # Sampled when needed: at an absurd factor the output's size is refused first.
-        kernel._weights, kernel._axes, kernel._exact, kernel._preset = None, None, True, (filter, factor)
-        kernel._terms, kernel.beside = None, ""
-        return kernel
+        return cls._of(
+            shape=(filter.length(factor[0]), filter.length(factor[1])),
+            normalized=filter.normalized,
+            factor=factor,
+            title=filter.name,
+            _weights=_PresetWeights(filter, factor),
+        )
 
     def with_normalized(self, normalized: bool) -> "Kernel":
         """Copy the kernel with its weights normalised, or not."""
-        kernel = self.__class__.__new__(self.__class__)
-        kernel.__dict__.update(self.__dict__, normalized=normalized)
-        return kernel
+        return self._of(**self.__dict__ | {"normalized": normalized})
 
     def replaced(self, **changes: Any) -> "Kernel":
-        """Copy the kernel with other values of its parameters, which are checked anew."""
-        kept: dict[str, Any] = {
-            "weights": self.weights, "normalized": self.normalized, "factor": self.factor, "padding": self.padding,
-            "bias": self.bias, "groups": self.groups, "title": self.title, "training": self.training, "bank": self.bank,
-        }  # fmt: skip
-        kernel = Kernel(**(kept | changes))
-        kernel.beside = self.beside
-        return kernel
+        """Copy the kernel with other values of its parameters, which are checked again."""
+        names = (
+            "weights",
+            "normalized",
+            "factor",
+            "padding",
+            "bias",
+            "groups",
+            "title",
+            "training",
+            "corrections",
+            "bias_tensor",
+        )
+        return Kernel(**{name: getattr(self, name) for name in names} | changes)
 
     def repeated(self, times: int) -> "Kernel":
-        """Set a kernel of 4 dimensions beside itself, for so many pictures whose channels stand side by side."""
+        """Repeat a kernel of 4 dimensions for so many pictures whose channels lie side by side: each picture is a group."""
         bias = None if self.bias is None else np.tile(self.bias, times)
         return self.replaced(weights=np.tile(self.weights, (times, 1, 1, 1)), bias=bias, groups=self.groups * times)
 
     @property
-    def weights(self) -> NDArray[np.float64]:
+    def weights(self) -> Floats:
         """The weights, (kH, kW) or (C, M / groups, kH, kW), before any normalising."""
-        if self._weights is None:
-            assert self.axes is not None
-            self._weights = np.outer(*self.axes)
-        return self._weights
+        return self._weights.array
 
     @property
-    def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """The vertical and the horizontal factor of a kernel of rank 1, else None."""
-        if self._axes is None and self._preset is not None:
-            filter, (vertical, horizontal) = self._preset
-            self._axes = np.array(filter.sample(vertical)), np.array(filter.sample(horizontal))
-        return self._axes
+    def factors_1d(self) -> tuple[Floats, Floats] | None:
+        """The vertical and the horizontal factor of a kernel of rank 1, (kH,) and (kW,), else None."""
+        factors = self._weights.factors_1d
+        return None if factors is None else (factors.vertical, factors.horizontal)
 
-    def axes_for(self, computed: DTypeLike) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Give `axes` where their product equals the weights to the rounding of the floats that are computed in."""
-        return self.axes if self._exact or computed == np.float32 else None
+    def factors_1d_for(self, dtype: DTypeLike) -> tuple[Floats, Floats] | None:
+        """Return `factors_1d` if their product equals the weights to the rounding of the floats that are computed in."""
+        factors = self._weights.factors_1d
+        return None if factors is None or not (factors.exact or dtype == np.float32) else self.factors_1d
 
-    def terms(self, computed: DTypeLike, most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    def terms(self, dtype: DTypeLike, max_terms: int) -> tuple[Floats, Floats] | None:
         """Write a kernel of 2 dimensions as a sum of at most so many outer products, to the rounding of what is computed in.
 
-        More than one are only looked for where 32-bit floats are computed in.
+        More than one are only searched for if 32-bit floats are computed in.
 
         Returns
         -------
         (ndarray, ndarray) or None
-            Vertical (terms, kH) and horizontal (terms, kW); None where there are no so few.
+            Vertical (terms, kH) and horizontal (terms, kW); None if it takes more terms.
         """
-        if (axes := self.axes_for(computed)) is not None:
-            return axes[0][None], axes[1][None]
-        if most < 2 or computed != np.float32 or self.weights.ndim != 2:
+        if (factors := self.factors_1d_for(dtype)) is not None:
+            return factors[0][None], factors[1][None]
+        if max_terms < 2 or dtype != np.float32 or self.weights.ndim != 2:
             return None
-        if self._terms is None or (self._terms[1] is None and self._terms[0] < most):
-            self._terms = most, _terms(self.weights, most)
-        found = self._terms[1]
-        return found if found is not None and len(found[0]) <= most else None
+        return self._weights.outer_products.at_most(max_terms)
 
     @property
     def channels(self) -> tuple[int, int] | None:
-        """How many channels a kernel of 4 dimensions takes and makes; None for one that applies to each alike."""
-        if self._weights is None or self._weights.ndim == 2:
+        """How many channels a kernel of 4 dimensions takes and makes; None for one that applies to each channel separately."""
+        if self._weights.ndim == 2:
             return None
-        return self._weights.shape[0], self._weights.shape[1] * self.groups
+        return self.weights.shape[0], self.weights.shape[1] * self.groups
+
+    def __setattr__(self, name: str, value: Any) -> Never:
+        raise AttributeError(f"a kernel cannot be changed; kernel.replaced({name}=...) makes another one")
+
+    def __delattr__(self, name: str) -> Never:
+        raise AttributeError("a kernel cannot be changed")
 
 
-def numbers(value: ArrayLike, name: str) -> NDArray[np.float64]:
-    """Read finite real numbers, at least one, that 32-bit floats hold.
+class _Weights:
+    """Weights and what is derived from them, computed when it is first needed; copies of a kernel share them."""
+
+    def __init__(self, array: Floats) -> None:
+        self.array, self.ndim = array, array.ndim
+
+    @cached_property
+    def factors_1d(self) -> Factors1D | None:
+        return factor_rank_1(self.array) if self.ndim == 2 else None
+
+    @cached_property
+    def outer_products(self) -> OuterProducts:
+        return OuterProducts(self.array)
+
+
+class _PresetWeights(_Weights):
+    """Weights of a preset, which are sampled when they are first needed."""
+
+    def __init__(self, filter: Filter, factor: tuple[int, int]) -> None:
+        self._filter, self._factor, self.ndim = filter, factor, 2
+
+    @cached_property
+    def factors_1d(self) -> Factors1D:
+        vertical, horizontal = (np.array(self._filter.sample(factor)) for factor in self._factor)
+        return Factors1D(vertical, horizontal, exact=True)
+
+    @cached_property
+    def array(self) -> Floats:  # type: ignore[override]
+        return np.outer(self.factors_1d.vertical, self.factors_1d.horizontal)
+
+
+def finite_numbers(value: ArrayLike, name: str) -> Floats:
+    """Convert to float64 finite real numbers, at least one, that 32-bit floats can store.
 
     Raises
     ------
     ArgumentError
-        Where there are others; the text begins with `name`.
+        If there are others; the text begins with `name`.
     """
     array = as_array(value, name)
     if array.dtype.kind not in "biuf":
         raise ArgumentError(f"{name} is made of real numbers, not of {array.dtype}")
     if not array.size:
         raise ArgumentError(f"{name} has no elements: its shape is {array.shape}")
-    with np.errstate(all="ignore"):  # what is too large for float64 becomes infinity, which is told below
+    with np.errstate(all="ignore"):  # what is too large for float64 becomes infinity, which is refused below
         array = array.astype(np.float64)
     if not np.isfinite(array).all():
         raise ArgumentError(f"{name} contains NaN or infinity")
     if np.abs(array).max() > np.finfo(np.float32).max:
         raise ArgumentError(f"{name} has numbers beyond what 32-bit floats hold")
     return array
-
-
-def _split(weights: NDArray[np.float64]) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]] | None, bool]:
-    """Write a kernel of rank 1 as the outer product of two axes, and say whether that is exact to the rounding of float64.
-
-    It is exact where the weights are whole or dyadic numbers. Weights that were stored as float32 are off by up to 6e-8 each,
-    so that as much is allowed, of each weight and not of the largest.
-    """
-    y, x = np.unravel_index(np.abs(weights).argmax(), weights.shape)
-    if weights[y, x] == 0:
-        return None, True
-    row = weights[y]
-    if (row == np.rint(row)).all() and np.abs(row).max() < 2**53:
-        row = row / np.gcd.reduce(row.astype(np.int64))  # makes the other axis whole as well
-    column = weights[:, x] / row[x]
-    difference, size = np.abs(np.outer(column, row) - weights), np.abs(weights)
-    if (difference > 2.0**-21 * size).any():
-        return None, True
-    return (column, row), bool((difference <= 2.0**-50 * size).all())
-
-
-def _terms(weights: NDArray[np.float64], most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Write weights as a sum of at most so many outer products of columns and rows; None where that takes more.
-
-    Each is what the largest weight that is left has for its column and row (cross approximation with full pivoting; Bebendorf,
-    "Approximation of boundary element matrices", 2000). Unlike singular vectors, these come out the same on every machine.
-    """
-    rest, size = weights.copy(), np.abs(weights)
-    if not size.any():
-        return None
-    columns, rows = list[NDArray[np.float64]](), list[NDArray[np.float64]]()
-    while len(rows) < most:
-        y, x = np.unravel_index(np.abs(rest).argmax(), rest.shape)
-        columns.append(rest[:, x].copy())
-        rows.append(rest[y] / rest[y, x])
-        rest -= np.outer(columns[-1], rows[-1])
-        rest[y], rest[:, x] = 0, 0
-        if np.abs(rest).max() <= 2.0**-22 * size.max():  # weights that were stored as float32 leave half of that
-            # Terms that cancel each other would round off more than the weights themselves do.
-            spent = sum(np.abs(c).sum() * np.abs(r).sum() for c, r in zip(columns, rows, strict=True))
-            return (np.array(columns), np.array(rows)) if spent <= 4 * size.sum() else None
-    return None

@@ -1,21 +1,26 @@
-"""What a user says the kernel is: the name of a preset or of one that is shipped, a file, or rows typed out.
+"""Parse what a user gives as a kernel: the name of a preset or of a shipped kernel, a file, or rows of numbers.
 
-Telling them apart needs neither NumPy nor the file, so that a mistyped kernel is answered at once.
+This needs neither NumPy nor the file, so that a mistyped kernel is reported at once. `load` makes a `Kernel` of the result.
 """
 
-import math
 import os.path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from upscale.errors import ArgumentError
 from upscale.kernels import presets, shipped
+from upscale.kernels.number_text import is_number, parse_rows, shorten
 
-if TYPE_CHECKING:
-    from upscale.kernels.kernel import Kernel
-
-#: Suffixes of kernel files, and whether one may hold several arrays, of which FILE:NAME picks one. `kernel_files` reads them.
-SUFFIXES = {".npy": False, ".npz": False, ".txt": False, ".csv": False, ".json": False, ".safetensors": True, ".pt": True,
-            ".pth": True}  # fmt: skip
+#: Suffix of a kernel file to whether it may store several arrays, of which FILE:NAME picks one.
+SUFFIXES = {
+    ".npy": False,
+    ".npz": False,
+    ".txt": False,
+    ".csv": False,
+    ".json": False,
+    ".safetensors": True,
+    ".pt": True,
+    ".pth": True,
+}
 
 ACCEPTED = (
     f"a preset ({', '.join(presets.PRESETS)}), one that is shipped ({', '.join(shipped.SHIPPED)}), "
@@ -24,19 +29,19 @@ ACCEPTED = (
 )
 
 
-class KernelSource(NamedTuple):
-    """A kernel as named by a user, checked as far as that goes without its file.
+class KernelSpec(NamedTuple):
+    """A kernel as a user gave it, checked as far as possible without reading its file.
 
     Attributes
     ----------
     kind : str
         "preset", "shipped", "file" or "typed".
     text : str
-        As it was given.
+        The text that was given.
     path, name : str
-        Of a file, and of the array in it; empty where that was not said.
+        Of a file, and of the array in it; empty if not given.
     rows : tuple of tuple of float
-        The numbers, where they were typed.
+        The numbers, if they were typed.
     """
 
     kind: str
@@ -47,78 +52,44 @@ class KernelSource(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The text, cut where it is too long for a line on the screen."""
-        return self.text if len(self.text) <= 60 else self.text[:57] + "..."
+        """The text, cut if it is too long for a line on the screen."""
+        return shorten(self.text)
 
-    def read(self) -> "Kernel | None":
-        """Read the kernel, or None for a preset or a shipped one, which depend on the factor.
-
-        Raises
-        ------
-        FileError
-            Where the file cannot be read as a kernel.
-        ArgumentError
-            Where the typed rows make none.
-        """
-        if self.kind in ("preset", "shipped"):
-            return None
-        if self.kind == "file":
-            from upscale.kernels import kernel_files
-
-            return kernel_files.read(self.path, self.name)
-        from upscale.kernels.kernel import Kernel
-
-        return Kernel(self.rows)
-
-    def sampled(self, factor: tuple[int, int]) -> "Kernel":
-        """Make a preset's kernel, or read a shipped one, for a factor, (vertical, horizontal).
-
-        Raises
-        ------
-        ArgumentError
-            Where none is shipped for that factor.
-        """
-        if self.kind == "shipped":
-            from upscale.kernels import kernel_files
-
-            kernel = kernel_files.read(shipped.file_of(self.text, factor))
-            return kernel.replaced(bank=None) if self.text == "learned" else kernel
-        from upscale.kernels.kernel import Kernel
-
-        filter = presets.named(self.text)
-        assert filter is not None
-        return Kernel.preset(filter, factor)
+    @property
+    def depends_on_factor(self) -> bool:
+        """Whether the factor decides the weights, as for presets and shipped kernels."""
+        return self.kind in ("preset", "shipped")
 
 
-def identify(text: str) -> KernelSource:
-    """Tell what a kernel's name, path or rows are. A preset's name wins over a file of that name.
+def parse_kernel(text: str) -> KernelSpec:
+    """Parse a kernel's name, path or rows. A preset's name wins over a file of that name.
 
     Raises
     ------
     ArgumentError
-        Where it is none of them, or the typed rows are ragged or not numbers.
+        If it is none of them, or the rows have different lengths or contain something other than numbers.
 
     Examples
     --------
-    >>> identify("1,2; 3,4").rows
+    >>> parse_kernel("1,2; 3,4").rows
     ((1.0, 2.0), (3.0, 4.0))
     """
     if presets.named(text) is not None:
-        return KernelSource("preset", text)
+        return KernelSpec("preset", text)
     if text in shipped.SHIPPED:
-        return KernelSource("shipped", text)
+        return KernelSpec("shipped", text)
     if (file := file_and_name(text)) is not None:
-        return KernelSource("file", text, *file)
+        return KernelSpec("file", text, *file)
     if os.path.isfile(text):
         raise ArgumentError(f"kernel file {text}: its suffix must be one of {', '.join(SUFFIXES)}")
     if any(c in text for c in ",;") or is_number(text):
-        return KernelSource("typed", text, rows=typed(text))
+        return KernelSpec("typed", text, rows=parse_rows(text))
     raise ArgumentError(f"there is no kernel {text!r}; give {ACCEPTED}")
 
 
 def file_and_name(text: str) -> tuple[str, str] | None:
-    """Split FILE or FILE:NAME; None where no suffix of a kernel file is found."""
-    if os.path.splitext(text)[1].lower() in SUFFIXES:
+    """Split FILE or FILE:NAME; return None if it has no suffix of a kernel file."""
+    if suffix_of(text) in SUFFIXES:
         return text, ""
     for suffix in (s for s, several in SUFFIXES.items() if several):
         at = text.lower().rfind(suffix + ":")
@@ -127,44 +98,6 @@ def file_and_name(text: str) -> tuple[str, str] | None:
     return None
 
 
-def is_number(text: str) -> bool:
-    """Say whether a text is one number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "_" not in text
-
-
-def typed(text: str, what: str = "kernel") -> tuple[tuple[float, ...], ...]:
-    """Read rows of numbers: semicolons between rows, commas or blanks between numbers.
-
-    Raises
-    ------
-    ArgumentError
-        Where they are ragged, not numbers or none.
-    """
-    rows = [_cells(row) for row in text.strip().strip(";").split(";")]
-    for row in rows:
-        for number in row:
-            if not number:
-                raise ArgumentError(f"{what} {_short(text)}: a number is missing between two commas")
-            if not is_number(number):
-                raise ArgumentError(f"{what} {_short(text)}: {_short(number)} is not a number")
-            if not math.isfinite(float(number)):
-                raise ArgumentError(f"{what} {_short(text)}: {number} is not finite")
-    widths = [len(row) for row in rows]
-    if len(set(widths)) > 1:
-        raise ArgumentError(f"{what} {_short(text)}: its rows have different lengths: {', '.join(map(str, widths[:20]))}")
-    if not widths[0]:
-        raise ArgumentError(f"{what} {_short(text)} has no numbers")
-    return tuple(tuple(float(n) for n in row) for row in rows)
-
-
-def _cells(row: str) -> list[str]:
-    """Split a row at commas, where a number may not be missing, or else at blanks."""
-    return [cell.strip() for cell in row.split(",")] if "," in row else row.split()
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+def suffix_of(path: str) -> str:
+    """Return a path's suffix in lower case, as in `SUFFIXES`."""
+    return os.path.splitext(path)[1].lower()

@@ -1,7 +1,7 @@
-"""The phases of a kernel: which of its taps reach the same places of the output, and what they add up to.
+"""What the weights of each phase of a kernel sum to, and normalising them.
 
-Tap k along one axis reaches output positions of one remainder by the stride alone, so that the taps k, k + stride, k + 2 stride
-... meet, and no others. See Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), chapter 4.
+Along one axis, kernel taps k, k + stride, k + 2 stride, ... reach output positions of one remainder modulo the stride, and no
+others: they are one phase. See Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), chapter 4.
 """
 
 from typing import Any
@@ -17,8 +17,8 @@ Array = NDArray[Any]
 CANCELLED = 1e-6
 
 
-def gains(weights: Array, factor: tuple[int, int], groups: int = 1) -> Array:
-    """Sum the taps of each phase: how bright a flat picture of ones becomes there, away from the border.
+def phase_sums(weights: Array, factor: tuple[int, int], groups: int = 1) -> Array:
+    """Sum the weights of each phase: the brightness there, away from the border, of an enlarged picture of ones.
 
     Parameters
     ----------
@@ -30,54 +30,59 @@ def gains(weights: Array, factor: tuple[int, int], groups: int = 1) -> Array:
     Returns
     -------
     ndarray, shape (factor[0], factor[1]) or (M, factor[0], factor[1])
+        With 4 dimensions, the sums over all input channels of a group.
 
     Examples
     --------
-    >>> gains(np.ones((3, 3)), (2, 2))
+    >>> phase_sums(np.ones((3, 3)), (2, 2))
     array([[4., 2.],
            [2., 1.]])
     """
-    if weights.ndim == 4:  # what all input channels of a group bring: (C, M / groups, ...) to (M, ...)
+    if weights.ndim == 4:  # (C, M / groups, ...) to (M, ...)
         grouped = weights.reshape(groups, -1, *weights.shape[1:]).sum(axis=1).reshape(-1, *weights.shape[2:])
-        return np.array([gains(each, factor) for each in grouped])
-    summed, (rows, columns) = np.zeros(factor), _phases(weights, factor)
-    np.add.at(summed, (rows[:, None], columns), weights)
-    return summed
+        return np.array([phase_sums(each, factor) for each in grouped])
+    sums, (rows, columns) = np.zeros(factor), _phases(weights, factor)
+    np.add.at(sums, (rows[:, None], columns), weights)
+    return sums
 
 
-def evened(weights: Array, factor: tuple[int, int], groups: int = 1) -> Array:
-    """Divide the weights by what each phase adds up to, so that each adds up to 1: normalised, but for the borders.
+def normalize_phases(weights: Array, factor: tuple[int, int], groups: int = 1) -> Array:
+    """Divide the weights of each phase by their sum. The result is the normalised kernel, except at borders.
 
     Parameters
     ----------
     weights, factor, groups
-        As for `gains`.
+        As for `phase_sums`.
+
+    Returns
+    -------
+    ndarray, shape of the weights
 
     Raises
     ------
     KernelError
-        Where the weights of a phase add up to nothing.
+        If the weights of a phase sum to 0.
 
     Examples
     --------
-    >>> evened(np.ones((1, 3)), (1, 2))
+    >>> normalize_phases(np.ones((1, 3)), (1, 2))
     array([[0.5, 1. , 0.5]])
     """
     height, width = weights.shape[-2:]
     factor = min(factor[0], height), min(factor[1], width)  # any larger one gives each row or column a phase of its own
-    gain, magnitude = gains(weights, factor, groups), gains(np.abs(weights), factor, groups)
+    gain, magnitude = phase_sums(weights, factor, groups), phase_sums(np.abs(weights), factor, groups)
     if (np.abs(gain) < CANCELLED * magnitude).any():
         raise KernelError("the kernel cannot be normalised: in one phase its weights add up to nothing")
-    divisor = np.where(magnitude == 0, 1.0, gain)  # where no tap reaches, there is nothing to divide
+    divisor = np.where(magnitude == 0, 1.0, gain)  # a phase that no tap reaches stays 0
     rows, columns = _phases(weights, factor)
     spread = divisor[..., rows[:, None], columns]
-    if weights.ndim == 4:  # each input channel by the gain of the outputs of its own group
+    if weights.ndim == 4:  # each input channel by the sums of the outputs of its own group
         spread = np.repeat(spread.reshape(groups, *weights.shape[1:]), weights.shape[0] // groups, axis=0)
     result: Array = weights / spread
     return result
 
 
 def _phases(weights: Array, factor: tuple[int, int]) -> tuple[Array, Array]:
-    """Give the phase of each row and each column of weights."""
+    """Return the phase of each row and each column of weights."""
     height, width = weights.shape[-2:]
     return np.arange(height) % factor[0], np.arange(width) % factor[1]

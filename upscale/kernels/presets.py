@@ -1,8 +1,8 @@
-"""The preset kernels: one table from a name to a function of distance and its support.
+"""The preset kernels: one table from name to a function of distance and its support.
 
 A preset is a classical interpolation filter ``h(x)``, x in input pixels, sampled at the output pixels' distances:
 tap i of a k-tap kernel for a whole factor lies ``(i - (k - 1) / 2) / factor`` from the centre. ``k - factor`` is even,
-so that ``same`` padding crops equally on both sides and nothing shifts by half a pixel.
+so ``same`` padding crops both sides equally and nothing shifts by half a pixel.
 
 Nothing here needs NumPy, so that the command line can list the names at once.
 """
@@ -20,17 +20,21 @@ class Preset(NamedTuple):
     Attributes
     ----------
     value : callable
-        From a distance of at least 0, in input pixels, and the parameter (0 where there is none) to the filter's value.
+        Maps a distance of at least 0, in input pixels, and the parameter (0 if there is none) to the filter's value.
     support : callable
-        From the parameter to the half width in input pixels: the value is 0, or left out, at and beyond it.
+        Maps the parameter to the half width in input pixels; at and beyond it, the value is 0 or left out.
     good, bad : str
         What it is good and bad at.
     parameter : str
-        What the parameter is; empty where there is none.
+        What the parameter is; empty if there is none.
     default : float
-        The parameter's.
+        Value of the parameter if none is given.
     span : (float, float)
-        The parameter's least and greatest value.
+        Least and greatest value of the parameter.
+    length : int
+        Number of taps at every factor; 0: as many as lie within the support.
+    normalized : bool
+        Divide the weights that reach each output pixel by their sum.
     """
 
     value: Callable[[float, float], float]
@@ -40,6 +44,8 @@ class Preset(NamedTuple):
     parameter: str = ""
     default: float = 0.0
     span: tuple[float, float] = (0.0, 0.0)
+    length: int = 0
+    normalized: bool = True
 
 
 def _sinc(x: float) -> float:
@@ -66,9 +72,14 @@ def _lanczos(lobes: int, good: str, bad: str) -> Preset:
 
 
 _BICUBIC = Preset(
-    _keys, lambda _: 2, "photographs in general, sharp and cheap", "slight halos at hard edges",
-    "a, the slope at distance 1; -0.75 is OpenCV's", -0.5, (-3, 0),
-)  # fmt: skip
+    _keys,
+    lambda _: 2,
+    "photographs in general, sharp and cheap",
+    "slight halos at hard edges",
+    parameter="a, the slope at distance 1; -0.75 is OpenCV's",
+    default=-0.5,
+    span=(-3, 0),
+)
 
 #: All presets by name.
 PRESETS: dict[str, Preset] = {
@@ -76,8 +87,10 @@ PRESETS: dict[str, Preset] = {
     "bilinear": Preset(lambda x, _: 1 - x, lambda _: 1, "no halos, exact in few bits", "soft, with creases along the grid"),
     "hamming": Preset(
         # A sinc under the window of Hamming, "Digital Filters" (1977).
-        lambda x, _: _sinc(x) * (0.54 + 0.46 * math.cos(math.pi * x)), lambda _: 1,
-        "as cheap as bilinear, and sharper", "steps show on slanted edges",
+        lambda x, _: _sinc(x) * (0.54 + 0.46 * math.cos(math.pi * x)),
+        lambda _: 1,
+        "as cheap as bilinear, and sharper",
+        "steps show on slanted edges",
     ),
     "bicubic": _BICUBIC,
     "catmull-rom": _BICUBIC._replace(parameter="", default=-0.5),
@@ -89,14 +102,23 @@ PRESETS: dict[str, Preset] = {
     "lanczos3": _lanczos(3, "fine detail in photographs", "halos and ripples at hard edges"),
     "lanczos4": _lanczos(4, "finest detail", "more ripples; slowest of the presets"),
     "gaussian": Preset(
-        lambda x, sigma: math.exp(-x * x / (2 * sigma * sigma)), lambda sigma: max(0.5, 4 * sigma),
-        "blur of a chosen width, no halos", "blurs", "standard deviation in input pixels", 0.5, (0.05, 16),
+        lambda x, sigma: math.exp(-x * x / (2 * sigma * sigma)),
+        lambda sigma: max(0.5, 4 * sigma),
+        "blur of a chosen width, no halos",
+        "blurs",
+        parameter="standard deviation in input pixels",
+        default=0.5,
+        span=(0.05, 16),
     ),
     "zero": Preset(
-        lambda x, _: 1.0, lambda _: 0.0, "bed of nails: each value once, zeros between; to study the operator",
+        lambda x, _: 1.0,
+        lambda _: 0.0,
+        "bed of nails: each value once, zeros between; to study the operator",
         "dark: not normalised",
+        length=1,
+        normalized=False,
     ),
-}  # fmt: skip
+}
 
 
 class Filter(NamedTuple):
@@ -113,19 +135,20 @@ class Filter(NamedTuple):
 
     @property
     def normalized(self) -> bool:
-        """Whether the kernel is divided by what its weights add up to."""
-        return self.name != "zero"
+        """Whether the weights that reach each output pixel are divided by their sum."""
+        return PRESETS[self.name].normalized
 
     def length(self, factor: int) -> int:
-        """Count the taps of the one-dimensional kernel for a factor."""
-        if self.name == "zero":
-            return 1
+        """Return the number of taps of the one-dimensional kernel for a factor."""
+        preset = PRESETS[self.name]
+        if preset.length:
+            return preset.length
         # The outermost distance (k - 1) / 2 / factor must stay inside the support.
-        size = math.ceil(2 * PRESETS[self.name].support(self.parameter) * factor + 1) - 1
+        size = math.ceil(2 * preset.support(self.parameter) * factor + 1) - 1
         return size - (size - factor) % 2
 
     def sample(self, factor: int) -> list[float]:
-        """Sample the taps of the one-dimensional kernel for a factor, not normalised.
+        """Return the taps of the one-dimensional kernel for a factor, before any normalising.
 
         Examples
         --------
@@ -138,12 +161,12 @@ class Filter(NamedTuple):
 
 
 def named(text: str) -> Filter | None:
-    """Find a preset by ``name`` or ``name:parameter``; None where there is no preset of that name.
+    """Return the preset that ``name`` or ``name:parameter`` means, or None if there is no preset of that name.
 
     Raises
     ------
     ArgumentError
-        Where the parameter is no number, out of range, or one that the preset does not have.
+        If the parameter is not a number, is out of range, or the preset has none.
     """
     name, colon, number = text.partition(":")
     preset = PRESETS.get(name)

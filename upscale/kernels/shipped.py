@@ -4,48 +4,75 @@ Nothing here needs NumPy, so that the command line can list the names at once.
 """
 
 import os.path
+from typing import NamedTuple
 
 from upscale.errors import ArgumentError
 
-#: Name to what it is good and bad at.
+
+class Shipped(NamedTuple):
+    """A kernel that comes with the package.
+
+    Attributes
+    ----------
+    good, bad : str
+        What it is good and bad at.
+    file_ending : str
+        Of its files' names, between the factor and the suffix; see `DOWNSCALING`.
+    adaptive : bool
+        Whether it uses the corrections of the file, or only the single kernel.
+    """
+
+    good: str
+    bad: str
+    file_ending: str
+    adaptive: bool
+
+
+#: All shipped kernels by name.
 SHIPPED = {
-    "learned": (
+    "learned": Shipped(
         "pictures that were made small by a program: sharper than every preset",
         "noise, JPEG's blocks and pixel art, which it sharpens; factors 2, 3 and 4 alone",
+        file_ending="",
+        adaptive=False,
     ),
-    "adaptive": (
+    "adaptive": Shipped(
         "the same, with a correction chosen for each pixel: cleaner edges and the most detail",
         "the same; takes 3 to 7 times as long as learned",
+        file_ending="",
+        adaptive=True,
     ),
-    "adaptive-jpeg": (
+    "adaptive-jpeg": Shipped(
         "JPEGs, scans and straight photographs: smooths blocks, ripples and noise, keeps edges",
         "softer than adaptive on clean pictures that were made small; as slow",
+        file_ending="-jpeg",
+        adaptive=True,
     ),
 }
 FACTORS = (2, 3, 4)
-#: Ending of a file's name to how the twins are made that it is learned from.
-TWINS = {"": "bicubic", "-jpeg": "bicubic+jpeg:75"}
+#: Ending of a file's name to how the low-resolution copies were made that its kernel was learned from.
+DOWNSCALING = {"": "bicubic", "-jpeg": "bicubic+jpeg:75"}
 FOLDER = os.path.join(os.path.dirname(__file__), "data")
 
 
 def path(factor: int, ending: str = "") -> str:
-    """Name the file of a factor: that with the kernels learned and adaptive, or with the ending -jpeg the third."""
+    """Return the path of the file for a factor: x2.npz holds `learned` and `adaptive`, x2-jpeg.npz `adaptive-jpeg`."""
     return os.path.join(FOLDER, f"x{factor}{ending}.npz")
 
 
 def file_of(name: str, factor: tuple[int, int]) -> str:
-    """Find the file of a kernel for a factor, (vertical, horizontal).
+    """Return the path of a kernel's file for a factor, (vertical, horizontal).
 
     Raises
     ------
     ArgumentError
-        Where there is none for that factor.
+        If none is shipped for that factor.
     """
     if factor[0] != factor[1] or factor[0] not in FACTORS:
         raise ArgumentError(f"the kernel {name} is there for the factors {', '.join(map(str, FACTORS))}, the same both ways")
-    return path(factor[0], "-jpeg" if name == "adaptive-jpeg" else "")
+    return path(factor[0], SHIPPED[name].file_ending)
 
 
 def table() -> str:
     """List all of them with what each is good and bad at, as `presets.table` does."""
-    return "\n".join(f"{name:16}good: {good}\n{'':16}bad: {bad}" for name, (good, bad) in SHIPPED.items())
+    return "\n".join(f"{name:16}good: {row.good}\n{'':16}bad: {row.bad}" for name, row in SHIPPED.items())

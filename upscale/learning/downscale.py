@@ -59,12 +59,13 @@ def downscaled(high: Array, factor: int, how: str) -> Array:
         length = factor + 2 * math.ceil(4 * deviation)
         axis = np.exp(-(((np.arange(length) - (length - 1) / 2) / deviation) ** 2) / 2)
         return _weighted(_weighted(high, axis[:, None], factor, 1), axis[None], 1, factor, high.dtype)
-    from upscale.kernels import kernel_files, kernel_spec
+    from upscale.kernels import kernel_spec
+    from upscale.kernels.read_files import read_kernel
 
     file = kernel_spec.file_and_name(how)
     if file is None:
         raise ArgumentError(f"--downscale {how}: give {', '.join(FILTERS)}, gaussian:S or a kernel's file")
-    weights = kernel_files.read(*file).weights
+    weights = read_kernel(*file).weights
     if weights.ndim != 2 or not weights.sum():
         raise ArgumentError(f"--downscale {how}: a kernel of two dimensions is needed whose weights do not sum to 0")
     return _weighted(high, weights, factor, factor, high.dtype)

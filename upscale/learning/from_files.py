@@ -218,7 +218,7 @@ def learned(request: Request, step: Callable[[], None] = lambda: None) -> Learne
     if request.adaptive:
         first = learn_bank(train_crops.pairs, honest, held_crops.pairs, step=step)
         last = learn_bank(train_crops.pairs + held_crops.pairs, kernel, passes=first.passes, step=step)
-        honest, kernel = honest.replaced(bank=first.bank), kernel.replaced(bank=last.bank)
+        honest, kernel = honest.replaced(corrections=first.bank), kernel.replaced(corrections=last.bank)
         found_bank = {"classes": last.bank.classes, "passes": last.passes, "corrected": last.samples}
     honest = kernel if request.validate else honest
     outside = request._replace(paths=request.validate, twins=None)
@@ -232,7 +232,7 @@ def learned(request: Request, step: Callable[[], None] = lambda: None) -> Learne
         "quality": {name: [round(v, 4) for v in values] for name, values in found_quality.items()},
         "seconds": round(time.perf_counter() - began, 1), **found_bank,
     }  # fmt: skip
-    kernel.training = json.dumps(training)
+    kernel = kernel.replaced(training=json.dumps(training))
     return Learned(kernel, found_quality, measured, used, both.samples, ridge, notes)
 
 
@@ -279,7 +279,7 @@ def measure(pairs: Iterable[tuple[Array, Array]], factor: int, kernel: Kernel) -
     """
     rows: dict[str, list[tuple[float, float]]] = {}
     number = 0
-    learned = {"learned": kernel.replaced(bank=None)} | ({"adaptive": kernel} if kernel.bank is not None else {})
+    learned = {"learned": kernel.replaced(corrections=None)} | ({"adaptive": kernel} if kernel.corrections is not None else {})
     for low, high in pairs:
         if min(high.shape) < 2 * factor + 11:  # SSIM's window
             continue

@@ -1,4 +1,4 @@
-"""Learn the `Bank` of an adaptive kernel: a tree of comparisons, and a correction for each of its classes.
+"""Learn the `Corrections` of an adaptive kernel: a tree of comparisons, and a correction for each of its classes.
 
 Corrections are learned from what the single kernel leaves of each high-resolution picture. The tree grows from the root: at
 each node some comparisons are drawn at random, and the one is kept after which two least-squares fits, one on each side, leave
@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError
-from upscale.kernels.corrections import BLOCKS, SIDE, Bank, orders
+from upscale.kernels.corrections import BLOCKS, SIDE, Corrections, orders
 from upscale.kernels.kernel import Kernel
 from upscale.loops import numpy_loops
 
@@ -164,13 +164,13 @@ class Learning(NamedTuple):
 
     Attributes
     ----------
-    bank : Bank
+    bank : Corrections
     passes : int
         How often what was left was regressed.
     samples : int
     """
 
-    bank: Bank
+    bank: Corrections
     passes: int
     samples: int
 
@@ -232,7 +232,9 @@ def learn_bank(
             break
         best, least = (weights, number), error
         targets = samples.blocks(samples.rest(_applied(samples.values, classes, weights))[0])
-    return Learning(Bank(tree.compared, tree.thresholds, leaves, best[0] / BLOCKS**2, factor), best[1], len(samples.values))
+    return Learning(
+        Corrections(tree.compared, tree.thresholds, leaves, best[0] / BLOCKS**2, factor), best[1], len(samples.values)
+    )
 
 
 def _applied(values: Array, classes: Array, weights: Array) -> Array:

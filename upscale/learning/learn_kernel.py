@@ -293,7 +293,7 @@ def learn_kernel(
     if ridge is None:
         ridge = best_ridge(train.turned(), held_out.turned()) if held_out.samples and train.samples else RIDGES[1]
     kernel = kernel_of((train + held_out).turned().solved(ridge), factor, taps, title)
-    return kernel.replaced(bank=learn_bank(crops.pairs, kernel).bank) if adaptive else kernel
+    return kernel.replaced(corrections=learn_bank(crops.pairs, kernel).bank) if adaptive else kernel
 
 
 def twin(picture: ArrayLike, factor: int, downscale: str) -> tuple[Array, Array]:

@@ -631,9 +631,9 @@ def _separable_part(source, step, base, rows, columns, rounded, limits, out, beg
     lane_size = (size // step + stride - 1) // stride * step + step
     beyond, clipped = _BEYOND // limits.itemsize, 0
     # Fields are taken out of their tuples once: references to them would be counted at each use.
-    tapped, line_source, row_weight, number, together = rows.line, rows.source, rows.weight, columns.number, columns.together
-    column_source, column_start, shift, column_weight = columns.source, columns.start, columns.shift, columns.weight
-    edge, edge_at, edge_weight = columns.edge, columns.edge_at, columns.edge_weight
+    tapped, line_source, row_weight, number, together = rows.line, rows.source, rows.weight, columns.number, columns.same_input
+    column_source, column_start, shift, column_weight = columns.source, columns.start, columns.phase_shift, columns.weight
+    edge, edge_at, edge_weight = columns.border, columns.border_position, columns.border_weight
     left, width = columns.left, source.shape[1] // step
 
     line, terms = _zeros(limits.dtype, 1, column_source.size * step + 2 * beyond)[0], row_weight.shape[0]
@@ -698,10 +698,10 @@ def _dense_part(source, step, weights, base, rows, columns, gain, out, begin, en
     channels, beyond = source.shape[0], _BEYOND // base.itemsize
     most = max(1, 4 // stride)  # rows at once
     # Fields are taken out of their tuples once: references to them would be counted at each use.
-    tapped, line_source, row_tap, row_kind = rows.line, rows.source, rows.tap, rows.kind
-    column_source, column_start, shift, together = columns.source, columns.start, columns.shift, columns.together
-    column_tap, column_kind, number = columns.tap, columns.kind, columns.number
-    edge, edge_at, edge_tap, edge_kind = columns.edge, columns.edge_at, columns.edge_tap, columns.edge_kind
+    tapped, line_source, row_tap, row_kind = rows.line, rows.source, rows.tap, rows.gain_row
+    column_source, column_start, shift, together = columns.source, columns.start, columns.phase_shift, columns.same_input
+    column_tap, column_kind, number = columns.tap, columns.gain_column, columns.number
+    edge, edge_at, edge_tap, edge_kind = columns.border, columns.border_position, columns.border_tap, columns.border_gain_column
     left, width = columns.left, source.shape[2] // step
 
     lowest, highest = _span(tapped, begin, end)

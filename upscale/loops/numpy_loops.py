@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from upscale import threads
 
 if TYPE_CHECKING:
-    from upscale.kernels.corrections import Tables
-    from upscale.operators.tap_tables import Columns, Rows
+    from upscale.loops.tables import ColumnTaps, CorrectionTables, RowTaps
 
 Array = NDArray[Any]
 
@@ -62,7 +61,7 @@ def nearest(source: Array, vertical: int, horizontal: int, size: int, out: Array
     out.reshape(height, vertical, -1)[:] = wide.reshape(height, 1, -1)
 
 
-def _into_lines(rows: Array, step: int, columns: "Columns", lines: Array) -> None:
+def _into_lines(rows: Array, step: int, columns: "ColumnTaps", lines: Array) -> None:
     """Give rows (H, W * step) room on both sides for what lies beyond the border: in the first lines (H, positions, step)."""
     pixels, lines = _as_pixels(rows, step), lines[: len(rows)]
     left, right = columns.left, columns.left + pixels.shape[1]
@@ -71,13 +70,13 @@ def _into_lines(rows: Array, step: int, columns: "Columns", lines: Array) -> Non
         lines[:, at] = pixels[:, columns.source[at]] if columns.source[at] >= 0 else 0
 
 
-def _row_of_taps(rows: "Rows") -> Array:
+def _row_of_taps(rows: "RowTaps") -> Array:
     """Find the input row of each tap, (n, T); -1, the row of zeros that is put behind the others, where there is none."""
     return np.where(rows.line >= 0, rows.source[rows.line], -1)
 
 
 def separable(
-    source: Array, step: int, base: Array, rows: "Rows", columns: "Columns", rounded: bool, limits: Array, out: Array
+    source: Array, step: int, base: Array, rows: "RowTaps", columns: "ColumnTaps", rounded: bool, limits: Array, out: Array
 ) -> int:
     """Transposed convolution of each plane by one kernel of low rank."""
     taps, terms, (height, size) = _row_of_taps(rows), range(len(rows.weight)), out.shape[1:]
@@ -144,7 +143,7 @@ def _sum_of(work: Callable[[Iterator[tuple[int, int]]], int], places: list[tuple
         return sum(pool.map(work, [left] * threads.count()))
 
 
-def _widen(lines: Array, columns: "Columns", term: int, room: Array, sums: Array, wide: Array) -> None:
+def _widen(lines: Array, columns: "ColumnTaps", term: int, room: Array, sums: Array, wide: Array) -> None:
     """Sum lines (H, positions, step) over the horizontal taps of a term, as 64-bit floats; wide's last row becomes zeros."""
     height, _, step = lines.shape
     target, stride = _as_pixels(wide[:height], step), len(columns.start)
@@ -158,11 +157,11 @@ def _widen(lines: Array, columns: "Columns", term: int, room: Array, sums: Array
             at = columns.start[p, s]
             _add(total, columns.weight[term, p, s], lines[:, at : at + width], product)
         lane[:] = total
-    for e, column in enumerate(columns.edge):  # whose products are rounded
+    for e, column in enumerate(columns.border):  # whose products are rounded
         pixel = np.zeros((height, step), sums.dtype)
-        for s, at in enumerate(columns.edge_at[e]):
+        for s, at in enumerate(columns.border_position[e]):
             if at >= 0:
-                pixel += columns.edge_weight[term, e, s] * lines[:, at].astype(sums.dtype)
+                pixel += columns.border_weight[term, e, s] * lines[:, at].astype(sums.dtype)
         target[:, column] = pixel
 
 
@@ -172,8 +171,8 @@ def dense(
     weights: Array,
     groups: int,
     base: Array,
-    rows: "Rows",
-    columns: "Columns",
+    rows: "RowTaps",
+    columns: "ColumnTaps",
     gain: Array,
     out: Array,
 ) -> None:
@@ -190,14 +189,14 @@ def dense(
         chosen = np.empty((part, *lines.shape[1:]))
         sums = np.empty((len(lanes), part * (size // step // len(columns.start) + 1) * step), dtype)
         room = np.empty(sums.shape[1])
-        edges = np.empty((len(columns.edge), part, step), dtype)
+        edges = np.empty((len(columns.border), part, step), dtype)
         for plane, number in places:
             lowest, highest = spans[number]
             here = slice(number * part, min((number + 1) * part, height))
             used = np.where(taps[here] >= 0, taps[here] - lowest, most)
             batch, m = divmod(plane, groups * out_channels)
             first_weight = m // out_channels * channels
-            gains, target = gain[m % len(gain)][rows.kind[here]], _as_pixels(out[plane, here], step)
+            gains, target = gain[m % len(gain)][rows.gain_row[here]], _as_pixels(out[plane, here], step)
             totals = [_shaped(sums[p], target[:, p :: len(columns.start)].shape) for p in lanes]
             for total in (*totals, edges):
                 total[:] = base[m % len(base)]
@@ -210,17 +209,19 @@ def dense(
                     np.take(lines, row, axis=0, out=given, mode="clip")
                     for p, total in enumerate(totals):
                         for s in range(columns.number[p]):
-                            w = (weight[:, columns.tap[p, s]] / gains[:, columns.kind[p]]).astype(dtype)
+                            w = (weight[:, columns.tap[p, s]] / gains[:, columns.gain_column[p]]).astype(dtype)
                             at, product = columns.start[p, s], _shaped(room, total.shape)
                             _add(total, w[:, None, None], given[:, at : at + total.shape[1]], product)
                     for e, edge in enumerate(edges[:, : len(row)]):  # whose products are rounded
-                        for s, at in enumerate(columns.edge_at[e]):
+                        for s, at in enumerate(columns.border_position[e]):
                             if at >= 0:
-                                w = (weight[:, columns.edge_tap[e, s]] / gains[:, columns.edge_kind[e]]).astype(dtype)
+                                w = (weight[:, columns.border_tap[e, s]] / gains[:, columns.border_gain_column[e]]).astype(
+                                    dtype
+                                )
                                 edge += w[:, None] * given[:, at].astype(dtype)
             for p, total in enumerate(totals):
                 target[:, p :: len(columns.start)] = total
-            for column, edge in zip(columns.edge, edges, strict=True):
+            for column, edge in zip(columns.border, edges, strict=True):
                 target[:, column] = edge[: len(target)]
         return 0
 
@@ -237,7 +238,7 @@ def orientation(guide: Array) -> Array:
     return turned
 
 
-def _choose(guide: Array, bank: "Tables") -> tuple[Array, Array]:
+def _choose(guide: Array, bank: "CorrectionTables") -> tuple[Array, Array]:
     """Choose orientation and class of each place of a guide (H, W) but for 2 at each side, row by row."""
     turned, at, flat = orientation(guide[1:-1, 1:-1]).ravel(), _middles(guide.shape), guide.ravel()
     node, nodes = np.zeros(at.size, np.int64), len(bank.threshold)
@@ -253,7 +254,7 @@ def _middles(shape: tuple[int, ...]) -> Array:
     return (rows[:, None] * shape[1] + columns).ravel()
 
 
-def correct(pixels: Array, guide: Array, bank: "Tables", first_row: int, out: Array) -> None:
+def correct(pixels: Array, guide: Array, bank: "CorrectionTables", first_row: int, out: Array) -> None:
     """Add corrections to rows of sums."""
     height, width, factor = pixels.shape[1] - 6, pixels.shape[2] - 6, bank.factor
     step = max(1, (1 << 15) // pixels.shape[2])  # so that what lies between the steps stays in the cache
@@ -267,7 +268,7 @@ def correct(pixels: Array, guide: Array, bank: "Tables", first_row: int, out: Ar
             out[low:high] += added[low - top : high - top]
 
 
-def _corrections(pixels: Array, guide: Array, bank: "Tables") -> Array:
+def _corrections(pixels: Array, guide: Array, bank: "CorrectionTables") -> Array:
     """Compute the corrections of a few rows: (H, factor, W, factor, channels)."""
     channels, height, width = len(pixels), pixels.shape[1] - 6, pixels.shape[2] - 6
     turned, chosen = _choose(guide, bank)

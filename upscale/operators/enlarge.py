@@ -11,7 +11,7 @@ from upscale import threads
 from upscale.arguments import as_array, factor_pair, is_same, output_array, paddings, pair, picture_shape
 from upscale.choices import EDGES, ENGINES
 from upscale.errors import ArgumentError
-from upscale.kernels.kernel_spec import ACCEPTED, identify
+from upscale.kernels.kernel_spec import ACCEPTED, parse_kernel
 from upscale.loops.engine import CHOOSER, Engine
 
 if TYPE_CHECKING:
@@ -340,13 +340,13 @@ def _operator(
     factor: Any, kernel: Any, padding: Any, output_padding: Any, dilation: Any, edge: str, normalize: bool | None
 ) -> "Operator":
     from upscale.kernels.kernel import Kernel
+    from upscale.kernels.load import load
 
     if kernel is None:
         raise ArgumentError(f"tconv needs a kernel: {ACCEPTED}")
     given = None if factor is None else factor_pair(factor)
     if isinstance(kernel, str):
-        source = identify(kernel)
-        kernel = source.read() or source.sampled(given or (2, 2))
+        kernel = load(parse_kernel(kernel), given)
     elif not isinstance(kernel, Kernel):
         kernel = Kernel(kernel)
     padding = padding if is_same(padding) else paddings(padding)
@@ -386,7 +386,7 @@ def operator(
     padding = padding or kernel.padding or "same"
     if isinstance(padding, tuple) and max(max(sides) for sides in padding) > _FARTHEST:
         raise ArgumentError(f"padding {padding} cuts off more than {_FARTHEST} pixels")
-    if kernel.bank is not None:  # corrections lie where the kernel's own output does
+    if kernel.corrections is not None:  # corrections lie where the kernel's own output does
         plain = padding == "same" and (*output_padding, *dilation) == (0, 0, 1, 1)
         if not plain or not kernel.normalized:
             raise ArgumentError(

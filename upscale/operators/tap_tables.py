@@ -7,44 +7,16 @@ chapter 4. This module lays that out in tables, so that the loops only look up, 
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from upscale.errors import KernelError
 from upscale.kernels.phase_sums import CANCELLED
+from upscale.loops.tables import NO_WEIGHTS, ColumnTaps, RowTaps
 
 Array = NDArray[Any]
-
-
-class Rows(NamedTuple):
-    """The vertical taps of each of n output rows; a line is an input row or one that stands for it beyond the border."""
-
-    line: Array  #: (n, T) line of each tap, -1 where there is nothing
-    source: Array  #: (lines,) input row of each line
-    tap: Array  #: (n, T) kernel row
-    kind: Array  #: (n,) row of the gain table
-    weight: Array  #: (terms, n, T) weight, for kernels of low rank
-
-
-class Columns(NamedTuple):
-    """The horizontal taps of each phase, as positions in a line with room on both sides for what lies beyond the border."""
-
-    start: Array  #: (stride, T) position of each tap for the phase's first output column; grows by 1 with the next
-    tap: Array  #: (stride, T) kernel column
-    number: Array  #: (stride,) how many of the T are taps
-    kind: Array  #: (stride,) column of the gain table
-    weight: Array  #: (terms, stride, T) weight, for kernels of low rank
-    edge: Array  #: (E,) output columns whose remaining taps are normalised by their own sum
-    edge_at: Array  #: (E, T) position of each tap, -1 where there is nothing
-    edge_tap: Array  #: (E, T) kernel column
-    edge_kind: Array  #: (E,) column of the gain table
-    edge_weight: Array  #: (terms, E, T) weight, for kernels of low rank
-    source: Array  #: (positions,) input column of each position, -1 for zeros
-    left: int  #: position of the first input column
-    shift: Array  #: (stride,) how many columns further right each phase takes its input than the first one
-    together: bool  #: whether, but for that shift, all phases take the same input
 
 
 class Axis:
@@ -152,22 +124,39 @@ def _divisors(gain: Array, magnitude: Array) -> Array:
     return np.where(magnitude == 0, 1.0, gain)
 
 
-def tables(vertical: Axis, horizontal: Axis, normalized: bool) -> tuple[Rows, Columns]:
+def tables(vertical: Axis, horizontal: Axis, normalized: bool) -> tuple[RowTaps, ColumnTaps]:
     """Lay out both axes for the loops, without the weights that only kernels of low rank keep in the tables."""
-    edge = horizontal.at_border if normalized else horizontal.at_border[:0]
-    nothing = np.zeros((1, 0, 1), np.float32)
-    rows = Rows(vertical.position, vertical.source, vertical.position_tap, vertical.kind * normalized, nothing)
-    columns = Columns(
-        horizontal.start, horizontal.tap, horizontal.number, np.arange(horizontal.stride) * normalized, nothing,
-        edge, horizontal.position[edge], horizontal.position_tap[edge], horizontal.kind[edge], nothing,
-        horizontal.source, horizontal.left, *horizontal.shifts(),
-    )  # fmt: skip
+    border = horizontal.at_border if normalized else horizontal.at_border[:0]
+    phase_shift, same_input = horizontal.shifts()
+    rows = RowTaps(
+        line=vertical.position,
+        source=vertical.source,
+        tap=vertical.position_tap,
+        gain_row=vertical.kind * normalized,
+        weight=NO_WEIGHTS,
+    )
+    columns = ColumnTaps(
+        start=horizontal.start,
+        tap=horizontal.tap,
+        number=horizontal.number,
+        gain_column=np.arange(horizontal.stride) * normalized,
+        weight=NO_WEIGHTS,
+        border=border,
+        border_position=horizontal.position[border],
+        border_tap=horizontal.position_tap[border],
+        border_gain_column=horizontal.kind[border],
+        border_weight=NO_WEIGHTS,
+        source=horizontal.source,
+        left=horizontal.left,
+        phase_shift=phase_shift,
+        same_input=same_input,
+    )
     return rows, columns
 
 
 def weighted_tables(
     vertical: Axis, horizontal: Axis, weights: tuple[Array, Array], normalized: bool, dtype: DTypeLike
-) -> tuple[Rows, Columns]:
+) -> tuple[RowTaps, ColumnTaps]:
     """Lay out both axes with the weights of a kernel that is a sum of outer products, (terms, kH) and (terms, kW).
 
     Where they are normalised, the weights are divided and not the results, so that dyadic ones stay exact; that takes a kernel
@@ -180,10 +169,10 @@ def weighted_tables(
         axis.gains(w[0]) if normalized else np.ones(1) for axis, w in zip((vertical, horizontal), weights, strict=True)
     )
     return (
-        rows._replace(weight=(v[:, rows.tap] / down[rows.kind][:, None]).astype(dtype)),
+        rows._replace(weight=(v[:, rows.tap] / down[rows.gain_row][:, None]).astype(dtype)),
         columns._replace(
-            weight=(h[:, columns.tap] / across[columns.kind][:, None]).astype(dtype),
-            edge_weight=(h[:, columns.edge_tap] / across[columns.edge_kind * normalized][:, None]).astype(dtype),
+            weight=(h[:, columns.tap] / across[columns.gain_column][:, None]).astype(dtype),
+            border_weight=(h[:, columns.border_tap] / across[columns.border_gain_column * normalized][:, None]).astype(dtype),
         ),
     )
 

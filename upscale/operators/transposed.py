@@ -11,7 +11,9 @@ from upscale.arguments import frozen
 from upscale.errors import ArgumentError
 from upscale.kernels.kernel import Kernel
 from upscale.loops.engine import Work
-from upscale.operators.tap_tables import Axis, Rows, axis, beyond, gain_table, tables, weighted_tables
+from upscale.loops.tables import RowTaps
+from upscale.operators.correction_tables import correction_tables
+from upscale.operators.tap_tables import Axis, axis, beyond, gain_table, tables, weighted_tables
 
 if TYPE_CHECKING:
     from upscale.pictures.tone_curves import Curve
@@ -85,7 +87,7 @@ class Operator(NamedTuple):
     def taps(self) -> float:
         """About how many multiplications a sample of output takes."""
         down, across = self._taps
-        return down + across / self.factor[0] if self.kernel.axes is not None else down * across
+        return down + across / self.factor[0] if self.kernel.factors_1d is not None else down * across
 
     @property
     def most_terms(self) -> int:
@@ -181,7 +183,7 @@ class Plan:
         axes = operator.axes(source.shape[:2])
         self._step = self._channels if kernel.channels is None else 1
         # With opacity or in linear light, the bias is added after what undoes them.
-        self._staged = self._alpha or curve is not None or kernel.channels is not None or kernel.bank is not None
+        self._staged = self._alpha or curve is not None or kernel.channels is not None or kernel.corrections is not None
         self._bias = np.zeros(made, self._computed)
         if kernel.bias is not None:
             colours = made - self._alpha
@@ -227,9 +229,9 @@ class Plan:
             self._base = bias[None]
         else:
             self._base = bias[: kernel.channels[1], None]
-        if kernel.bank is not None:
+        if kernel.corrections is not None:
             taps += _CORRECTION
-            self._corrections = kernel.bank.tables(self._source.shape[1] + 6, self._computed)
+            self._corrections = correction_tables(kernel.corrections, self._source.shape[1] + 6, self._computed)
         pixels = self._source.shape[0] * self._source.shape[1]
         self.work = Work("tconv", pixels, int(np.prod(self.shape)), taps)
 
@@ -269,7 +271,7 @@ class Plan:
         if self._kernel.channels is None:
             sums = np.empty(out.shape, self._computed)
             self._gather(loops, floats, rows, False, sums)
-            if self._kernel.bank is not None:
+            if self._kernel.corrections is not None:
                 self._correct(loops, sums, first_row)
         else:
             sums = self._mix(loops, floats[..., :colours], rows, len(out))
@@ -332,7 +334,7 @@ class Plan:
         rows, columns = self._alpha_plan
         return self._source[..., -1][rows[band]][:, columns]
 
-    def _mix(self, loops: ModuleType, floats: Array, rows: Rows, height: int) -> Array:
+    def _mix(self, loops: ModuleType, floats: Array, rows: RowTaps, height: int) -> Array:
         """Gather with a kernel that mixes channels: on planes, and back to interleaved channels with room for opacity."""
         planes = np.ascontiguousarray(np.moveaxis(floats, 2, 0))
         out = np.empty((len(self._base), height, self.shape[1]), self._computed)
@@ -341,7 +343,7 @@ class Plan:
         sums[..., : len(out)] = np.moveaxis(out, 0, 2)
         return sums
 
-    def _gather(self, loops: ModuleType, source: Array, rows: Rows, rounded: bool, out: Array) -> int:
+    def _gather(self, loops: ModuleType, source: Array, rows: RowTaps, rounded: bool, out: Array) -> int:
         planes = frozen(source.reshape(1, len(source), -1))
         if self._separable:
             return int(loops.separable(planes, self._step, self._base, rows, self._columns, rounded, self._limits, out[None]))
@@ -379,8 +381,8 @@ def _guide(block: Array, alpha: bool) -> Array:
     return guide
 
 
-def _cut(rows: Rows, band: slice) -> Rows:
-    return rows._replace(line=rows.line[band], tap=rows.tap[band], kind=rows.kind[band], weight=rows.weight[:, band])
+def _cut(rows: RowTaps, band: slice) -> RowTaps:
+    return rows._replace(line=rows.line[band], tap=rows.tap[band], gain_row=rows.gain_row[band], weight=rows.weight[:, band])
 
 
 def limits(dtype: np.dtype[Any], computed: DTypeLike) -> tuple[bool, Array]:

@@ -1,0 +1,69 @@
+"""From what a user gave as a kernel, and a factor, to a `Kernel`: the only way there is."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from upscale.choices import DEFAULT_FACTOR
+from upscale.kernels import presets, shipped
+from upscale.kernels.kernel import Kernel
+
+if TYPE_CHECKING:
+    from upscale.kernels.kernel_spec import KernelSpec
+
+
+def load(spec: "KernelSpec", factor: tuple[int, int] | None = None) -> Kernel:
+    """Make the kernel that a user gave: read its file, or sample the preset.
+
+    Parameters
+    ----------
+    spec : KernelSpec
+        From `kernel_spec.parse_kernel`.
+    factor : (int, int), optional
+        Vertical and horizontal, for presets and shipped kernels; 2 if not given. A file may bring a factor of its own, which
+        is not compared with this one.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read as a kernel.
+    ArgumentError
+        If typed rows are not a kernel, or none is shipped for the factor.
+    """
+    if spec.kind == "typed":
+        return Kernel(spec.rows)
+    if spec.kind == "preset":
+        filter = presets.named(spec.text)
+        assert filter is not None
+        return Kernel.preset(filter, factor or DEFAULT_FACTOR)
+    from upscale.kernels.read_files import read_kernel  # the formats' libraries, which presets do not need
+
+    if spec.kind == "file":
+        return read_kernel(spec.path, spec.name)
+    kernel = read_kernel(shipped.file_of(spec.text, factor or DEFAULT_FACTOR))
+    return kernel if shipped.SHIPPED[spec.text].adaptive else kernel.replaced(corrections=None)
+
+
+def with_groups_and_bias(kernel: Kernel, groups: int | None, bias: tuple[str, str] | Sequence[float] | None) -> Kernel:
+    """Replace the groups and the bias of a kernel, if they are given.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    groups : int, optional
+    bias : (str, str) or sequence of float, optional
+        A file and the name of the tensor in it, which may be empty; or numbers.
+
+    Raises
+    ------
+    ArgumentError
+        If they do not fit the kernel.
+    FileError
+        If the file of the bias cannot be read.
+    """
+    if bias is None:
+        return kernel.replaced(groups=groups or kernel.groups)
+    if isinstance(bias[0], str):
+        from upscale.kernels.read_files import read_bias
+
+        return kernel.replaced(groups=groups or kernel.groups, bias=read_bias(*bias))
+    return kernel.replaced(groups=groups or kernel.groups, bias=bias)

@@ -1,0 +1,303 @@
+"""Read kernels, biases and arrays from files: one table from suffix to reader. `file_format` describes the .npz form."""
+
+import json
+import os.path
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pickle import UnpicklingError
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upscale.errors import ArgumentError, FileError
+from upscale.kernels.corrections import Corrections
+from upscale.kernels.file_format import (
+    CORRECTION_NAMES,
+    FORMAT,
+    NAMES,
+    VERSION,
+    MissingLibraryError,
+    bias_name,
+    import_optional,
+)
+from upscale.kernels.kernel import Kernel, finite_numbers
+from upscale.kernels.kernel_spec import suffix_of
+from upscale.kernels.number_text import parse_rows
+from upscale.output_files import why
+
+#: Bytes that a kernel file, unpacked, may have: 64 channels in and out of 64 x 64 weights in float64 are half of it.
+_LARGEST = 1 << 28
+
+Array = NDArray[Any]
+#: Numbers of dimensions that an array may have.
+Dims = tuple[int, ...]
+_KERNEL, _BIAS = (2, 4), (1,)
+
+
+class Found(NamedTuple):
+    """An array of a file, and the name of a bias that the file stores beside it, or nothing."""
+
+    array: Array
+    bias: str = ""
+
+
+class _DamagedError(ArgumentError):
+    """A library cannot read the file; the text is its reason, or empty."""
+
+
+def read_kernel(path: str, name: str = "") -> Kernel:
+    """Read a kernel from a file.
+
+    Parameters
+    ----------
+    path : str
+        Its suffix, one of `kernel_spec.SUFFIXES`, decides the format.
+    name : str
+        Of the tensor in a .safetensors, .pt or .pth file; may be empty if only one can be a kernel.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, or is not a kernel.
+    """
+    with _as_file_error(path, "a kernel"):
+        if suffix_of(path) == ".npz":
+            return _read_npz(path)
+        weights, bias = READERS[suffix_of(path)](path, name, _KERNEL)
+        return Kernel(weights, bias_tensor=bias)
+
+
+def read_array(path: str) -> Array:
+    """Read any array from a .npy file.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read.
+    """
+    with _as_file_error(path, "an array"):
+        return np.array(_read_npy(path, "", ()).array)
+
+
+def read_bias(path: str, name: str = "") -> Array:
+    """Read a bias, (M,), from any kernel file but .npz.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, or is not a bias.
+    """
+    with _as_file_error(path, "a bias"):
+        if suffix_of(path) == ".npz":
+            raise ArgumentError("an .npz kernel brings its bias along")
+        array = finite_numbers(READERS[suffix_of(path)](path, name, _BIAS).array, "the bias")
+        if array.ndim != 1:
+            raise ArgumentError(f"a bias has 1 dimension, this one is {array.shape}")
+        return array
+
+
+@contextmanager
+def _as_file_error(path: str, what: str) -> Iterator[None]:
+    """Name the file in whatever is wrong with it."""
+    try:
+        with open(path, "rb"):  # says better than the libraries that a file is missing
+            pass
+        with warnings.catch_warnings():  # NumPy warns of headers that do not fit the file
+            warnings.simplefilter("ignore")
+            yield
+    except FileNotFoundError:
+        raise FileError(f"{path}: there is no such kernel file") from None
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {why(error)}") from error
+    except MissingLibraryError as error:
+        raise FileError(f"{path}: {error}") from error
+    except _DamagedError as error:
+        raise FileError(f"{path}: not {what}, or damaged" + f": {error}" * bool(str(error))) from error
+    except ArgumentError as error:
+        raise FileError(f"{path}: not {what}: {error}") from error
+
+
+@contextmanager
+def _library_errors() -> Iterator[None]:
+    """Take what a library raises for a damaged file; to be put around calls of libraries, and nothing else.
+
+    They let anything out: BadZipFile, KeyError, RecursionError, ... What shows a fault of a program, or a lack of memory,
+    passes.
+    """
+    try:
+        yield
+    except (ArgumentError, OSError, NameError, AssertionError, MemoryError):
+        raise
+    except Exception as error:
+        raise _DamagedError(" ".join(str(error).split())[:200]) from error  # some explain themselves at length
+
+
+def _check_size(size: int) -> None:
+    if size > _LARGEST:
+        raise ArgumentError(f"unpacks to {size} bytes, and a kernel has at most {_LARGEST}")
+
+
+# The project's own form
+
+
+def _read_npz(path: str) -> Kernel:
+    arrays = _npz_arrays(path)
+    top, bottom, left, right = _whole_numbers(arrays, "padding", 4) or (0, 0, 0, 0)
+    return Kernel(
+        arrays["weights"],
+        normalized=(_whole_numbers(arrays, "normalized", 1) or [0])[0] != 0,
+        factor=_whole_numbers(arrays, "factor", 2),
+        padding=((top, bottom), (left, right)) if "padding" in arrays else "same",
+        bias=arrays.get("bias"),
+        groups=(_whole_numbers(arrays, "groups", 1) or [1])[0],
+        title=str(arrays.get("title", "")),
+        training=str(arrays.get("training", "")),
+        corrections=_corrections(arrays) if "corrections" in arrays else None,
+    )
+
+
+def _npz_arrays(path: str) -> dict[str, Array]:
+    """Read the arrays of an .npz kernel, once its format, version and names are known to be right."""
+    with _library_errors(), zipfile.ZipFile(path) as archive:  # unpacking stops at the size that is declared here
+        size = sum(member.file_size for member in archive.infolist())
+    _check_size(size)
+    with _library_errors():
+        file = np.load(path, allow_pickle=False)
+    if not isinstance(file, np.lib.npyio.NpzFile):  # both an archive and an array
+        raise _DamagedError("")
+    with file:
+
+        def read(name: str) -> Array:
+            try:
+                with _library_errors():
+                    return np.asarray(file[name])
+            except MemoryError:  # since the file is small, only the array's own header can ask for so much
+                raise ArgumentError(f"{name} declares more than the file has") from None
+
+        first: dict[str, Array] = {name: read(name) for name in ("format", "version") if name in file.files}
+        if "format" not in first or str(first["format"]) != FORMAT:
+            raise ArgumentError("is no kernel of this project: it says no format 'upscale kernel'; save the array as .npy")
+        (number,) = _whole_numbers(first, "version", 1) or [0]
+        if not 1 <= number <= VERSION:
+            raise ArgumentError(f"has version {number} and this release reads up to {VERSION}; install a newer one")
+        if set(file.files) - set(NAMES) or "weights" not in file.files:
+            raise ArgumentError(f"must hold weights and nothing but {', '.join(NAMES)}; it holds {', '.join(file.files)}")
+        return {name: read(name) for name in file.files}
+
+
+def _corrections(arrays: Mapping[str, Array]) -> Corrections:
+    for name in CORRECTION_NAMES:
+        if name not in arrays:
+            raise ArgumentError(f"has corrections, but no {name}")
+    unit = finite_numbers(arrays["unit"], "unit")
+    factor = (_whole_numbers(arrays, "factor", 2) or [0])[0]
+    if unit.size != 1 or arrays["corrections"].dtype.kind != "i":
+        raise ArgumentError("its corrections are not whole multiples of one unit")
+    weights = arrays["corrections"] * float(unit.item())
+    return Corrections(arrays["compared"], arrays["thresholds"], arrays["leaves"], weights, factor)
+
+
+def _whole_numbers(arrays: Mapping[str, Array], name: str, count: int) -> list[int] | None:
+    """Return so many whole numbers of at least 0, or None if there is no array of that name."""
+    if name not in arrays:
+        return None
+    array = arrays[name].ravel()
+    if array.size != count or array.dtype.kind not in "bui" or (array < 0).any():
+        raise ArgumentError(f"{name} must be {count} whole numbers of at least 0, not {array.tolist()[:9]}")
+    return [int(n) for n in array]
+
+
+# Other formats: from a path, the name of a tensor and the accepted numbers of dimensions to an array
+
+
+def _read_npy(path: str, name: str, dims: Dims) -> Found:
+    with _library_errors():
+        # Mapped, so that a header that lies about its size cannot make us allocate it; object arrays are refused.
+        array: Array = np.lib.format.open_memmap(path, mode="r")
+    _check_size(array.nbytes)
+    return Found(array)
+
+
+def _read_text(path: str, name: str, dims: Dims) -> Found:
+    _check_size(os.path.getsize(path))
+    with _library_errors(), open(path, encoding="utf-8-sig") as file:
+        text = file.read()
+    lines = [line.split("#")[0].replace(";", ",").strip().strip(",") for line in text.split("\n")]
+    rows = np.array(parse_rows(";".join(line for line in lines if line)))
+    return Found(rows[0] if dims == _BIAS and len(rows) == 1 else rows)
+
+
+def _read_json(path: str, name: str, dims: Dims) -> Found:
+    _check_size(os.path.getsize(path))
+    with _library_errors(), open(path, encoding="utf-8-sig") as file:
+        value = json.load(file)
+    if not isinstance(value, list):
+        raise ArgumentError(f"must be an array of rows, such as [[1, 2], [3, 4]], and not {type(value).__name__}")
+    return Found(finite_numbers(value, "the array"))
+
+
+def _read_safetensors(path: str, name: str, dims: Dims) -> Found:
+    library = import_optional("safetensors", "safetensors")
+    with _library_errors(), library.safe_open(path, framework="np") as file:
+        shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+        picked, bias = _pick_tensor(shapes, name, dims)
+        try:
+            return Found(file.get_tensor(picked), bias)
+        except (TypeError, AttributeError):
+            kind = file.get_slice(picked).get_dtype()
+            raise ArgumentError(f"{picked} is stored as {kind}, which NumPy has not: save it as float32") from None
+
+
+def _read_torch(path: str, name: str, dims: Dims) -> Found:
+    torch, bias = import_optional("torch", "torch"), ""
+    with warnings.catch_warnings(), _library_errors():
+        warnings.simplefilter("ignore")  # of torch's own internals
+        try:
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+        except UnpicklingError:
+            raise ArgumentError("holds more than tensors, or is damaged: save model.state_dict() and not the model") from None
+    if isinstance(stored, Mapping) and isinstance(stored.get("state_dict"), Mapping):
+        stored = stored["state_dict"]  # a training checkpoint
+    if isinstance(stored, Mapping):
+        tensors = {str(k): v for k, v in stored.items() if isinstance(v, torch.Tensor)}
+        picked, bias = _pick_tensor({k: tuple(v.shape) for k, v in tensors.items()}, name, dims)
+        stored = tensors[picked]
+    elif name:
+        raise ArgumentError(f"holds no tensor named {name!r}, but {type(stored).__name__} alone")
+    if not isinstance(stored, torch.Tensor):
+        raise ArgumentError(f"holds no tensor, but {type(stored).__name__}")
+    if stored.is_complex() or stored.is_quantized:
+        raise ArgumentError(f"is made of real numbers, not of {stored.dtype}")
+    with _library_errors():
+        return Found(stored.detach().to(torch.float64).numpy(), bias)
+
+
+def _pick_tensor(shapes: Mapping[str, tuple[int, ...]], name: str, dims: Dims) -> tuple[str, str]:
+    """Return the name of the tensor that is meant, the one named or the only possible one, and that of its bias, or nothing."""
+    listed = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:50])
+    if name:
+        if name not in shapes:
+            raise ArgumentError(f"holds no tensor named {name!r}; it holds {listed or 'none'}")
+        fitting = [name]
+    else:
+        fitting = [key for key, shape in shapes.items() if len(shape) in dims]
+    if len(fitting) != 1:
+        raise ArgumentError(
+            f"holds {len(fitting)} tensors that it could be: name one with FILE:NAME; it holds {listed or 'none'}"
+        )
+    bias = bias_name(fitting[0])
+    return fitting[0], bias if bias in shapes and bias != fitting[0] and len(shapes[bias]) == 1 else ""
+
+
+READERS: dict[str, Callable[[str, str, Dims], Found]] = {
+    ".npy": _read_npy,
+    ".txt": _read_text,
+    ".csv": _read_text,
+    ".json": _read_json,
+    ".safetensors": _read_safetensors,
+    ".pt": _read_torch,
+    ".pth": _read_torch,
+}

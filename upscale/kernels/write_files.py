@@ -1,0 +1,175 @@
+"""Write kernels into files: one table from suffix to writer. `file_format` describes the .npz form."""
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upscale.choices import factor_text
+from upscale.errors import ArgumentError, FileError
+from upscale.kernels.file_format import FORMAT, TENSOR_SUFFIXES, VERSION, bias_name, import_optional
+from upscale.kernels.kernel import LONGEST, Kernel
+from upscale.kernels.kernel_spec import suffix_of
+from upscale.kernels.phase_sums import normalize_phases
+from upscale.output_files import write
+
+Array = NDArray[Any]
+
+
+def write_kernel(path: str, kernel: Kernel, name: str = "") -> list[str]:
+    """Write a kernel, whole or not at all.
+
+    The project's own form, .npz, stores all of it. The others store weights; those of a normalised kernel are divided so that
+    each phase sums to 1. They are then the same kernel except at borders, and there too if it is normalised again.
+
+    Parameters
+    ----------
+    path : str
+        Its suffix, one of `kernel_spec.SUFFIXES`, decides the format.
+    kernel : Kernel
+    name : str
+        Of the tensor in a .safetensors, .pt or .pth file; `weight` if empty. A bias is called `bias` there, preceded by what
+        precedes the last dot of `name`.
+
+    Returns
+    -------
+    list of str
+        What the file does not store, and which option replaces it where the file is used.
+
+    Raises
+    ------
+    FileError
+        If the format does not support the weights, or the file cannot be written.
+    """
+    suffix = suffix_of(path)
+    try:
+        if max(kernel.shape) > LONGEST:
+            raise ArgumentError(
+                f"would hold {kernel.shape[1]}x{kernel.shape[0]} weights, and at most {LONGEST} a side are read"
+            )
+        if suffix == ".npz":
+            data, notes = _npz(kernel), []
+        else:
+            weights = kernel.weights
+            if kernel.normalized and kernel.factor is not None:
+                weights = normalize_phases(weights, kernel.factor, kernel.groups)
+            data = WRITERS[suffix](weights, kernel.bias, name or "weight")
+            notes = _omissions(kernel, f"{path}:{bias_name(name)}" if suffix in TENSOR_SUFFIXES else "")
+    except ArgumentError as error:
+        raise FileError(f"{path}: {error}") from error
+    write(path, data)
+    return notes
+
+
+def _omissions(kernel: Kernel, bias_file: str) -> list[str]:
+    """Describe what formats other than .npz do not store of a kernel.
+
+    `bias_file` is FILE:NAME if the format stores the bias as a tensor of that name, else empty.
+    """
+    notes = []
+    if kernel.normalized:
+        notes.append("does not say that it is normalised: use it with --normalize, which borders need to keep their brightness")
+    if kernel.factor is not None:
+        notes.append(f"holds no factor: use it with --factor {factor_text(kernel.factor)}")
+    if isinstance(kernel.padding, tuple):
+        sides = [side for both in kernel.padding for side in both]
+        text = str(sides[0]) if len(set(sides)) == 1 else ",".join(map(str, sides))
+        notes.append(f"holds no padding: use it with --padding {text}")
+    if kernel.groups > 1:
+        notes.append(f"holds no groups: use it with --groups {kernel.groups}")
+    if kernel.bias is not None:
+        numbers = ",".join(repr(float(b)) for b in kernel.bias)
+        notes.append(
+            f"holds the bias apart: use it with --bias {bias_file}"
+            if bias_file
+            else f"holds no bias: use it with --bias {numbers}"
+        )
+    if kernel.corrections is not None:
+        notes.append("holds no corrections: it is the single kernel, and no longer adaptive; .npz holds them")
+    if kernel.training:
+        notes.append("does not say what it was learned from")
+    return notes
+
+
+def _npz(kernel: Kernel) -> bytes:
+    arrays: dict[str, Any] = {
+        "format": FORMAT,
+        "version": 1 if kernel.corrections is None else VERSION,  # earlier releases read version 1
+        "weights": kernel.weights,
+        "groups": kernel.groups,
+        "normalized": kernel.normalized,
+        "title": kernel.title,
+    }
+    if kernel.training:
+        arrays["training"] = kernel.training
+    if kernel.factor is not None:
+        arrays["factor"] = kernel.factor
+    if kernel.padding not in (None, "same"):
+        arrays["padding"] = np.ravel(kernel.padding)
+    if kernel.bias is not None:
+        arrays["bias"] = kernel.bias
+    if (corrections := kernel.corrections) is not None:
+        arrays |= {
+            "compared": corrections.compared.astype(np.uint8),
+            "thresholds": corrections.thresholds,
+            "leaves": corrections.leaves.astype(np.uint16),
+            "corrections": corrections.weights,
+            "unit": corrections.unit,
+        }
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+# Other formats: from weights, a bias and the name of the tensor of weights to bytes
+
+
+def _npy(weights: Array, bias: Array | None, name: str) -> bytes:
+    file = io.BytesIO()
+    np.save(file, weights)
+    return file.getvalue()
+
+
+def _text(weights: Array, bias: Array | None, name: str) -> bytes:
+    if weights.ndim != 2:
+        raise ArgumentError(f"rows of numbers hold a kernel of 2 dimensions, not {weights.shape}; write .json, .npy or .npz")
+    return "".join(",".join(map(repr, row)) + "\n" for row in weights.tolist()).encode()
+
+
+def _json(weights: Array, bias: Array | None, name: str) -> bytes:
+    return (json.dumps(weights.tolist()) + "\n").encode()
+
+
+def _safetensors(weights: Array, bias: Array | None, name: str) -> bytes:
+    data: bytes = import_optional("safetensors.numpy", "safetensors").save(_tensors(weights, bias, name))
+    return data
+
+
+def _torch(weights: Array, bias: Array | None, name: str) -> bytes:
+    torch = import_optional("torch", "torch")
+    file = io.BytesIO()
+    torch.save({key: torch.from_numpy(array) for key, array in _tensors(weights, bias, name).items()}, file)
+    return file.getvalue()
+
+
+def _tensors(weights: Array, bias: Array | None, name: str) -> dict[str, Array]:
+    arrays = {name: weights} if bias is None else {name: weights, bias_name(name): bias}
+    if name == "__metadata__" or (bias is not None and len(arrays) == 1):
+        raise ArgumentError(f"weights cannot be called {name!r} here; call them weight")
+    # Networks are trained in 32 bits; what does not fit in them keeps 64.
+    exact = all((array.astype(np.float32) == array).all() for array in arrays.values())
+    return {key: np.ascontiguousarray(array, np.float32 if exact else np.float64) for key, array in arrays.items()}
+
+
+WRITERS: dict[str, Callable[[Array, Array | None, str], bytes]] = {
+    ".npy": _npy,
+    ".txt": _text,
+    ".csv": _text,
+    ".json": _json,
+    ".safetensors": _safetensors,
+    ".pt": _torch,
+    ".pth": _torch,
+}
