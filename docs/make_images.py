@@ -12,7 +12,7 @@ from upscale.figures.kernel_analysis import Facts
 from upscale.kernels.kernel_spec import parse_kernel
 from upscale.kernels.load import load
 from upscale.kernels.presets import PRESETS
-from upscale.operators.transposed import Operator
+from upscale.operators.operator import Operator
 
 ROOT = Path(__file__).parent.parent
 GAP, LINE, CAPTION = 12, 22, 44

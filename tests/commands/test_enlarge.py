@@ -130,7 +130,7 @@ def test_at_a_terminal_it_prints_the_help():
 def test_help_has_its_groups_and_examples_that_work(tmp_path):
     text = ok("--help").stdout.decode()
     assert ok("-h").stdout.decode() == text
-    for title in ("Enlarging:", "Transposed convolution:", "Files:", "Many files:", "Running:", "Examples:"):
+    for title in ("Enlargement:", "Transposed convolution:", "Files:", "Many files:", "Running:", "Examples:"):
         assert title in text
     examples = [line.strip() for line in text.split("Examples:")[1].splitlines() if line.strip()]
     assert len(examples) >= 4

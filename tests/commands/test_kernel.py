@@ -23,7 +23,7 @@ from upscale.kernels.load import load
 from upscale.kernels.phase_sums import normalize_phases, phase_sums
 from upscale.kernels.read_files import READERS, read_kernel
 from upscale.kernels.write_files import WRITERS, write_kernel
-from upscale.operators.enlarge import operator
+from upscale.operators.operator import make_operator
 
 COMMAND = str(Path(sys.executable).with_name("upscale-kernel"))
 RNG = np.random.default_rng(0)
@@ -375,7 +375,7 @@ def test_errors(tmp_path, arguments, status, text):
 
 
 def steps_of(values, what, factor, padding="same", normalize=None):
-    chosen = operator(
+    chosen = make_operator(
         kernel(what, factor), factor, padding, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=normalize
     )
     return Steps(np.array(values, float), chosen)

@@ -20,7 +20,8 @@ from upscale.kernels.write_files import write_kernel
 from upscale.learning import image_quality
 from upscale.learning.downscale import downscaled
 from upscale.learning.learn_corrections import Crops, learn_bank
-from upscale.operators.enlarge import Enlarging, Request, operator
+from upscale.operators.enlargement import Enlargement, Request
+from upscale.operators.operator import make_operator
 from upscale.pictures.picture import Picture
 
 run, ok = command("upscale-learn")
@@ -80,8 +81,8 @@ def test_bands_are_parts_of_the_whole():
     picture = Picture(rng.integers(0, 256, (53, 20, 3), np.uint8), "RGB")
     for factor in (2, 3):
         kernel = kernel_of(bank_of(4, 4, factor))
-        request = operator(kernel, None, None, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=None)
-        enlarging = Enlarging(picture, Request(request.factor, request))
+        request = make_operator(kernel, None, None, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=None)
+        enlarging = Enlargement(picture, Request(request.factor, request))
         bands = [band.copy() for band in enlarging.bands(2000)]
         assert len(bands) > 5
         np.testing.assert_array_equal(np.concatenate(bands), enlarging.whole().samples)

@@ -6,7 +6,7 @@ import pytest
 from helpers import ENGINES
 
 import upscale
-from upscale.operators.nearest import Plan
+from upscale.operators.nearest import NearestPlan
 
 
 @ENGINES
@@ -16,7 +16,7 @@ from upscale.operators.nearest import Plan
 def test_equals_its_definition(engine, factor, channels, dtype):
     picture = np.arange(3 * 4 * (channels or 1)).reshape(3, 4, channels or 1).astype(dtype)
     picture = picture if channels else picture[..., 0]
-    plan = Plan(np.ascontiguousarray(picture), factor)
+    plan = NearestPlan(np.ascontiguousarray(picture), factor)
     out = np.empty(plan.shape, plan.dtype)
     plan.fill(engine, out)
     assert out.tobytes() == naive.nearest(picture, factor).tobytes()
@@ -25,7 +25,7 @@ def test_equals_its_definition(engine, factor, channels, dtype):
 @ENGINES
 def test_bands_make_up_the_whole(engine):
     picture = np.random.default_rng(0).integers(0, 256, (9, 5, 3), np.uint8)
-    plan = Plan(picture, (3, 2))
+    plan = NearestPlan(picture, (3, 2))
     out = np.empty(plan.shape, plan.dtype)
     for begin in range(0, 27, 9):
         plan.fill(engine, out[begin : begin + 9], begin)

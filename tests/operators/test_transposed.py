@@ -12,8 +12,9 @@ from upscale.choices import EDGES
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.presets import named
 from upscale.loops import compiled, numpy_loops
+from upscale.operators.operator import Operator
 from upscale.operators.tap_tables import beyond
-from upscale.operators.transposed import Operator, Plan
+from upscale.operators.transposed import TransposedPlan
 
 RNG = np.random.default_rng(5)
 PADDINGS = ("same", ((0, 0), (0, 0)), ((1, 0), (0, 2)))
@@ -21,7 +22,7 @@ PADDINGS = ("same", ((0, 0), (0, 0)), ((1, 0), (0, 2)))
 
 def both(picture, kernel, factor, padding, dtype, *, edge="zero", **options):
     """Compute with both engines, which must agree exactly where sums run in the same order."""
-    plan = Plan(picture, Operator(kernel, factor, padding, edge=edge), dtype, **options)
+    plan = TransposedPlan(picture, Operator(kernel, factor, padding, edge=edge), dtype, **options)
     results = []
     for engine in (compiled, numpy_loops):
         out = np.empty(plan.shape, dtype)
@@ -69,9 +70,9 @@ def test_kernels_of_low_rank(size, factor, rank, dtype, edge):
     weights = sum(np.outer(RNG.normal(size=size[0]), RNG.normal(size=size[1])) for _ in range(rank)) / 40
     picture = (RNG.random((19, 33, 3)) * 255).astype(dtype)
     operator = Operator(Kernel(weights, bias=[0.5]), factor, edge=edge)
-    assert len(Plan(picture, operator, dtype)._rows.weight) == rank
-    got = both(picture, operator.kernel, factor, "same", dtype, edge=edge, unit=255)
-    monolithic = Plan(picture.astype(np.float64), operator, np.float64, unit=255)
+    assert len(TransposedPlan(picture, operator, dtype)._sums.rows.weight) == rank
+    got = both(picture, operator.kernel, factor, "same", dtype, edge=edge, bias_scale=255)
+    monolithic = TransposedPlan(picture.astype(np.float64), operator, np.float64, bias_scale=255)
     want = np.empty(monolithic.shape)
     monolithic.fill(numpy_loops, want)
     if dtype == np.uint8:
@@ -93,12 +94,12 @@ def test_an_output_that_no_copy_reaches():
 def test_what_does_not_save_time_is_not_split():
     weights = np.outer([1, 2, 3], [1, 0, 1]) + np.outer([0, 1, 1], [1, 1, 0])
     for kernel, factor in ((weights, (2, 2)), (np.kron(weights, np.ones((2, 2))), (6, 6))):
-        assert not Plan(np.zeros((4, 4), np.uint8), Operator(Kernel(kernel), factor), np.uint8)._separable
+        assert not TransposedPlan(np.zeros((4, 4), np.uint8), Operator(Kernel(kernel), factor), np.uint8)._sums.low_rank
 
 
 @ENGINES
 def test_the_worked_example(engine):
-    plan = Plan(
+    plan = TransposedPlan(
         np.array([[2, 0], [4, 1]]), Operator(Kernel([[4, 2, 1], [1, 0, 3], [0, 5, 2]]), (1, 1), ((0, 0), (0, 0))), np.float64
     )
     out = np.empty(plan.shape)
@@ -148,7 +149,7 @@ def test_large_integers_do_not_wrap_around():
 )
 def test_bands_make_up_the_whole(engine, kernel, alpha):
     picture = RNG.integers(0, 256, (20, 9, 4)).astype(np.uint8)
-    plan = Plan(picture, Operator(kernel, (2, 2)), np.uint8, alpha=alpha)
+    plan = TransposedPlan(picture, Operator(kernel, (2, 2)), np.uint8, alpha=alpha)
     whole, bands = np.empty(plan.shape, np.uint8), np.empty(plan.shape, np.uint8)
     plan.fill(engine, whole)
     for begin in range(0, 40, 7):
@@ -175,10 +176,10 @@ def test_dyadic_weights_are_exact_also_at_the_border():
 
 def test_what_cannot_be_normalized_is_refused():
     with pytest.raises(upscale.ArgumentError, match="normalised"):
-        Plan(np.zeros((3, 3), np.uint8), Operator(Kernel([[1, -1]], normalized=True), (1, 1)), np.uint8)
+        TransposedPlan(np.zeros((3, 3), np.uint8), Operator(Kernel([[1, -1]], normalized=True), (1, 1)), np.uint8)
     with pytest.raises(upscale.ArgumentError, match="normalised"):
         weights = np.array([[1.0, 1, 1], [1, 1, 1], [1, 1, -8]])
-        Plan(np.zeros((9, 9), np.uint8), Operator(Kernel(weights, normalized=True), (1, 1)), np.uint8)
+        TransposedPlan(np.zeros((9, 9), np.uint8), Operator(Kernel(weights, normalized=True), (1, 1)), np.uint8)
 
 
 def test_colour_is_weighted_by_opacity():
@@ -205,7 +206,7 @@ def test_not_a_number_spreads_no_further_than_the_kernel():
     picture = np.zeros((9, 9), np.float32)
     picture[4, 4] = np.nan
     for kernel in (Kernel.preset(named("bicubic"), (2, 2)), Kernel(RNG.random((8, 8)))):
-        plan = Plan(picture, Operator(kernel, (2, 2)), np.float32)
+        plan = TransposedPlan(picture, Operator(kernel, (2, 2)), np.float32)
         for engine in (compiled, numpy_loops):
             out = np.empty(plan.shape, np.float32)
             plan.fill(engine, out)

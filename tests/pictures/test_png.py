@@ -209,7 +209,8 @@ def test_a_colour_key_becomes_opacity_where_pixels_mix(tmp_path):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_tconv_by_box_is_nn_with_opacity_in_full_depth(dtype):
     import upscale
-    from upscale.operators.enlarge import Enlarging, Request, operator
+    from upscale.operators.enlargement import Enlargement, Request
+    from upscale.operators.operator import make_operator
 
     rng = np.random.default_rng(0)
     most = np.iinfo(dtype).max
@@ -217,12 +218,12 @@ def test_tconv_by_box_is_nn_with_opacity_in_full_depth(dtype):
     samples[::3, :, 3] = 0
     kernel = upscale.Kernel(np.ones((2, 2)), normalized=True)
     request = Request(
-        (2, 2), operator(kernel, (2, 2), None, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=None)
+        (2, 2), make_operator(kernel, (2, 2), None, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=None)
     )
     mode = "RGBA" if dtype == np.uint8 else "RGBA;16"
     for engine in ("numba", "numpy"):
         assert np.array_equal(
-            Enlarging(Picture(samples, mode), request, engine).whole().samples, samples.repeat(2, 0).repeat(2, 1)
+            Enlargement(Picture(samples, mode), request, engine).whole().samples, samples.repeat(2, 0).repeat(2, 1)
         )
 
 
@@ -377,7 +378,7 @@ def shown(data):
     st.integers(0, 99),
 )
 def test_animations_are_the_same_but_larger(parts, base, cover, plays, seed):
-    from upscale.operators.enlarge import Enlarging, Request
+    from upscale.operators.enlargement import Enlargement, Request
 
     data = animation(parts, base, cover, plays, seed)
     contents = read(data)
@@ -386,7 +387,7 @@ def test_animations_are_the_same_but_larger(parts, base, cover, plays, seed):
     writer = png_writer.Writer(file, Output((15, 14), len(parts), plays, loops=numpy_loops))
 
     def enlarged(picture):
-        return Enlarging(picture, Request((3, 2))).whole()
+        return Enlargement(picture, Request((3, 2))).whole()
 
     if contents.cover:
         writer.add_cover(enlarged(contents.cover()))

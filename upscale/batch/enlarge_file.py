@@ -15,7 +15,7 @@ from upscale.loops.engine import CHOOSER, Work
 from upscale.output_files import DASH, read_standard_input, replacing, write_through
 
 if TYPE_CHECKING:
-    from upscale.operators.enlarge import Request
+    from upscale.operators.enlargement import Request
     from upscale.pictures.picture import Contents
 
 

@@ -10,7 +10,7 @@ from upscale.batch.options import Options
 from upscale.batch.run_log import RunLog
 from upscale.batch.task import Task
 from upscale.errors import ArgumentError, FileError, KernelError
-from upscale.operators.enlarge import CLIPPED, Enlargement, Request
+from upscale.operators.enlargement import CLIPPED, Enlargement, Request
 from upscale.pictures import adapt_to_format, formats, metadata, mode_conversion, reading
 from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import Contents, Frame, Picture

@@ -15,7 +15,7 @@ from upscale.pictures import formats
 from upscale.pictures.picture import Contents
 
 if TYPE_CHECKING:
-    from upscale.operators.enlarge import Request
+    from upscale.operators.enlargement import Request
 
 
 class OutputState(NamedTuple):

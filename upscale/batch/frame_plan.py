@@ -9,7 +9,7 @@ from upscale.pictures.adapt_to_format import Wishes
 from upscale.pictures.picture import Contents
 
 if TYPE_CHECKING:
-    from upscale.operators.enlarge import Request
+    from upscale.operators.enlargement import Request
 
 #: Bytes of bands under way.
 _BANDS = 1 << 27
@@ -67,7 +67,7 @@ def plan_frames(name: str, contents: Contents, request: "Request", target: forma
     total, notes = _total(name, contents, target, options.frame)
     # The very same parts on a larger canvas are the very same animation, to the last index and tick. GIF's have palettes,
     # in which nothing can be mixed.
-    alone = request.operator is None or (target.name == "PNG" and not request.operator.mixes)
+    alone = request.operator is None or (target.name == "PNG" and not request.operator.mixes_neighbours)
     as_parts = (
         contents.parts is not None
         and target.pillow == contents.format

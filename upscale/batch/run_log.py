@@ -12,8 +12,8 @@ from upscale.loops.engine import Engine
 from upscale.output_files import DASH
 
 if TYPE_CHECKING:
-    from upscale.operators.enlarge import Request
-    from upscale.operators.transposed import Operator
+    from upscale.operators.enlargement import Request
+    from upscale.operators.operator import Operator
 
 
 class RunLog:
@@ -101,10 +101,10 @@ def verbose_report(task: Task, options: Options, request: "Request", result: Res
 
 def _padding_note(operator: "Operator") -> list[str]:
     """Note where `same` padding differs from what PyTorch's users are used to."""
-    crops = [max(operator.surplus(axis), 0) for axis in (0, 1)]
+    crops = [max(operator.total_crop(axis), 0) for axis in (0, 1)]
     if operator.padding != "same" or not any(total % 2 for total in crops):
         return []
-    mirrored = ",".join(f"{total - operator.begin(i)},{operator.begin(i)}" for i, total in enumerate(crops))
+    mirrored = ",".join(f"{total - operator.crop_begin(i)},{operator.crop_begin(i)}" for i, total in enumerate(crops))
     return [
         "padding: same cuts the smaller half off the beginning, as TensorFlow's SAME does; PyTorch's usual layer cuts the "
         f"larger half, one output pixel further: --padding {mirrored}"

@@ -14,7 +14,7 @@ from upscale.pictures import formats
 
 #: The options by what they are for, in the order of the help.
 GROUPS = {
-    "Enlarging": ("method", "factor"),
+    "Enlargement": ("method", "factor"),
     "Transposed convolution": (
         "kernel",
         "normalize",

@@ -177,12 +177,12 @@ def explain(
     from upscale.figures import matplotlib_files
     from upscale.figures.operator_steps import Steps, check
     from upscale.kernels.read_files import read_array
-    from upscale.operators.enlarge import operator
+    from upscale.operators.operator import make_operator
 
     with console.naming(f"KERNEL {kernel.label}"):
         read = _read(kernel, factor, normalize)
         check(read)
-        planned = operator(read, factor, padding, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=normalize)
+        planned = make_operator(read, factor, padding, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=normalize)
     with console.naming(f"INPUT {input}"):
         steps = Steps(read_array(input) if values is None else np.array(values), planned)
     name = "a kernel" if kernel.kind == "typed" else _name(kernel)
@@ -246,9 +246,9 @@ def _told(path: str, notes: list[str]) -> None:
 def _check_use(kernel: "Kernel") -> None:
     """Check that a kernel that is written can be used."""
     from upscale.figures.kernel_analysis import Facts
-    from upscale.operators.enlarge import operator
+    from upscale.operators.operator import make_operator
 
-    operator(kernel, None, None, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=None)
+    make_operator(kernel, None, None, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=None)
     if kernel.normalized:
         Facts(kernel)
 

@@ -12,7 +12,8 @@ from upscale.kernels.load import load
 from upscale.learning import from_files, image_quality
 from upscale.loops.engine import CHOOSER
 from upscale.memory import available, in_bytes
-from upscale.operators.enlarge import CLIPPED, Enlarging, Request, operator
+from upscale.operators.enlargement import CLIPPED, Enlargement, Request
+from upscale.operators.operator import make_operator
 from upscale.pictures import adapt_to_format, formats, mode_conversion
 from upscale.pictures.picture import CHANNELS, Picture
 
@@ -171,7 +172,7 @@ def _option(source: "KernelSpec | None") -> str:
 def _request(source: "KernelSpec | None", kernel: "Kernel | None", factor: tuple[int, int], normalize: bool | None) -> Request:
     if source is None:
         return Request(factor)
-    how = operator(
+    how = make_operator(
         kernel or load(source, factor), factor, None, output_padding=(0, 0), dilation=(1, 1), edge="zero",
         normalize=normalize,
     )  # fmt: skip
@@ -280,11 +281,11 @@ def _timed(picture: Picture, request: Request) -> tuple[Picture, float, list[str
     Of short runs the fastest counts, since others are held up by whatever else the machine does.
     """
     engine = "numba" if CHOOSER.has_numba() else "numpy"
-    Enlarging(picture, request, engine).whole()
+    Enlargement(picture, request, engine).whole()
     runs: list[float] = []
     while not runs or (sum(runs) < _SHORT and len(runs) < 20):
         began = time.perf_counter()
-        enlarging = Enlarging(picture, request, engine)
+        enlarging = Enlargement(picture, request, engine)
         result = enlarging.whole()
         runs.append(time.perf_counter() - began)
     notes = [*enlarging.notes]

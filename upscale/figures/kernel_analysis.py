@@ -11,7 +11,8 @@ from upscale.errors import ArgumentError, KernelError
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.phase_sums import normalize_phases, phase_sums
 from upscale.operators.enlarge import enlarge
-from upscale.operators.transposed import Operator, Plan
+from upscale.operators.operator import Operator
+from upscale.operators.transposed import TransposedPlan
 
 Array = NDArray[Any]
 
@@ -90,7 +91,9 @@ class Facts:
         channels = self.kernel.channels
         try:
             ones = np.ones(size if channels is None else (*size, channels[0]))
-            Plan(ones, self.operator._replace(kernel=self.kernel.replaced(normalized=True, corrections=None)), np.float64)
+            TransposedPlan(
+                ones, self.operator._replace(kernel=self.kernel.replaced(normalized=True, corrections=None)), np.float64
+            )
         except KernelError:
             return False
         return True
@@ -142,7 +145,7 @@ class Facts:
             return None
         down, across = (
             self._effective.sum(axis=1 - i) @ np.arange(n) / self._effective.sum()
-            - self.operator.begin(i)
+            - self.operator.crop_begin(i)
             - (self.factor[i] - 1) / 2
             for i, n in enumerate(self.weights.shape)
         )
@@ -163,7 +166,7 @@ class Facts:
 
     def positions(self, axis: int, number: int) -> Array:
         """Give the first outputs that the input pixel 0 reaches, as places in input pixels from its middle."""
-        at: Array = (np.arange(number) - self.operator.begin(axis) - (self.factor[axis] - 1) / 2) / self.factor[axis]
+        at: Array = (np.arange(number) - self.operator.crop_begin(axis) - (self.factor[axis] - 1) / 2) / self.factor[axis]
         return at
 
     def step(self, axis: int) -> tuple[Array, Array]:

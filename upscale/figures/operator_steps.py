@@ -10,7 +10,8 @@ from upscale.choices import factor_text
 from upscale.errors import ArgumentError
 from upscale.figures.matplotlib_files import COLOURS, new_figure, plain, short
 from upscale.kernels.kernel import Kernel
-from upscale.operators.transposed import Operator, Plan, out_size
+from upscale.operators.operator import Operator, out_size
+from upscale.operators.transposed import TransposedPlan
 
 Array = NDArray[Any]
 
@@ -86,7 +87,7 @@ class Steps:
             raise ArgumentError(f"must be an array (H, W) of finite numbers, not {values.shape} of {values.dtype}")
         if not 1 <= values.size <= MOST_VALUES:
             raise ArgumentError(f"has {values.size} values; at most {MOST_VALUES} can be drawn")
-        begin = tuple(operator.begin(i) for i in (0, 1))
+        begin = tuple(operator.crop_begin(i) for i in (0, 1))
         size = operator.size(values.shape)
         whole = [
             max(out_size(values.shape[i], kernel.shape[i], factor[i], (0, 0)), begin[i] + size[i]) for i in (0, 1)
@@ -94,7 +95,7 @@ class Steps:
         if max(whole) > LONGEST:
             raise ArgumentError(f"would become {whole[1]}x{whole[0]}; at most {LONGEST}x{LONGEST} values can be drawn")
         self.values, self.operator = values.astype(np.float64), operator
-        Plan(self.values, operator, np.float64)  # which refuses what cannot be normalised
+        TransposedPlan(self.values, operator, np.float64)  # which refuses what cannot be normalised
         self.kept = slice(begin[0], begin[0] + size[0]), slice(begin[1], begin[1] + size[1])
         self.steps: list[Step] = []
         total, ones = np.zeros(whole), np.zeros(whole)

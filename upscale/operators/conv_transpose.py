@@ -10,8 +10,8 @@ from upscale.arguments import as_array, frozen, output_array, paddings, pair
 from upscale.choices import ENGINES
 from upscale.errors import ArgumentError
 from upscale.loops.engine import CHOOSER, Work
+from upscale.operators.operator import out_size
 from upscale.operators.tap_tables import axis, tables
-from upscale.operators.transposed import out_size
 
 
 def conv_transpose2d(

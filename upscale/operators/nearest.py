@@ -18,7 +18,7 @@ def _as_bytes(array: Array) -> Array:
     return array.reshape(len(array), -1).view(np.uint8)
 
 
-class Plan:
+class NearestPlan:
     """Enlargement of one picture by duplication; clips nothing and has nothing to note.
 
     Parameters
@@ -31,7 +31,7 @@ class Plan:
     Attributes
     ----------
     shape, dtype, work
-        As in `upscale.transposed.Plan`.
+        As in `transposed.TransposedPlan`.
     """
 
     clipped = 0
@@ -88,7 +88,7 @@ def unpool_nearest(array: ArrayLike, factor: int | tuple[int, int], out: Array |
     picture_shape(source)
     if source.dtype.hasobject or not source.dtype.itemsize:
         raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")
-    plan = Plan(source, factor_pair(factor))
+    plan = NearestPlan(source, factor_pair(factor))
     result = output_array(out, plan.shape, plan.dtype, source)
     plan.fill(CHOOSER.load("auto", plan.work)[1], result)
     return result

@@ -1,0 +1,213 @@
+"""One `Picture` enlarged by one of the methods, whole or in bands of rows."""
+
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from upscale import threads
+from upscale.errors import ArgumentError
+from upscale.loops.engine import CHOOSER, Engine
+from upscale.operators.nearest import NearestPlan
+
+if TYPE_CHECKING:
+    from upscale.operators.operator import Operator
+    from upscale.operators.transposed import TransposedPlan
+    from upscale.pictures.picture import Picture
+    from upscale.pictures.tone_curves import Curve
+
+Array = NDArray[Any]
+
+#: A user is warned if more than this share of the samples was clipped.
+CLIPPED = 0.01
+
+
+class Request(NamedTuple):
+    """What is asked for, whatever the picture.
+
+    Attributes
+    ----------
+    factor : (int, int)
+        Vertical and horizontal.
+    operator : Operator or None
+        The transposed convolution, or None for nn.
+    linear : bool
+        Filter in linear light.
+    """
+
+    factor: tuple[int, int]
+    operator: "Operator | None" = None
+    linear: bool = False
+
+    def size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Compute (height, width) of the result for that of a picture.
+
+        Raises
+        ------
+        ArgumentError
+            Where the padding cuts everything off.
+        """
+        if self.operator is None:
+            return size[0] * self.factor[0], size[1] * self.factor[1]
+        return self.operator.size(size)
+
+
+class Enlargement:
+    """The enlargement of one picture, computed when it is asked for: at once, or in bands of rows.
+
+    Parameters
+    ----------
+    picture : Picture
+    request : Request
+    engine : str
+    floats : bool
+        Leave tconv's results as they are, and do not round them to the picture's own integers.
+    watch : callable
+        Called with the engine and its loops before it begins.
+
+    Attributes
+    ----------
+    shape : tuple
+    dtype : dtype
+    loops : module
+        Of the engine that was chosen.
+    notes : list of str
+        What a user should know.
+
+    Raises
+    ------
+    ArgumentError
+        Where the picture and the request do not fit each other.
+    """
+
+    def __init__(
+        self, picture: "Picture", request: Request, engine: str = "auto", *, floats: bool = False,
+        watch: Callable[[Engine, ModuleType], None] = lambda engine, loops: None,
+    ) -> None:  # fmt: skip
+        if request.operator is not None:
+            from upscale.pictures.mode_conversion import filterable
+
+            picture = filterable(picture)
+        source = computable(picture.samples, request)
+        dtype = source.dtype
+        if request.operator is not None and floats and dtype.kind != "f":
+            dtype = np.dtype(np.float32)
+            if not picture.mode:  # an array of integers; the samples of pictures are still needed for their scale
+                source = source.astype(dtype)
+        options: dict[str, Any] = {}
+        if request.operator is not None:
+            unit = np.iinfo(source.dtype).max if picture.mode and source.dtype in (np.uint8, np.uint16) else 1
+            # Colours that are stored multiplied by opacity mix as they are.
+            alpha = picture.base in ("LA", "RGBA") and not picture.info.get("associated")
+            options = {"alpha": alpha, "bias_scale": unit}
+            if request.linear:
+                options["curve"] = curve_for(picture, source)
+            if picture.leading and request.operator.kernel.channels is not None:  # the pictures of a batch stay apart
+                kernel = request.operator.kernel.repeated(picture.leading[0])
+                request = request._replace(operator=request.operator._replace(kernel=kernel))
+            elif picture.leading:
+                options["batch"] = picture.leading[0]
+        self._picture, self._source, self._request = picture, source, request
+        self._plan = make_plan(source, request, dtype, **options)
+        self.shape, self.dtype, self.notes = self._plan.shape, self._plan.dtype, self._plan.notes
+        chosen, self.loops = CHOOSER.load(engine, self._plan.work)
+        if CHOOSER.missing and engine == "auto":
+            self.notes.append(f"Numba cannot be imported ({CHOOSER.missing}), so NumPy computes, which takes longer")
+        watch(chosen, self.loops)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the result."""
+        return self.shape[0], self.shape[1]
+
+    @property
+    def clipped(self) -> float:
+        """The share of samples that had to be clipped, once they are computed."""
+        return float(self._plan.clipped / np.prod(self.shape))
+
+    @property
+    def result(self) -> "Picture":
+        """The picture as it will be, but for its samples."""
+        return _with_mode(self._picture, self.shape, self.dtype)
+
+    @property
+    def blocks(self) -> tuple[int, int] | None:
+        """How high and wide the blocks are that each sample of the source becomes; None where samples are mixed."""
+        return self._request.factor if self._request.operator is None else None
+
+    @property
+    def source(self) -> Array:
+        """The samples that are enlarged."""
+        return self._source
+
+    def whole(self) -> "Picture":
+        """Compute the result."""
+        return self.result._replace(samples=self._filled(0, np.empty(self.shape, self.dtype)))
+
+    def bands(self, size: int) -> Iterator[Array]:
+        """Compute the result in bands of rows, of at most some bytes; each one only holds until the next."""
+        factor = self._request.factor[0]
+        row = max(1, int(np.prod(self.shape[1:])) * self.dtype.itemsize)
+        height = min(max(1, size // row // factor) * factor, self.shape[0])
+        band = np.empty((height, *self.shape[1:]), self.dtype)  # one for all: fresh memory takes as long as filling it
+        for first in range(0, self.shape[0], height):
+            yield self._filled(first, band[: self.shape[0] - first])
+
+    def _filled(self, first: int, rows: Array) -> Array:
+        with np.errstate(all="ignore"):  # NaN, infinity and overflow are the picture's and stay what they are
+            self.loops.use_threads(threads.limit())  # which may have changed since the band before
+            self._plan.fill(self.loops, rows, first)
+        return rows
+
+
+def curve_for(picture: "Picture", source: Array) -> "Curve":
+    """Find the curve by which a picture is filtered in linear light."""
+    from upscale.pictures.tone_curves import curve_of
+
+    if picture.base not in ("", "L", "LA", "RGB", "RGBA") or source.dtype not in (np.uint8, np.uint16):
+        kind = picture.mode or source.dtype
+        raise ArgumentError(f"linear light is known for RGB and grey of 8 and 16 bits, not for {kind}")
+    return curve_of(picture.info, int(np.iinfo(source.dtype).max))
+
+
+def _with_mode(picture: "Picture", shape: tuple[int, ...], dtype: "np.dtype[Any]") -> "Picture":
+    """Give a picture the mode that its enlarged channels make."""
+    from upscale.pictures.formats import mode_of
+    from upscale.pictures.picture import CHANNELS
+
+    before, after = (1 if len(s) == 2 else s[2] for s in (picture.samples.shape, shape))
+    if not picture.mode or (before == after and picture.samples.dtype == dtype):
+        return picture
+    if before == after:
+        return picture._replace(mode=mode_of(picture.base, dtype) or CHANNELS)
+    # Opacity is made of opacity alone: what else a kernel makes is colour, grey or just channels.
+    bases = {2: "LA", 4: "RGBA"} if picture.base in ("LA", "RGBA") else {1: "L", 3: "RGB"}
+    return picture._replace(mode=mode_of(bases.get(after, ""), dtype) or CHANNELS)
+
+
+def computable(source: Array, request: Request) -> Array:
+    """Convert samples to a type that the method computes with: half floats to 32 bits, and to native byte order.
+
+    Raises
+    ------
+    ArgumentError
+        Where there is no such type.
+    """
+    if request.operator is None:
+        if source.dtype.hasobject or not source.dtype.itemsize:
+            raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")
+        return source
+    if source.dtype.kind not in "iuf" or source.dtype.itemsize > 8:
+        raise ArgumentError(f"tconv computes with integers and floats of up to 64 bits, not with {source.dtype}")
+    return source.astype(np.float32 if source.dtype == np.float16 else source.dtype.newbyteorder("="), order="C", copy=False)
+
+
+def make_plan(source: Array, request: Request, dtype: DTypeLike, **options: Any) -> "NearestPlan | TransposedPlan":
+    """Plan the enlargement of an array; the transposed convolution is imported when it is needed."""
+    if request.operator is None:
+        return NearestPlan(source, request.factor)
+    from upscale.operators.transposed import TransposedPlan
+
+    return TransposedPlan(source, request.operator, dtype, **options)
