@@ -316,19 +316,30 @@ def _copy(typing_context, row, target, streamed):
     return types.void(row, target, types.boolean), generate
 
 
-def _multiply_add(context, builder, weight, piece, total):
-    """Add products of vectors to a total: those of 32-bit floats unrounded, others as they are rounded."""
-    vector = total.type
-    if isinstance(vector.element, ir.DoubleType):
-        return builder.fadd(total, builder.fmul(weight, piece))
+def _multiply_add(context, builder, weight, value, total):
+    """Add products to a total, of floats or of vectors of them: 32-bit products unrounded, others as they are rounded."""
+    kind = total.type
+    element, count = (kind.element, kind.count) if isinstance(kind, ir.VectorType) else (kind, 0)
+    if isinstance(element, ir.DoubleType):
+        return builder.fadd(total, builder.fmul(weight, value))
     triple, _, features = context.codegen().magic_tuple()
     if "+fma" in features or "x86" not in triple:
-        kind = ir.FunctionType(vector, (vector, vector, vector))
-        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{vector.count}f32")
-        return builder.call(function, [weight, piece, total])
-    wide = ir.VectorType(ir.DoubleType(), vector.count)  # which hold products of 32-bit floats
-    weight, piece, total = (builder.fpext(value, wide) for value in (weight, piece, total))
-    return builder.fptrunc(builder.fadd(total, builder.fmul(weight, piece)), vector)
+        name = f"llvm.fma.v{count}f32" if count else "llvm.fma.f32"
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, (kind, kind, kind)), name)
+        return builder.call(function, [weight, value, total])
+    wide = ir.VectorType(ir.DoubleType(), count) if count else ir.DoubleType()  # which hold products of 32-bit floats
+    weight, value, total = (builder.fpext(value, wide) for value in (weight, value, total))
+    return builder.fptrunc(builder.fadd(total, builder.fmul(weight, value)), kind)
+
+
+@intrinsic
+def _fma(typing_context, weight, value, total):
+    """Compute total + weight * value: fused for 32-bit floats, the product rounded first for 64-bit ones."""
+
+    def generate(context, builder, signature, arguments):
+        return _multiply_add(context, builder, *arguments)
+
+    return total(total, total, total), generate
 
 
 def _everywhere(builder, vector, value):
