@@ -131,10 +131,10 @@ def report(
     numba.set_num_threads(threads)
     rows, summary = [], []
     with tempfile.TemporaryDirectory() as folder:
-        for block, (replacing, loop) in [(b, (r, n)) for b, (r, names) in plain_blocks.BLOCKS.items() for n in names]:
+        for block, plain, loop in ((b, plain, name) for b, (plain, names) in plain_blocks.BLOCKS.items() for name in names):
             if blocks and block not in blocks:
                 continue
-            modules, ratios, compiling = (variant({}, folder), variant(replacing, folder)), [], [0.0, 0.0]
+            modules, ratios, compiling = (variant({}, folder), variant({block: plain}, folder)), [], [0.0, 0.0]
             for name, prepare, taken in JOBS[loop]:
                 for dtype in (d for d in dtypes if d in taken):
                     for number, size, factor in ((c, s, f) for c in channels for s in megapixels for f in factors):

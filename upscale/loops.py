@@ -6,17 +6,17 @@ this one file because Numba's cache does not notice a change in another one. Eve
 result depends neither on the number of threads nor on the engine or the processor: products of 32-bit floats are added as
 they are (fused), those of 64-bit floats rounded before.
 
-What LLVM does not find by itself is written in its own language, as intrinsics: sums that stay in registers over all taps
-(`_adder`), pixels that are shuffled from several lanes into one row (`_weave_blocks`), copies past the caches (`_copy`).
-Their vectors are 64 bytes long; where registers are shorter, LLVM takes several.
+Almost all is plain Numba. Where LLVM code is written by hand, a comment above says the same in Python, and
+`benchmarks/vectors.py` measures what it gains. An intrinsic is a Python function that runs at compile time and emits LLVM
+instructions: `builder.add(a, b)` does not add, it writes an add; `index(3)` is the constant 3 of that type; a vector type
+holds several elements, which LLVM splits into registers; `if_then` and `for_range` open blocks of code, and the Python loops
+around them unroll.
 """
 
 # What Numba compiles, and what builds code for LLVM, has no types that a checker could follow.
 # mypy: ignore-errors
 
 import contextlib
-import functools
-import math
 
 import numba
 import numpy as np
@@ -27,12 +27,12 @@ from numba.core.errors import TypingError
 from numba.core.imputils import impl_ret_borrowed
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
 #: False where no cache folder can be written: the loops are then compiled in each process.
 CACHED = True
 
-#: Bytes of output that no cache is expected to hold until someone reads them.
+#: Outputs of more bytes than this are expected to leave the caches before they are read.
 _CACHES = 1 << 25
 
 
@@ -77,24 +77,25 @@ def prepare():
     numba.typeof(np.empty(0))
 
 
-#: For what other loops call. Without an account of references, which would count those to each array at each call and take
-#: as long as a row does; so these make no arrays.
+#: For what other loops call. `_inner` functions are compiled without reference counting, which costs as much as a row. They
+#: must not create arrays; `_making` functions may.
 _inner = numba.njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _making = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def _pointer(context, builder, signature, arguments, which, at, kind):
-    """Point to what lies `at` bytes into an array argument, whatever its alignment."""
+    """Return a pointer to the byte at offset `at` of an array argument, as a pointer to `kind`."""
     array = context.make_array(signature.args[which])(context, builder, arguments[which])
     begin = builder.bitcast(array.data, ir.IntType(8).as_pointer())
     return builder.bitcast(builder.gep(begin, [at]), kind.as_pointer())
 
 
+# def _borrowed(array): return array
 @intrinsic
 def _borrowed(typing_context, array):
-    """View an array without a count of references, which threads that slice the same array would fight over.
+    """Return the array without its reference count, which threads that slice the same array would all write to.
 
-    Only for what the caller holds for as long as the view lives.
+    The caller must keep the array alive for as long as the result is used.
     """
 
     def generate(context, builder, signature, arguments):
@@ -105,9 +106,13 @@ def _borrowed(typing_context, array):
     return array(array), generate
 
 
+# def _flat(array): return array.reshape(array.size)
 @intrinsic
 def _flat(typing_context, array):
-    """View a contiguous array as one long row."""
+    """Return a contiguous array as a 1-D view.
+
+    NumPy's `reshape` would make Numba import half of itself when a loop comes from the cache.
+    """
     if array.layout != "C":
         raise TypingError(f"{array} is not contiguous")
     row = types.Array(array.dtype, 1, "C", readonly=not array.mutable)
@@ -121,11 +126,12 @@ def _flat(typing_context, array):
     return row(array), generate
 
 
+# def _empty(kind, rows, columns): return np.empty((rows, columns), kind)
 @intrinsic
 def _empty(typing_context, kind, rows, columns):
-    """Make an array (rows, columns) of some kind of numbers.
+    """Return a new 2-D array.
 
-    In the place of NumPy's, for which Numba would import half of itself when a loop comes from the cache.
+    NumPy's `empty` would make Numba import half of itself when a loop comes from the cache.
     """
     made = types.Array(kind.dtype, 2, "C")
 
@@ -140,7 +146,7 @@ def _empty(typing_context, kind, rows, columns):
 
 
 def _array(context, builder, kind, data, shape, meminfo=None):
-    """Put a contiguous array together."""
+    """Return the LLVM structure of a contiguous array."""
     from numba.np.arrayobj import populate_array
 
     array, size = context.make_array(kind)(context, builder), shape[0].type(kind.dtype.bitwidth // 8)
@@ -151,7 +157,7 @@ def _array(context, builder, kind, data, shape, meminfo=None):
 
 @_making
 def _zeros(kind, rows, columns):
-    """Make an array as `_empty` does, of zeros."""
+    """Return a new 2-D array of zeros."""
     made = _empty(kind, rows, columns)
     flat = _flat(made)
     for i in range(flat.size):
@@ -160,7 +166,10 @@ def _zeros(kind, rows, columns):
 
 
 def _loads(context, builder, signature, arguments, kind):
-    """Make functions that load from and store to a place in an array argument, counted in bytes, whatever its alignment."""
+    """Return two functions that load a `kind` from a byte offset of an array argument, and store one there.
+
+    The offset need not be aligned.
+    """
 
     def load(which, at):
         return builder.load(_pointer(context, builder, signature, arguments, which, at, kind), align=1)
@@ -171,28 +180,35 @@ def _loads(context, builder, signature, arguments, kind):
     return load, store
 
 
+# def _fetch_add(counter, more):
+#     old = counter[0, 0]
+#     counter[0, 0] += more  # the two lines are one atomic step
+#     return old
 @intrinsic
-def _count(typing_context, count, more):
-    """Add to an integer that all threads share, and return what it was before.
+def _fetch_add(typing_context, counter, more):
+    """Add atomically to a counter that all threads share; return its old value.
 
-    By one that says which part of the work is the next, each thread does as many as it gets to: whichever of the parallel
-    iterations runs first on a thread goes on until no part is left, and the thread's others find none. In equal shares, all
-    would wait for the one whose core is the slower kind, or is busy with something else.
+    Threads fetch the next part of the work with it, so that a slow or busy core does fewer parts. The first parallel iteration
+    on each thread fetches parts until none is left, and the thread's other iterations find none.
     """
 
     def generate(context, builder, signature, arguments):
         shared = context.make_array(signature.args[0])(context, builder, arguments[0])
         return builder.atomic_rmw("add", shared.data, arguments[1], "monotonic")
 
-    return types.int64(count, types.int64), generate
+    return types.int64(counter, types.int64), generate
 
 
+# def _repeat(row, size, factor, many, target):
+#     for x in range(many):
+#         for i in range(factor):
+#             target[(x * factor + i) * size :][:size] = row[x * size :][:size]
 @intrinsic
 def _repeat(typing_context, row, size, factor, many, target):
-    """Lay the first `many` pixels of `size` bytes of a row into a target, `factor` times each.
+    """Copy each of the first `many` pixels of a row `factor` times into a target; pixels have `size` bytes.
 
-    A pixel is read as a piece of 16 bytes and written as one that holds as many copies as fit, or as several pieces where it is
-    larger; the next pixel overwrites what is too much. So both must go on for 16 bytes after the last.
+    A pixel is loaded as 16 bytes and stored as 16 bytes that hold as many copies as fit, or in several pieces if it is larger.
+    The next pixel overwrites the excess. So row and target must be valid for 16 bytes past the last pixel.
     """
 
     def generate(context, builder, signature, arguments):
@@ -224,78 +240,20 @@ def _repeat(typing_context, row, size, factor, many, target):
     return types.void(row, integer, integer, integer, target), generate
 
 
-@intrinsic
-def _weave_blocks(typing_context, lanes, shifts, size, stride, many, target):
-    """Lay `many` pixels of `size` bytes of each lane side by side; return how many of each were laid: all or none.
-
-    Lanes are rows, of which each begins some pixels behind its first, or one row that stands for all of them. This is done in
-    whole blocks of vectors, each of which is shuffled together from all lanes; the last block ends with the last pixel,
-    overlapping the one before. There are blocks for 2 to 4 lanes and the usual sizes; others, and less than a block, are left
-    to the caller. Lanes must go on for 64 bytes after the last pixel.
-    """
-
-    def generate(context, builder, signature, arguments):
-        _, _, size, stride, many, _ = arguments
-        index = size.type
-        load, store = _loads(context, builder, signature, arguments, ir.VectorType(ir.IntType(8), 64))
-        single = signature.args[0].ndim == 1
-        lanes = context.make_array(signature.args[0])(context, builder, arguments[0])
-        begins = [index(0)]
-        if not single:
-            row, begins = builder.extract_value(lanes.strides, 0), []
-            shifts = context.make_array(signature.args[1])(context, builder, arguments[1])
-            for lane in range(4):  # of which those beyond the stride are not used
-                shift = builder.load(builder.gep(shifts.data, [index(lane)]))
-                begins.append(builder.add(builder.mul(row, index(lane)), builder.mul(shift, size)))
-        done = cgutils.alloca_once_value(builder, index(0))
-        usual = (
-            (1, 2, 3, 4, 6, 8, 12, 16)
-            if single
-            else [signature.args[0].dtype.bitwidth // 8 * samples for samples in (1, 2, 3, 4)]
-        )
-        for pixel, fixed in ((pixel, fixed) for pixel in usual for fixed in (2, 3, 4)):
-            vectors = pixel * fixed // math.gcd(64, pixel * fixed)
-            pixels = 64 * vectors // (pixel * fixed)
-            alike = builder.and_(builder.icmp_signed("==", size, index(pixel)), builder.icmp_signed("==", stride, index(fixed)))
-            with builder.if_then(builder.and_(alike, builder.icmp_signed(">=", many, index(pixels)))):
-                builder.store(many, done)
-                last = builder.sub(many, index(pixels))
-                with cgutils.for_range_slice(builder, index(0), many, index(pixels)) as (begin, _):
-                    begin = builder.select(builder.icmp_signed("<", begin, last), begin, last)
-                    for v in range(vectors):
-                        # Where each byte of the vector comes from: the lane, and the place in its part of the block.
-                        places = [
-                            ((at // pixel) % fixed, at // (pixel * fixed) * pixel + at % pixel)
-                            for at in range(64 * v, 64 * v + 64)
-                        ]
-                        first = min(at for _, at in places)
-                        vector = None
-                        for lane in range(1 if single else fixed):
-                            at = builder.add(builder.mul(begin, index(pixel)), index(first))
-                            piece = load(0, builder.add(begins[lane], at))
-                            mask = [
-                                at - first if single or lane == 0 else 64 + at - first if mine == lane else i
-                                for i, (mine, at) in enumerate(places)
-                            ]
-                            mask = ir.Constant(ir.VectorType(ir.IntType(32), 64), mask)
-                            vector = builder.shuffle_vector(piece if lane == 0 else vector, piece, mask)
-                        store(vector, 5, builder.add(builder.mul(begin, index(pixel * fixed)), index(64 * v)))
-        return builder.load(done)
-
-    integer = types.intp
-    return integer(lanes, shifts, integer, integer, integer, target), generate
-
-
+# def _copy(row, target, streamed): target[:] = row
 @intrinsic
 def _copy(typing_context, row, target, streamed):
-    """Copy a row; `streamed` past the caches, which would first read what is then overwritten: for large outputs."""
+    """Copy a row of bytes. With `streamed`, stores bypass the caches, which would first read the memory that is overwritten.
+
+    That pays for outputs that are larger than the caches.
+    """
 
     def generate(context, builder, signature, arguments):
         row, target = (context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 1))
         index, kind = builder.extract_value(target.shape, 0).type, ir.VectorType(ir.IntType(8), 64)
         size = builder.mul(builder.extract_value(target.shape, 0), index(signature.args[1].dtype.bitwidth // 8))
         begin, end = (builder.bitcast(array.data, ir.IntType(8).as_pointer()) for array in (row, target))
-        # Such stores must lie at a multiple of 64; what is before the first and behind the last is copied plainly.
+        # Such stores need addresses that are multiples of 64. The bytes before the first and after the last are copied plainly.
         address = builder.ptrtoint(end, index)
         before = builder.and_(builder.neg(address), index(63))
         vectors = builder.sdiv(builder.sub(size, before), index(64))
@@ -316,274 +274,232 @@ def _copy(typing_context, row, target, streamed):
     return types.void(row, target, types.boolean), generate
 
 
-def _multiply_add(context, builder, weight, value, total):
-    """Add products to a total, of floats or of vectors of them: 32-bit products unrounded, others as they are rounded."""
-    kind = total.type
-    element, count = (kind.element, kind.count) if isinstance(kind, ir.VectorType) else (kind, 0)
-    if isinstance(element, ir.DoubleType):
-        return builder.fadd(total, builder.fmul(weight, value))
-    triple, _, features = context.codegen().magic_tuple()
-    if "+fma" in features or "x86" not in triple:
-        name = f"llvm.fma.v{count}f32" if count else "llvm.fma.f32"
-        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, (kind, kind, kind)), name)
-        return builder.call(function, [weight, value, total])
-    wide = ir.VectorType(ir.DoubleType(), count) if count else ir.DoubleType()  # which hold products of 32-bit floats
-    weight, value, total = (builder.fpext(value, wide) for value in (weight, value, total))
-    return builder.fptrunc(builder.fadd(total, builder.fmul(weight, value)), kind)
-
-
+# def _fma(weight, value, total): return total + weight * value  # rounded once for float32
 @intrinsic
 def _fma(typing_context, weight, value, total):
-    """Compute total + weight * value: fused for 32-bit floats, the product rounded first for 64-bit ones."""
+    """Return total + weight * value. For 32-bit floats, the product is not rounded before it is added (fused).
+
+    No Python expression does that. 64-bit products are rounded first, because not every processor can fuse those. LLVM turns
+    loops of this into vector instructions.
+    """
 
     def generate(context, builder, signature, arguments):
-        return _multiply_add(context, builder, *arguments)
+        weight, value, total = arguments
+        kind, double = total.type, ir.DoubleType()
+        if kind == double:
+            return builder.fadd(total, builder.fmul(weight, value))
+        triple, _, features = context.codegen().magic_tuple()
+        if "+fma" in features or "x86" not in triple:
+            fused = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), "llvm.fma.f32")
+            return builder.call(fused, [weight, value, total])
+        # Processors without the instruction: 64-bit floats represent products of 32-bit floats exactly.
+        weight, value, total = (builder.fpext(number, double) for number in (weight, value, total))
+        return builder.fptrunc(builder.fadd(total, builder.fmul(weight, value)), kind)
 
     return total(total, total, total), generate
 
 
-def _everywhere(builder, vector, value):
-    """Fill a vector with one value."""
-    one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.IntType(32)(0))
-    return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), vector.count), None))
-
-
-#: Vectors of 64 bytes that `_adder` sums at once, for 1 to 4 rows: what fits into 16 registers of 32 bytes, or into 32 of 64.
-_VECTORS = {1: (4, 4), 2: (3, 6), 3: (2, 4), 4: (1, 3)}
-
-#: Bytes beyond its end that a line may be read and written.
-_BEYOND = 64 * 6
-
-
-def _adder(many):
-    """Make the heart of every transposed convolution: all taps of `many` rows of sums, for some vectors of their places.
-
-    Each piece of input, once loaded, is used by all rows, and the sums stay in registers from the first tap to the last, and on
-    until they are rounded. Products of 32-bit floats are not rounded before they are added: most processors do both at once.
-    """
-
-    @intrinsic
-    def add(typing_context, data, offsets, number, begin, end, weights, first, sums, limits, out):
-        """Add `number` taps to places of sums[first:], from `begin` on: weights[t, row] times data offsets[t] further on.
-
-        With out, which is as many rows, sums is one row that all begin with, and what they come to is stored in out; integers
-        are rounded and clipped to `limits`. Vectors follow one another until the next would begin at `end` or beyond; returns
-        where that is, and how many samples were clipped.
-        """
-
-        def generate(context, builder, signature, arguments):
-            _, _, number, begin, end, _, first, *_ = arguments
-            arrays = [
-                context.make_array(kind)(context, builder, value) if isinstance(kind, types.Array) else None
-                for kind, value in zip(signature.args, arguments, strict=True)
-            ]
-            data, offsets, _, _, _, weights, _, sums, limits, out = arrays
-            builder.function.attributes.add("noinline")  # or each caller would compile it anew
-            size, floats = signature.args[0].dtype.bitwidth // 8, context.get_value_type(signature.args[0].dtype)
-            places = 64 // size
-            vector, flags, index = ir.VectorType(floats, places), ir.IntType(places), begin.type
-            vectors = _VECTORS[many]["+avx512f" in context.codegen().magic_tuple()[2]]
-            rows = [builder.add(first, index(row)) for row in range(many)]
-
-            def function(name, result, *takes):
-                return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, takes), name)
-
-            def place(array, width, row, column):
-                across = builder.sdiv(builder.extract_value(array.strides, 0), index(width))
-                return builder.gep(array.data, [builder.add(builder.mul(row, across), column)])
-
-            def pieces(pointer, kind):
-                return [builder.bitcast(builder.gep(pointer, [index(v * places)]), kind.as_pointer()) for v in range(vectors)]
-
-            def everywhere(value):
-                return _everywhere(builder, vector, value)
-
-            def finish(value, made):
-                """Make samples of a vector; return them and how many were clipped."""
-                kind = ir.VectorType(context.get_value_type(made), places)
-                if isinstance(made, types.Float):
-                    change = {-1: builder.fptrunc, 0: lambda value, _: value, 1: builder.fpext}
-                    return change[(made.bitwidth > 8 * size) - (made.bitwidth < 8 * size)](value, kind), index(0)
-                low, high, half, beneath = (everywhere(builder.load(builder.gep(limits.data, [index(i)]))) for i in range(4))
-                value = builder.fadd(value, half)
-                if not made.signed:  # the conversion below rounds down what is not below 0
-                    high = beneath
-                else:
-                    value = builder.call(function(f"llvm.floor.v{places}f{8 * size}", vector, vector), [value])
-                kept = builder.select(builder.fcmp_ordered(">", value, low), value, low)
-                kept = builder.select(builder.fcmp_ordered("<", kept, high), kept, high)
-                changed = builder.bitcast(builder.fcmp_unordered("!=", value, kept), flags)
-                count = builder.call(function(f"llvm.ctpop.i{places}", flags, flags), [changed])
-                return (builder.fptosi if made.signed else builder.fptoui)(kept, kind), builder.zext(count, index)
-
-            totals = [cgutils.alloca_once(builder, vector) for _ in range(many * vectors)]
-            clipped = cgutils.alloca_once_value(builder, index(0))
-            with cgutils.for_range_slice(builder, begin, end, index(vectors * places)) as (at, _):
-                if out is None:
-                    begun = [piece for row in rows for piece in pieces(place(sums, size, row, at), vector)]
-                else:
-                    begun = pieces(builder.gep(sums.data, [at]), vector) * many
-                for total, piece in zip(totals, begun, strict=True):
-                    builder.store(builder.load(piece, align=size), total)
-                with cgutils.for_range(builder, number) as tap:
-                    offset = builder.load(builder.gep(offsets.data, [tap.index]))
-                    source = builder.gep(data.data, [builder.add(offset, at)])
-                    inputs = [builder.load(piece, align=size) for piece in pieces(source, vector)]
-                    for r, row in enumerate(rows):
-                        weight = everywhere(builder.load(place(weights, size, tap.index, row)))
-                        for total, piece in zip(totals[r * vectors : (r + 1) * vectors], inputs, strict=True):
-                            builder.store(_multiply_add(context, builder, weight, piece, builder.load(total)), total)
-                if out is None:
-                    for total, piece in zip(totals, begun, strict=True):
-                        builder.store(builder.load(total), piece, align=size)
-                else:
-                    made = signature.args[-1].dtype
-                    width, kind = made.bitwidth // 8, ir.VectorType(context.get_value_type(made), places)
-                    targets = [piece for row in rows for piece in pieces(place(out, width, row, at), kind)]
-                    finished = [finish(builder.load(total), made) for total in totals]
-                    for (samples, count), target in zip(finished, targets, strict=True):
-                        builder.store(samples, target, align=width)
-                        builder.store(builder.add(builder.load(clipped), count), clipped)
-            return context.make_tuple(builder, signature.return_type, [at, builder.load(clipped)])
-
-        integer = types.intp
-        result = types.UniTuple(integer, 2)
-        takes = (data, offsets, integer, integer, integer, weights, integer, sums, limits, out)
-        return result(*takes), generate
-
-    return add
-
-
-_add_1, _add_2, _add_3, _add_4 = (_adder(many) for many in (1, 2, 3, 4))
-
-
-@intrinsic
-def _correction(typing_context, pixels, at, wide, order, turned, weights, begin, size, made, to):
-    """Weigh how far the 5 x 5 values around place `at` are from the middle one, and store what they come to in made[to:].
-
-    `wide` lies between two rows of values; order[turned:] says how far behind `begin` the weights of each value are. They are
-    `size`, a multiple of 48. Where all values are the same, no weights are looked at.
-    """
-
-    def generate(context, builder, signature, arguments):
-        arrays = (context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 3, 5, 8))
-        pixels, order, weights, made = (array.data for array in arrays)
-        _, at, wide, _, turned, _, begin, size, _, to = arguments
-        index, floats, width = at.type, pixels.type.pointee, signature.args[0].dtype.bitwidth // 8
-        places = 64 // width
-        vector, four = ir.VectorType(floats, places), ir.VectorType(floats, 4)
-        totals = [cgutils.alloca_once(builder, vector) for _ in range(3)]
-
-        def pieces(data, *at):
-            first = builder.gep(data, [functools.reduce(builder.add, at)])
-            return [builder.bitcast(builder.gep(first, [index(v * places)]), vector.as_pointer()) for v in range(3)]
-
-        middle = builder.load(builder.gep(pixels, [at]))
-        corners = [builder.gep(pixels, [builder.add(at, builder.mul(wide, index(y)))]) for y in range(-2, 3)]
-        differ = []
-        for corner in corners:
-            beginning = builder.load(builder.bitcast(builder.gep(corner, [index(-2)]), four.as_pointer()), align=width)
-            last = builder.load(builder.gep(corner, [index(2)]))
-            flags = builder.fcmp_unordered("!=", beginning, _everywhere(builder, four, middle))
-            differ.append(builder.icmp_unsigned("!=", builder.bitcast(flags, ir.IntType(4)), ir.IntType(4)(0)))
-            differ.append(builder.fcmp_unordered("!=", last, middle))
-        with cgutils.for_range_slice(builder, index(0), size, index(3 * places)) as (part, _):
-            for total in totals:
-                builder.store(ir.Constant(vector, None), total)
-            with builder.if_then(functools.reduce(builder.or_, differ)):
-                for n in range(25):
-                    value = builder.load(builder.gep(corners[n // 5], [index(n % 5 - 2)]))
-                    value = _everywhere(builder, vector, builder.fsub(value, middle))
-                    row = builder.load(builder.gep(order, [builder.add(turned, index(n))]))
-                    for total, piece in zip(totals, pieces(weights, begin, row, part), strict=True):
-                        weight = builder.load(piece, align=width)
-                        builder.store(_multiply_add(context, builder, value, weight, builder.load(total)), total)
-            for total, piece in zip(totals, pieces(made, to, part), strict=True):
-                builder.store(builder.load(total), piece, align=width)
-        return context.get_dummy_value()
-
-    integer = types.intp
-    return types.void(pixels, integer, integer, order, integer, weights, integer, integer, made, integer), generate
-
-
-#: A 0 that is not a constant: Numba would compile a function anew for each.
-_ZERO = np.int64(0)
+#: Columns that are summed at once: few enough that sums stay in the cache from one pass over the taps to the next.
+_CHUNK = 4096
 
 
 @_inner
-def _add(many, data, offsets, number, begin, end, weights, first, sums, limits, out):
-    if many == 1:
-        return _add_1(data, offsets, number, begin, end, weights, first, sums, limits, out)
-    if many == 2:
-        return _add_2(data, offsets, number, begin, end, weights, first, sums, limits, out)
-    if many == 3:
-        return _add_3(data, offsets, number, begin, end, weights, first, sums, limits, out)
-    return _add_4(data, offsets, number, begin, end, weights, first, sums, limits, out)
+def _add_1(sums, a, wa):
+    for x in range(sums.size):
+        sums[x] = _fma(wa, a[x], sums[x])
 
 
 @_inner
-def _add_rows(rows, data, offsets, numbers, together, weights, size, sums, limits, out):
-    """Add numbers[row] taps at offsets[row] to `size` places of each row; `together` where all rows' are the same."""
-    row = 0
-    while row < rows:
-        many = _at_once(rows - row) if together else 1
-        _add(many, data, offsets[row], numbers[row], _ZERO, size, weights, row, sums, limits, out)
-        row += many
+def _add_2(sums, a, b, wa, wb):
+    for x in range(sums.size):
+        sums[x] = _fma(wb, b[x], _fma(wa, a[x], sums[x]))
 
 
 @_inner
-def _into_rows(data, offsets, number, weights, start, room, rounded, limits, out):
-    """Add `number` taps to `start` and store what they come to in up to 4 rows of out; count what was clipped.
-
-    The last places, which do not fill vectors, go by way of room.
-    """
-    many, size, beyond = out.shape[0], out.shape[1], _BEYOND // start.itemsize
-    x, clipped = 0, 0
-    if size >= beyond:
-        x, clipped = _add(many, data, offsets, number, _ZERO, size - beyond + 1, weights, _ZERO, start, limits, out)
-    _add(many, data, offsets, number, x, size, weights, _ZERO, start, limits, room)
-    for i in range(many):
-        clipped += _finish(room, i, x, size, rounded, limits, out, x)
-    return clipped
+def _add_4(sums, a, b, c, d, wa, wb, wc, wd):
+    for x in range(sums.size):
+        sums[x] = _fma(wd, d[x], _fma(wc, c[x], _fma(wb, b[x], _fma(wa, a[x], sums[x]))))
 
 
 @_inner
-def _at_once(left):
-    """Choose of how many rows the sums are made together, where so many are left."""
-    return 3 if left == 3 or left == 5 or left == 6 else min(left, 4)
+def _add_taps(data, offsets, number, at, weights, row, sums):
+    """Add `number` taps to sums: weights[t, row] times data[offsets[t] + at :]. Each pass over sums adds up to four."""
+    n, t = sums.size, 0
+    while t < number:
+        a, left = offsets[t] + at, number - t
+        if left == 1:
+            _add_1(sums, data[a : a + n], weights[t, row])
+            return
+        b = offsets[t + 1] + at
+        if left < 4:
+            _add_2(sums, data[a : a + n], data[b : b + n], weights[t, row], weights[t + 1, row])
+            t += 2
+            continue
+        c, d = offsets[t + 2] + at, offsets[t + 3] + at
+        _add_4(
+            sums, data[a : a + n], data[b : b + n], data[c : c + n], data[d : d + n],
+            weights[t, row], weights[t + 1, row], weights[t + 2, row], weights[t + 3, row],
+        )  # fmt: skip
+        t += 4
 
 
 @_inner
-def _finish(values, row, begin, end, rounded, limits, out, to):
-    """Store places of a row of values at out[row, to:]; round integers half up, clip them, and return how many were."""
-    clipped = np.int32(0)
-    if rounded:
-        low, high, half = limits[0], limits[1], limits[2]
-        for x in range(end - begin):
-            value = np.floor(values[row, begin + x] + half)
-            kept = min(max(value, low), high)
-            clipped = np.int32(clipped + (value != kept))
-            out[row, to + x] = kept
-    else:
-        for x in range(end - begin):
-            out[row, to + x] = values[row, begin + x]
+def _add_rows(data, offsets, numbers, weights, size, sums):
+    """Add numbers[row] taps at offsets[row] to the first `size` columns of each row of sums."""
+    for row in range(sums.shape[0]):
+        for begin in range(0, size, _CHUNK):
+            chunk = sums[row, begin : min(begin + _CHUNK, size)]
+            _add_taps(data, offsets[row], numbers[row], begin, weights, row, chunk)
+
+
+def _to_sample(value, low, high, half, like):
+    """Round half up and clip, where `like` is an integer; return the sample and whether it was clipped."""
+
+
+@overload(_to_sample, inline="always")
+def _choose_to_sample(value, low, high, half, like):
+    if isinstance(like, types.Float):
+        return lambda value, low, high, half, like: (value, False)
+
+    def rounded(value, low, high, half, like):
+        value = np.floor(value + half)
+        kept = min(max(value, low), high)
+        return kept, kept != value
+
+    return rounded
+
+
+@_inner
+def _store(sums, limits, out):
+    """Store sums in out; round and clip integers, and return how many were clipped."""
+    clipped, low, high, half, like = np.int32(0), limits[0], limits[1], limits[2], out.dtype.type(0)
+    for x in range(out.size):
+        out[x], changed = _to_sample(sums[x], low, high, half, like)
+        clipped = np.int32(clipped + changed)
     return np.int64(clipped)
 
 
 @_inner
-def _weave(lanes, shifts, step, target):
-    """Lay pixels of `step` samples side by side, one from each lane in turn, each beginning with pixel `shifts` of its lane."""
-    stride, width = lanes.shape[0], target.size // step
-    if stride == 1:
-        lane = lanes[0, shifts[0] * step :]
-        for x in range(target.size):
-            target[x] = lane[x]
-        return
-    done = _weave_blocks(lanes, shifts, lanes.itemsize * step, stride, width // stride, target)
-    for x in range(done, (width + stride - 1) // stride):
-        for p in range(min(stride, width - x * stride)):
-            for c in range(step):
-                target[(x * stride + p) * step + c] = lanes[p, (x + shifts[p]) * step + c]
+def _store_1(sums, a, wa, limits, out):
+    clipped, low, high, half, like = np.int32(0), limits[0], limits[1], limits[2], out.dtype.type(0)
+    for x in range(out.size):
+        out[x], changed = _to_sample(_fma(wa, a[x], sums[x]), low, high, half, like)
+        clipped = np.int32(clipped + changed)
+    return np.int64(clipped)
+
+
+@_inner
+def _store_2(sums, a, b, wa, wb, limits, out):
+    clipped, low, high, half, like = np.int32(0), limits[0], limits[1], limits[2], out.dtype.type(0)
+    for x in range(out.size):
+        out[x], changed = _to_sample(_fma(wb, b[x], _fma(wa, a[x], sums[x])), low, high, half, like)
+        clipped = np.int32(clipped + changed)
+    return np.int64(clipped)
+
+
+@_inner
+def _store_4(sums, a, b, c, d, wa, wb, wc, wd, limits, out):
+    clipped, low, high, half, like = np.int32(0), limits[0], limits[1], limits[2], out.dtype.type(0)
+    for x in range(out.size):
+        total = _fma(wd, d[x], _fma(wc, c[x], _fma(wb, b[x], _fma(wa, a[x], sums[x]))))
+        out[x], changed = _to_sample(total, low, high, half, like)
+        clipped = np.int32(clipped + changed)
+    return np.int64(clipped)
+
+
+@_inner
+def _into_row(data, offsets, number, at, weights, row, start, scratch, limits, out):
+    """Add taps to `start` as `_add_taps` does and store the sums in out; return how many were clipped.
+
+    The last pass over the taps stores, so that no pass only copies.
+    """
+    if number == 0:
+        return _store(start, limits, out)
+    n, last = out.size, (4, 1, 2, 1)[number % 4]
+    t, sums = number - last, start
+    if t > 0:
+        for x in range(n):
+            scratch[x] = start[x]
+        _add_taps(data, offsets, t, at, weights, row, scratch)
+        sums = scratch
+    a = data[offsets[t] + at : offsets[t] + at + n]
+    if last == 1:
+        return _store_1(sums, a, weights[t, row], limits, out)
+    b = data[offsets[t + 1] + at : offsets[t + 1] + at + n]
+    if last == 2:
+        return _store_2(sums, a, b, weights[t, row], weights[t + 1, row], limits, out)
+    c, d = offsets[t + 2] + at, offsets[t + 3] + at
+    return _store_4(
+        sums, a, b, data[c : c + n], data[d : d + n],
+        weights[t, row], weights[t + 1, row], weights[t + 2, row], weights[t + 3, row], limits, out,
+    )  # fmt: skip
+
+
+@_inner
+def _into_rows(data, offsets, number, weights, start, scratch, limits, out):
+    """Add `number` taps to `start` and store the sums in each row of out; return how many were clipped."""
+    clipped = 0
+    for begin in range(0, out.shape[1], _CHUNK):
+        end = min(begin + _CHUNK, out.shape[1])
+        for row in range(out.shape[0]):
+            clipped += _into_row(
+                data, offsets, number, begin, weights, row, start[begin:end], scratch[: end - begin], limits,
+                out[row, begin:end],
+            )  # fmt: skip
+    return clipped
+
+
+@_inner
+def _spread_1(row, stride, many, target):
+    for x in range(many):
+        target[x * stride] = row[x]
+
+
+@_inner
+def _spread_2(row, stride, many, target):
+    for x in range(many):
+        to = x * stride * 2
+        target[to], target[to + 1] = row[2 * x], row[2 * x + 1]
+
+
+@_inner
+def _spread_3(row, stride, many, target):
+    for x in range(many):
+        to = x * stride * 3
+        target[to], target[to + 1], target[to + 2] = row[3 * x], row[3 * x + 1], row[3 * x + 2]
+
+
+@_inner
+def _spread_4(row, stride, many, target):
+    for x in range(many):
+        to = x * stride * 4
+        target[to], target[to + 1] = row[4 * x], row[4 * x + 1]
+        target[to + 2], target[to + 3] = row[4 * x + 2], row[4 * x + 3]
+
+
+@_inner
+def _interleave(phase_rows, shifts, step, target):
+    """Interleave phase rows pixel by pixel: pixel x * stride + p of target is pixel x + shifts[p] of row p.
+
+    Pixels have `step` samples. The usual numbers of samples have loops of their own, which take half the time.
+    """
+    stride, width = phase_rows.shape[0], target.size // step
+    for p in range(min(stride, width)):
+        row, part, many = phase_rows[p, shifts[p] * step :], target[p * step :], (width - p + stride - 1) // stride
+        if stride == 1:
+            _spread_1(row, 1, target.size, target)
+        elif step == 1:
+            _spread_1(row, stride, many, part)
+        elif step == 2:
+            _spread_2(row, stride, many, part)
+        elif step == 3:
+            _spread_3(row, stride, many, part)
+        elif step == 4:
+            _spread_4(row, stride, many, part)
+        else:
+            for x in range(many):
+                for c in range(step):
+                    part[x * stride * step + c] = row[x * step + c]
 
 
 @_inner
@@ -649,9 +565,8 @@ def _nearest_part(source, vertical, horizontal, size, out, begin, end, streamed)
         if horizontal == 1:
             _copy(row, first, False)
         else:
-            done = _weave_blocks(row, None, size, horizontal, max(0, (flat - 64) // size), first)
-            many = max(done, (flat - (size + 15) // 16 * 16) // size + 1)
-            _repeat(row[done * size :], size, horizontal, many - done, first[done * horizontal * size :])
+            many = max(0, (flat - (size + 15) // 16 * 16) // size + 1)
+            _repeat(row, size, horizontal, many, first)
             for x in range(many, flat // size):
                 for i in range(horizontal):
                     for b in range(size):
@@ -667,10 +582,10 @@ def nearest(source, vertical, horizontal, size, out):
     part = max(1, min(16, source.shape[0] // 64))
     parts = (source.shape[0] + part - 1) // part
     for _ in prange(parts):
-        n = _count(taken, 1)
+        n = _fetch_add(taken, 1)
         while n < parts:
             _nearest_part(source, vertical, horizontal, size, out, n * part, min((n + 1) * part, source.shape[0]), streamed)
-            n = _count(taken, 1)
+            n = _fetch_add(taken, 1)
 
 
 @_inner
@@ -680,21 +595,21 @@ def _part(rows):
 
 
 @_making
-def _separable_part(source, step, base, rows, columns, rounded, limits, out, begin, end):
+def _separable_part(source, step, base, rows, columns, limits, out, begin, end):
     """Compute rows `begin` to `end` of one plane; see `separable`."""
     source, out = _borrowed(source), _borrowed(out)
     size, (stride, taps) = out.shape[1], columns.start.shape
-    lane_size = (size // step + stride - 1) // stride * step + step
-    beyond, clipped = _BEYOND // limits.itemsize, 0
+    phase_size = (size // step + stride - 1) // stride * step + step
+    clipped = 0
     # Fields are taken out of their tuples once: references to them would be counted at each use.
-    tapped, line_source, row_weight, number, together = rows.line, rows.source, rows.weight, columns.number, columns.together
+    tapped, line_source, row_weight, number = rows.line, rows.source, rows.weight, columns.number
     column_source, column_start, shift, column_weight = columns.source, columns.start, columns.shift, columns.weight
     edge, edge_at, edge_weight = columns.edge, columns.edge_at, columns.edge_weight
     left, width = columns.left, source.shape[1] // step
 
-    line, terms = _zeros(limits.dtype, 1, column_source.size * step + 2 * beyond)[0], row_weight.shape[0]
-    lanes, zeros = _empty(limits.dtype, stride, lane_size + beyond), _zeros(limits.dtype, 1, lane_size + beyond)[0]
-    shifts = _zeros(np.int64, 1, max(4, stride))[0]
+    # Phases may read up to two pixels past the end of a line, into columns that the output does not have.
+    line, terms = _empty(limits.dtype, 1, (column_source.size + 2) * step)[0], row_weight.shape[0]
+    phase_rows, shifts = _empty(limits.dtype, stride, phase_size), _empty(np.int64, 1, stride)[0]
     beside, across = _empty(np.int64, stride, taps), _empty(limits.dtype, terms * taps, stride)
     for p in range(stride):
         shifts[p] = shift[p]
@@ -707,13 +622,11 @@ def _separable_part(source, step, base, rows, columns, rounded, limits, out, beg
     for y in range(begin, end):
         first, last = _span(tapped, y, y + 1)
         kept = max(kept, last - first + 1)
-    wide = _empty(limits.dtype, kept * terms, size + beyond)
-    wide[:, size:] = 0
+    wide = _empty(limits.dtype, kept * terms, size)
     flat_wide = _flat(wide)
-    start = _zeros(limits.dtype, 1, size + beyond)[0]
+    start, sums = _empty(limits.dtype, 1, size)[0], _empty(limits.dtype, 1, min(size, _CHUNK))[0]
     _repeated(base, start)
     below, down = _empty(np.int64, 1, tapped.shape[1] * terms)[0], _empty(limits.dtype, tapped.shape[1] * terms, 4)
-    sums = _empty(limits.dtype, 4, size + beyond)
     y = begin
     while y < end:
         many, many_taps, last = _alike(tapped, y, min(y + 4, end)), 0, next_line - 1
@@ -729,9 +642,10 @@ def _separable_part(source, step, base, rows, columns, rounded, limits, out, beg
             _convert(source[line_source[at]], line, left * step)
             _extend(line, column_source, left, width, step)
             for r in range(terms):
-                row = wide[at % kept * terms + r, :size]
-                _add_rows(stride, line, beside, number, together, across[r * taps :], lane_size, zeros, limits, lanes)
-                _weave(lanes, shifts, step, row)
+                row = wide[at % kept * terms + r]
+                phase_rows[:] = 0
+                _add_rows(line, beside, number, across[r * taps :], phase_size, phase_rows)
+                _interleave(phase_rows, shifts, step, row)
                 for e in range(edge.size):  # columns with weights of their own
                     for c in range(step):
                         value = limits.dtype.type(0)
@@ -740,34 +654,35 @@ def _separable_part(source, step, base, rows, columns, rounded, limits, out, beg
                                 value += edge_weight[r, e, t] * line[edge_at[e, t] * step + c]
                         row[edge[e] * step + c] = value
         next_line = last + 1
-        clipped += _into_rows(flat_wide, below, many_taps, down, start, sums, rounded, limits, out[y : y + many])
+        clipped += _into_rows(flat_wide, below, many_taps, down, start, sums, limits, out[y : y + many])
         y += many
     return clipped
 
 
 @_making
-def _dense_part(source, step, weights, base, rows, columns, gain, out, begin, end, streamed):
+def _dense_part(source, step, weights, base, rows, columns, gain, out, begin, end):
     """Compute rows `begin` to `end` of one plane from the planes (C, H, W * step) and weights (C, kH, kW); see `dense`."""
     source, out = _borrowed(source), _borrowed(out)
     size, (stride, taps) = out.shape[1], columns.start.shape
-    lane_size = (size // step + stride - 1) // stride * step + step
-    channels, beyond = source.shape[0], _BEYOND // base.itemsize
+    phase_size = (size // step + stride - 1) // stride * step + step
+    channels = source.shape[0]
     most = max(1, 4 // stride)  # rows at once
     # Fields are taken out of their tuples once: references to them would be counted at each use.
     tapped, line_source, row_tap, row_kind = rows.line, rows.source, rows.tap, rows.kind
-    column_source, column_start, shift, together = columns.source, columns.start, columns.shift, columns.together
+    column_source, column_start, shift = columns.source, columns.start, columns.shift
     column_tap, column_kind, number = columns.tap, columns.kind, columns.number
     edge, edge_at, edge_tap, edge_kind = columns.edge, columns.edge_at, columns.edge_tap, columns.edge_kind
     left, width = columns.left, source.shape[2] // step
 
     lowest, highest = _span(tapped, begin, end)
-    lines = _zeros(base.dtype, max(highest - lowest + 1, 0), column_source.size * step + 2 * beyond)
+    # Phases may read up to two pixels past the end of a line, into columns that the output does not have.
+    lines = _empty(base.dtype, max(highest - lowest + 1, 0), (column_source.size + 2) * step)
     flat_lines, long = _flat(lines), lines.shape[1]
-    sums = _empty(base.dtype, (end - begin if channels > 1 else most) * stride, lane_size + beyond)
+    sums = _empty(base.dtype, (end - begin if channels > 1 else most) * stride, phase_size)
     edges = _empty(base.dtype, end - begin, edge.size * step)
     for y in range(end - begin):
         _repeated(base, edges[y])
-    shifts = _zeros(np.int64, 1, max(4, stride))[0]
+    shifts = _empty(np.int64, 1, stride)[0]
     for p in range(stride):
         shifts[p] = shift[p]
     beside, across = (
@@ -775,7 +690,6 @@ def _dense_part(source, step, weights, base, rows, columns, gain, out, begin, en
         _empty(base.dtype, tapped.shape[1] * taps, most * stride),
     )
     numbers, weight = _empty(np.int64, 1, most * stride)[0], _empty(base.dtype, 1, 1)[0]
-    row_of_sums = _empty(base.dtype, 1, size)[0]
     for channel in range(channels):
         for i in range(lines.shape[0]):
             _convert(source[channel, line_source[lowest + i]], lines[i], left * step)
@@ -807,14 +721,13 @@ def _dense_part(source, step, weights, base, rows, columns, gain, out, begin, en
             if channel == 0:
                 for row in range(many * stride):
                     _repeated(base, begun[row])
-            _add_rows(many * stride, flat_lines, beside, numbers, together, across, lane_size, begun, None, None)
+            _add_rows(flat_lines, beside, numbers, across, phase_size, begun)
             if channel == channels - 1:
                 for i in range(many):
-                    _weave(begun[i * stride : (i + 1) * stride], shifts, step, row_of_sums)
+                    _interleave(begun[i * stride : (i + 1) * stride], shifts, step, out[y + i])
                     for e in range(edge.size):  # columns with weights of their own
                         for c in range(step):
-                            row_of_sums[edge[e] * step + c] = edges[y + i - begin, e * step + c]
-                    _copy(row_of_sums, out[y + i], streamed)
+                            out[y + i, edge[e] * step + c] = edges[y + i - begin, e * step + c]
             y += many
 
 
@@ -822,21 +735,21 @@ def _dense_part(source, step, weights, base, rows, columns, gain, out, begin, en
 def separable(source, step, base, rows, columns, rounded, limits, out):
     """Transposed convolution of each plane by one kernel of low rank; `rows` and `columns` are tables of `gather`.
 
-    Each row of input is first summed over its horizontal taps into a wide line of floats for each term of the kernel, a lane
-    for each phase, woven. Rows of output are then sums of a few of these lines, which stay in the core's cache meanwhile, and
-    up to 4 that take the same lines are made at once.
+    Each input row is first summed over its horizontal taps, into one phase row for each phase; these are interleaved to a row
+    as wide as the output, for each term of the kernel. Output rows are then sums of a few of these rows, which stay in the
+    core's cache meanwhile. The type of out says whether sums are rounded, as `rounded` does for the NumPy loops.
     """
     part = _part(out.shape[1])
     parts = (out.shape[1] + part - 1) // part
     many, taken, clipped = out.shape[0] * parts, _zeros(np.int64, 1, 1), _zeros(np.int64, 1, 1)
     for _ in prange(many):
-        n = _count(taken, 1)
+        n = _fetch_add(taken, 1)
         while n < many:
             plane, begin = n // parts, n % parts * part
             end = min(begin + part, out.shape[1])
-            done = _separable_part(source[plane], step, base[0], rows, columns, rounded, limits, out[plane], begin, end)
-            _count(clipped, done)
-            n = _count(taken, 1)
+            done = _separable_part(source[plane], step, base[0], rows, columns, limits, out[plane], begin, end)
+            _fetch_add(clipped, done)
+            n = _fetch_add(taken, 1)
     return clipped[0, 0]
 
 
@@ -845,16 +758,14 @@ def dense(source, step, weights, groups, base, rows, columns, gain, out):
     """Transposed convolution of floats by any kernel, with channels mixed within groups; see `gather` for the tables.
 
     A part is some rows of one output plane. One input channel after the other is converted to lines with zeros around them, and
-    all taps of a row of output, or of those that take the same lines, are added at once. Sums are kept as floats meanwhile, one
-    lane for each phase, and woven at the end.
+    all its taps are added to phase rows of sums, which are interleaved after the last channel.
     """
     channels, out_channels = weights.shape[0] // groups, weights.shape[1]
     part = 16  # rows of sums that stay in the cache from one channel to the next
     parts = (out.shape[1] + part - 1) // part
-    streamed = out.size * out.itemsize > _CACHES
     many, taken = out.shape[0] * parts, _zeros(np.int64, 1, 1)
     for _ in prange(many):
-        n = _count(taken, 1)
+        n = _fetch_add(taken, 1)
         while n < many:
             plane, begin = n // parts, n % parts * part
             end = min(begin + part, out.shape[1])
@@ -863,9 +774,9 @@ def dense(source, step, weights, groups, base, rows, columns, gain, out):
             planes = source[batch * weights.shape[0] + first : batch * weights.shape[0] + first + channels]
             _dense_part(
                 planes, step, weights[first : first + channels, m % out_channels], base[m % base.shape[0]], rows, columns,
-                gain[m % gain.shape[0]], out[plane], begin, end, streamed,
+                gain[m % gain.shape[0]], out[plane], begin, end,
             )  # fmt: skip
-            n = _count(taken, 1)
+            n = _fetch_add(taken, 1)
 
 
 @_inner
@@ -917,6 +828,37 @@ def _choose(guide, at, turned, bank, chosen):
         chosen[x] = bank.leaf[chosen[x] - nodes]
 
 
+@_inner
+def _add_5(sums, a, b, c, d, e, va, vb, vc, vd, ve):
+    for k in range(sums.size):
+        sums[k] = _fma(ve, e[k], _fma(vd, d[k], _fma(vc, c[k], _fma(vb, b[k], _fma(va, a[k], sums[k])))))
+
+
+@_inner
+def _correction(pixels, at, wide, order, turned, weights, begin, sums):
+    """Sum the differences of the 5 x 5 values around pixel `at` from the middle one, times their weights.
+
+    Rows of pixels are `wide` apart. The weights of neighbour n begin at begin + order[turned + n]. Where all values are equal,
+    no weights are read.
+    """
+    middle, differ, size = pixels[np.uint64(at)], False, sums.size
+    for y in range(-2, 3):
+        for x in range(-2, 3):
+            differ |= pixels[np.uint64(at + y * wide + x)] != middle
+    sums[:] = 0
+    if not differ:
+        return
+    for y in range(5):
+        row, n = at + (y - 2) * wide, turned + 5 * y
+        a, b, c = begin + order[np.uint64(n)], begin + order[np.uint64(n + 1)], begin + order[np.uint64(n + 2)]
+        d, e = begin + order[np.uint64(n + 3)], begin + order[np.uint64(n + 4)]
+        _add_5(
+            sums, weights[a : a + size], weights[b : b + size], weights[c : c + size], weights[d : d + size],
+            weights[e : e + size], pixels[np.uint64(row - 2)] - middle, pixels[np.uint64(row - 1)] - middle,
+            pixels[np.uint64(row)] - middle, pixels[np.uint64(row + 1)] - middle, pixels[np.uint64(row + 2)] - middle,
+        )  # fmt: skip
+
+
 @_making
 def _correct_part(pixels, guide, bank, first_row, out, begin, end, left, right):
     """Add the corrections of rows `begin` to `end`, columns `left` to `right` of input; see `correct`."""
@@ -937,8 +879,8 @@ def _correct_part(pixels, guide, bank, first_row, out, begin, end, left, right):
         for x in range(width + 2):
             place = chosen[x] * 25 * size
             for c in range(channels):
-                to = row * long + (x * channels + c) * size
-                _correction(_flat(pixels[c]), first + x, wide, order, turned[row, x] * 25, weights, place, size, flat_made, to)
+                sums = made[row, (x * channels + c) * size : (x * channels + c + 1) * size]
+                _correction(_flat(pixels[c]), first + x, wide, order, turned[row, x] * 25, weights, place, sums)
         if y <= begin:
             continue
         for x in range(width):
@@ -972,12 +914,12 @@ def correct(pixels, guide, bank, first_row, out):
     across = (width + broad - 1) // broad
     many = (height + high - 1) // high * across
     for _ in prange(many):
-        n = _count(taken, 1)
+        n = _fetch_add(taken, 1)
         while n < many:
             begin, left = n // across * high, n % across * broad
             end, right = min(begin + high, height), min(left + broad, width)
             _correct_part(pixels, guide, bank, first_row, out, begin, end, left, right)
-            n = _count(taken, 1)
+            n = _fetch_add(taken, 1)
 
 
 @_compiled
@@ -1005,12 +947,17 @@ def unpremultiply(pixels, bias, least, most):
             pixels[y, x, channels - 1] = min(alpha, most) if alpha > least else 0
 
 
+@_inner
+def _store_row(values, row, limits, out):
+    return _store(values[row], limits, out[row])
+
+
 @_compiled
 def store(values, rounded, limits, out):
     """Round and clip (H, W) into out; return how many were clipped."""
     clipped = _zeros(np.int64, 1, 1)
     for y in prange(values.shape[0]):
-        _count(clipped, _finish(values, y, 0, values.shape[1], rounded, limits, out, 0))
+        _fetch_add(clipped, _store_row(values, y, limits, out))
     return clipped[0, 0]
 
 
