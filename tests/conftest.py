@@ -22,7 +22,7 @@ ENGINES = pytest.mark.parametrize("engine", [loops, loops_numpy], ids=["numba", 
 
 
 #: Where loops are compiled, which takes seconds for each type of picture.
-COMPILING = ("adaptive", "conv_transpose", "library", "loops", "nearest", "operator", "properties", "transposed")
+COMPILING = ("adaptive", "conv_transpose", "library", "loops", "nearest", "operator", "properties", "transposed", "vectors")
 
 
 def pytest_collection_modifyitems(items):
