@@ -1,4 +1,4 @@
-"""What the loops use of Numba beyond its documented API: the cache of machine code, starting the runtime, compiler events.
+"""What the loops use of Numba beyond its documented API: cache, runtime, compiler events, arrays without NumPy's code.
 
 Each use has a fallback that works, more slowly, where a release of Numba lacks the name; a test takes the names away. With them
 a cached loop is ready 0.2 s earlier, and an index that cannot be read is replaced instead of making every start compile again.
@@ -12,12 +12,18 @@ from pathlib import Path
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.errors import TypingError
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic
 
 #: False where no cache folder can be written: the loops are then compiled in each process.
 CACHED = True
 
 
-def compiled(function):
+def compiled_loop(function):
     """Compile a loop at its first call, for all cores, and keep the machine code where a cache folder can be written."""
     global CACHED
     try:
@@ -114,3 +120,109 @@ def compiler_events(begin, end):
 
     with event.install_listener("numba:compile", Listener()):
         yield
+
+
+def fuses_products(context):
+    """Return whether the processor that is compiled for adds a product to a number with one rounding."""
+    triple, _, features = context.codegen().magic_tuple()
+    return "+fma" in features or "x86" not in triple
+
+
+#: Decorators for what the loops call. `inner` functions are compiled without reference counting, which costs as much as a row;
+#: they must not create arrays, `making` functions may.
+inner = numba.njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+making = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+# def borrow(array): return array
+@intrinsic
+def borrow(typing_context, array):
+    """Return the array without its reference count, which threads that slice the same array would all write to.
+
+    The caller must keep the array alive for as long as the result is used.
+    """
+
+    def generate(context, builder, signature, arguments):
+        view = context.make_array(signature.args[0])(context, builder, arguments[0])
+        view.meminfo = cgutils.get_null_value(view.meminfo.type)
+        return view._getvalue()
+
+    return array(array), generate
+
+
+# def as_row(array): return array.reshape(array.size)
+@intrinsic
+def as_row(typing_context, array):
+    """Return a contiguous array as a 1-D view.
+
+    NumPy's `reshape` would make Numba import half of itself when a loop comes from the cache.
+    """
+    if array.layout != "C":
+        raise TypingError(f"{array} is not contiguous")
+    row = types.Array(array.dtype, 1, "C", readonly=not array.mutable)
+
+    def generate(context, builder, signature, arguments):
+        given = context.make_array(array)(context, builder, arguments[0])
+        return impl_ret_borrowed(
+            context, builder, row, _array(context, builder, row, given.data, [given.nitems], given.meminfo)
+        )
+
+    return row(array), generate
+
+
+# def new_array(kind, rows, columns): return np.empty((rows, columns), kind)
+@intrinsic
+def new_array(typing_context, kind, rows, columns):
+    """Return a new 2-D array.
+
+    NumPy's `empty` would make Numba import half of itself when a loop comes from the cache.
+    """
+    made = types.Array(kind.dtype, 2, "C")
+
+    def generate(context, builder, signature, arguments):
+        _, *shape = arguments
+        size = builder.mul(builder.mul(*shape), shape[0].type(made.dtype.bitwidth // 8))
+        meminfo = context.nrt.meminfo_alloc_aligned(builder, size=size, align=ir.IntType(32)(64))
+        data = builder.bitcast(context.nrt.meminfo_data(builder, meminfo), context.get_data_type(made.dtype).as_pointer())
+        return _array(context, builder, made, data, shape, meminfo)
+
+    return made(kind, types.intp, types.intp), generate
+
+
+def _array(context, builder, kind, data, shape, meminfo=None):
+    """Return the LLVM structure of a contiguous array."""
+    from numba.np.arrayobj import populate_array
+
+    array, size = context.make_array(kind)(context, builder), shape[0].type(kind.dtype.bitwidth // 8)
+    strides = [size] if len(shape) == 1 else [builder.mul(shape[1], size), size]
+    populate_array(array, data, cgutils.pack_array(builder, shape), cgutils.pack_array(builder, strides), size, meminfo)
+    return array._getvalue()
+
+
+@making
+def new_zeros(kind, rows, columns):
+    """Return a new 2-D array of zeros."""
+    made = new_array(kind, rows, columns)
+    flat = as_row(made)
+    for i in range(flat.size):
+        flat[i] = 0
+    return made
+
+
+# def fetch_add(counter, more):
+#     old = counter[0, 0]
+#     counter[0, 0] += more  # the two lines are one atomic step
+#     return old
+@intrinsic
+def fetch_add(typing_context, counter, more):
+    """Add atomically to a counter that all threads share; return its old value.
+
+    Threads fetch the next part of the work with it, so that a slow or busy core does fewer parts. The first parallel iteration
+    on each thread fetches parts until none is left, and the thread's other iterations find none.
+    """
+
+    def generate(context, builder, signature, arguments):
+        shared = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.atomic_rmw("add", shared.data, arguments[1], "monotonic")
+
+    return types.int64(counter, types.int64), generate

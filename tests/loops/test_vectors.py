@@ -1,0 +1,100 @@
+"""Each hand-written building block of the loops against its plain version: equal to the bit."""
+
+import numba
+import numpy as np
+import plain_blocks
+import pytest
+
+from upscale.loops import numba_private, vectors
+
+
+@numba.njit
+def both_repeat(row, size, factor, many, fast, plain):
+    vectors.repeat_pixels(row, size, factor, many, fast)
+    plain_blocks.repeat(row, size, factor, many, plain)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 32])
+def test_repeat(size):
+    rng = np.random.default_rng(size)
+    for factor in (1, 2, 3, 4, 5, 8, 16, 17, 33):
+        for many in (0, 1, 2, 7):
+            row = rng.integers(0, 256, many * size + 16, np.uint8)
+            fast, plain = (np.full(many * size * factor + 17, 77, np.uint8) for _ in range(2))
+            both_repeat(row, size, factor, many, fast, plain)
+            used = many * size * factor
+            assert np.array_equal(fast[:used], plain[:used])
+            assert fast[-1] == 77  # at most 16 bytes past the last pixel were written
+
+
+@numba.njit
+def both_copy(row, streamed, fast, plain):
+    vectors.copy_row(row, fast, streamed)
+    plain_blocks.copy(row, plain, streamed)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_copy(streamed):
+    rng = np.random.default_rng(0)
+    for size in (0, 1, 63, 64, 65, 127, 128, 129, 1000):
+        for begin in (0, 1, 17, 63):  # at every kind of address
+            row = rng.integers(0, 256, size, np.uint8)
+            fast, plain = (np.full(size + 130, 77, np.uint8) for _ in range(2))
+            both_copy(row, streamed, fast[begin : begin + size], plain[begin : begin + size])
+            assert np.array_equal(fast, plain)
+
+
+@numba.njit
+def both_fma(weight, value, total, fast, plain):
+    for i in range(total.size):
+        fast[i] = vectors.fma(weight[i], value[i], total[i])
+        plain[i] = plain_blocks.fma(weight[i], value[i], total[i])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.heavy)])
+def test_fma(dtype):
+    weight, value, total = np.random.default_rng(0).normal(size=(3, 10000)).astype(dtype)
+    total[::2] = -weight[::2] * value[::2]  # of a fused sum, only what the product lost is left
+    weight[:3], value[:3], total[:3] = (0, 1, np.inf), (-1, np.nan, 0), (-0.0, 1, 1)
+    fast, plain = np.empty((2, 10000), dtype)
+    both_fma(weight, value, total, fast, plain)
+    assert np.array_equal(fast, plain, equal_nan=True)
+    assert (fast[4::2] != 0).any() == (dtype == np.float32)
+
+
+@numba.njit(parallel=True)
+def fetch_all(counter, seen):
+    for _ in numba.prange(seen.size):
+        n = numba_private.fetch_add(counter, 1)
+        seen[n] += 1
+
+
+def test_fetch_add():
+    counter, seen = np.zeros((1, 1), np.int64), np.zeros(100_000, np.int64)
+    fetch_all(counter, seen)
+    assert counter[0, 0] == len(seen)
+    assert (seen == 1).all()  # no thread fetched a number that another one had
+
+
+@numba.njit
+def views(array):
+    made, zeros = numba_private.new_array(array.dtype, 3, 5), numba_private.new_zeros(array.dtype, 2, 7)
+    made[:] = 1
+    return (
+        made,
+        zeros,
+        numba_private.as_row(array).copy(),
+        plain_blocks.flat(array).copy(),
+        numba_private.borrow(array).sum(),
+        array.sum(),
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, *(pytest.param(d, marks=pytest.mark.heavy) for d in (np.float64, np.int64))])
+def test_arrays_made_without_numpy(dtype):
+    array = np.arange(12, dtype=dtype).reshape(3, 4)
+    made, zeros, fast, plain, one, other = views(array)
+    assert made.dtype == zeros.dtype == dtype
+    assert made.shape == (3, 5) and (made == 1).all() and made.flags.c_contiguous
+    assert zeros.shape == (2, 7) and not zeros.any()
+    assert np.array_equal(fast, plain) and one == other
