@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from upscale.kernels.kernel_spec import parse_kernel
+from upscale.kernels.load import load
 from upscale.loops import compiled, numpy_loops
 
 ROOT = Path(__file__).parent.parent
@@ -60,3 +62,8 @@ def pixels(path):
     """Read a picture's samples with Pillow."""
     with Image.open(path) as image:
         return np.asarray(image)
+
+
+def kernel(text, factor=(2, 2)):
+    """Make the kernel that a text means on the command line."""
+    return load(parse_kernel(text), factor)
