@@ -80,6 +80,7 @@ def learn_kernel(
     >>> upscale.enlarge(pictures[0], 2, "tconv", kernel).shape
     (180, 160)
     """
+    # Most of these lines document a public function.
     if factor_pair(factor)[0] != factor_pair(factor)[1]:
         raise ArgumentError("a kernel is learned for one factor, the same both ways")
     factor = factor_pair(factor)[0]
