@@ -15,8 +15,8 @@ def main() -> None:
     print("|---" * (len(names) + 2) + "|")
     for factor in (2, 3, 4):
         began = time.perf_counter()
-        request = from_files.Request(train, None, factor, None, "bicubic", test, 1_000_000, adaptive=True)
-        found = from_files.learned(request)
+        request = from_files.LearnRequest(train, None, factor, None, "bicubic", test, 1_000_000, adaptive=True)
+        found = from_files.learn_from_files(request)
         seconds = time.perf_counter() - began
         cells = [f"{found.quality[n][0]:.2f} / {found.quality[n][1]:.4f}" for n in names]
         print(f"| x{factor} | " + " | ".join(cells) + f" | {seconds:.1f} |")

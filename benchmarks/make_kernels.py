@@ -21,7 +21,9 @@ def main(folder: str, output: str) -> None:
     os.makedirs(output, exist_ok=True)
     print("| file | bytes | SHA-256 | PSNR on the tenth held out: bicubic, learned, adaptive |\n|---|---|---|---|")
     for factor, (ending, downscale) in itertools.product(shipped.FACTORS, shipped.DOWNSCALING.items()):
-        found = from_files.learned(from_files.Request(pictures, None, factor, None, downscale, [], 1_000_000, adaptive=True))
+        found = from_files.learn_from_files(
+            from_files.LearnRequest(pictures, None, factor, None, downscale, [], 1_000_000, adaptive=True)
+        )
         path = os.path.join(output, os.path.basename(shipped.path(factor, ending)))
         write_kernel(path, found.kernel)
         data = Path(path).read_bytes()

@@ -1,6 +1,6 @@
 """The kernels that come with the package: `python benchmarks/shipped.py TEST`, a folder of pictures.
 
-PSNR for twins that were made smaller by bicubic, and for such that then became JPEGs; and seconds, the median of 5.
+PSNR for copies that were downscaled by bicubic, and for such that then became JPEGs; and seconds, the median of 5.
 """
 
 import statistics
@@ -14,7 +14,8 @@ from PIL import Image
 import upscale
 from upscale.batch.plan import Search
 from upscale.kernels import shipped
-from upscale.learning import from_files, image_quality, learn_kernel
+from upscale.learning import from_files, image_quality
+from upscale.learning.downscale import make_pair, parse_downscale
 
 NAMES = ("bicubic", "lanczos3", *shipped.SHIPPED)
 LAKE = Path(__file__).parents[1] / "sample_images" / "lake.png"
@@ -23,15 +24,15 @@ LAKE = Path(__file__).parents[1] / "sample_images" / "lake.png"
 def main() -> None:
     """Print both tables as Markdown."""
     pictures = [from_files.luma(f.path) for f in Search("", recursive=True).files(sys.argv[1], alone=True)]
-    print("| factor | twins | " + " | ".join(NAMES) + " |\n" + "|---" * (len(NAMES) + 2) + "|")
+    print("| factor | downscaled by | " + " | ".join(NAMES) + " |\n" + "|---" * (len(NAMES) + 2) + "|")
     for factor in shipped.FACTORS:
-        for twins in shipped.DOWNSCALING.values():
-            pairs = [learn_kernel.twin(picture, factor, twins) for picture in pictures]
+        for downscale in shipped.DOWNSCALING.values():
+            pairs = [make_pair(picture, factor, parse_downscale(downscale)) for picture in pictures]
             cells = []
             for name in NAMES:
                 found = [image_quality.psnr(upscale.enlarge(low, factor, "tconv", name), high, factor) for low, high in pairs]
                 cells.append(f"{np.mean(found):.2f}")
-            print(f"| x{factor} | {twins} | " + " | ".join(cells) + " |", flush=True)
+            print(f"| x{factor} | {downscale} | " + " | ".join(cells) + " |", flush=True)
     print("\n| 1920 x 1080, x2 | " + " | ".join(NAMES) + " |\n" + "|---" * (len(NAMES) + 1) + "|")
     for mode in ("L", "RGB"):
         tile = np.asarray(Image.open(LAKE).convert(mode))

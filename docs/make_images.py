@@ -7,8 +7,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 import upscale
-from upscale.figures import kernel_figure, matplotlib_files, operator_steps
-from upscale.figures.kernel_analysis import Facts
+from upscale.figures import kernel_figure, matplotlib_files, operator_steps_figure
+from upscale.figures.kernel_analysis import analyse
+from upscale.figures.operator_steps import compute_steps
 from upscale.kernels.kernel_spec import parse_kernel
 from upscale.kernels.load import load
 from upscale.kernels.presets import PRESETS
@@ -111,7 +112,7 @@ def row(figure_axes: object, parts: list[tuple[str, np.ndarray, tuple[slice, sli
         if lit is not None:
             mask[lit] = True
         axes.text(left, -0.35, label, fontsize=9, color="#555555")
-        operator_steps.cells(axes, values, left, mask)
+        operator_steps_figure.draw_cells(axes, values, left, mask)
         left += values.shape[1] + 1.6
         axes.text(left - 0.8, values.shape[0] / 2, sign, ha="center", va="center", fontsize=14)
     axes.set_xlim(-0.3, left - 1)
@@ -154,12 +155,13 @@ def strided() -> object:
 def lecture() -> object:
     """Show a transposed convolution of stride 2 step by step."""
     weights = load(parse_kernel(LECTURE))
-    return operator_steps.Steps(np.array([[2.0, 0], [4, 1]]), Operator(weights, (2, 2), ((0, 0), (0, 0)))).sheet("a kernel")
+    steps = compute_steps(np.array([[2.0, 0], [4, 1]]), Operator(weights, (2, 2), ((0, 0), (0, 0))))
+    return operator_steps_figure.draw_sheet(steps, "a kernel")
 
 
 def shown() -> object:
     """Show what `upscale-kernel show` draws."""
-    return kernel_figure.draw(Facts(load(parse_kernel("bicubic"), (2, 2)), (2, 2)), "bicubic")
+    return kernel_figure.draw(analyse(load(parse_kernel("bicubic"), (2, 2)), (2, 2)), "bicubic")
 
 
 def save(picture: Image.Image, name: str) -> None:

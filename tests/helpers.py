@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from upscale.kernels.corrections import Corrections
+from upscale.kernels.kernel import Kernel
+from upscale.kernels.kernel_spec import parse_kernel
+from upscale.kernels.load import load
 from upscale.loops import compiled, numpy_loops
 
 ROOT = Path(__file__).parent.parent
@@ -60,3 +64,24 @@ def pixels(path):
     """Read a picture's samples with Pillow."""
     with Image.open(path) as image:
         return np.asarray(image)
+
+
+def kernel(text, factor=(2, 2)):
+    """Make the kernel that a text means on the command line."""
+    return load(parse_kernel(text), factor)
+
+
+def random_corrections(seed=0, depth=3, factor=2, classes=5, size=0.05):
+    """Make corrections of some depth, whose comparisons and weights are random."""
+    rng = np.random.default_rng(seed)
+    nodes = 2**depth - 1
+    return Corrections(
+        rng.integers(0, 25, (nodes, 2)), rng.integers(-30, 30, nodes), rng.integers(0, classes, nodes + 1),
+        rng.normal(0, size, (classes, 25, 9 * factor**2)), factor,
+    )  # fmt: skip
+
+
+def adaptive_kernel(corrections):
+    """Make an adaptive kernel of corrections and a plain single kernel."""
+    plain = np.outer(*[np.arange(1, 2 * corrections.factor + 1) + 1.0] * 2)
+    return Kernel(plain + plain[::-1, ::-1], normalized=True, factor=corrections.factor, corrections=corrections)

@@ -60,15 +60,15 @@ def conv_transpose2d(x, w, bias, stride, padding, output_padding, groups, dilati
     return full if bias is None else full + np.asarray(bias)[None, :, None, None]
 
 
-def corrections(picture, bank):
+def corrections(picture, given):
     """Add up the corrections of an adaptive kernel, place by place, in plain Python; `picture` (H, W) in grey levels.
 
     Values beyond the border are the outermost ones.
     """
     height, width = picture.shape
-    f = bank.factor
+    f = given.factor
     out = np.zeros((height * f, width * f))
-    weights = bank.weights * bank.unit
+    weights = given.weights * given.unit
 
     def value(y, x):
         return float(picture[min(max(y, 0), height - 1), min(max(x, 0), width - 1)])
@@ -83,10 +83,10 @@ def corrections(picture, bank):
             turned = abs(along) > abs(across)
             patch = (patch.T if turned else patch).ravel()
             node = 0
-            while node < len(bank.thresholds):
-                one, other = bank.compared[node]
-                node = 2 * node + (2 if patch[one] - patch[other] > bank.thresholds[node] else 1)
-            chosen = bank.leaves[node - len(bank.thresholds)]
+            while node < len(given.thresholds):
+                one, other = given.compared[node]
+                node = 2 * node + (2 if patch[one] - patch[other] > given.thresholds[node] else 1)
+            chosen = given.leaves[node - len(given.thresholds)]
             blocks = ((patch - patch[12]) @ weights[chosen]).reshape(3 * f, 3 * f)
             blocks = blocks.T if turned else blocks
             blocks = blocks[:: -1 if along < 0 else 1, :: -1 if across < 0 else 1]

@@ -31,7 +31,7 @@ run, ok = command("upscale-compare")
 
 def compared(path, kernels, factor=2, **options):
     """Compare by the library, with kernels named as on the command line."""
-    return comparison.compared(str(path), comparison.contenders(_kernels(kernels), (factor, factor)), **options)
+    return comparison.compare(str(path), comparison.load_contenders(_kernels(kernels), (factor, factor)), **options)
 
 
 @pytest.fixture
@@ -193,14 +193,14 @@ def test_kernels_of_ones_own(pair, tmp_path):
 def test_the_factor_is_the_kernels_own(tmp_path):
     kernel = upscale.learn_kernel([RNG.integers(0, 256, (90, 90), np.uint8) for _ in range(2)], 3, 9)
     write_kernel(str(tmp_path / "mine.npz"), kernel)
-    found = comparison.contenders(_kernels("nn") + _kernels(str(tmp_path / "mine.npz")) + _kernels("adaptive"))
+    found = comparison.load_contenders(_kernels("nn") + _kernels(str(tmp_path / "mine.npz")) + _kernels("adaptive"))
     assert {c.request.factor for c in found} == {(3, 3)}
     with pytest.raises(ArgumentError, match=r"mine\.npz: the kernel is made for factor 3x3"):
-        comparison.contenders(_kernels(str(tmp_path / "mine.npz")), (2, 2))
+        comparison.load_contenders(_kernels(str(tmp_path / "mine.npz")), (2, 2))
     uncut = Kernel(np.ones((4, 4)), factor=(2, 2), padding=((0, 0), (0, 0)))
     write_kernel(str(tmp_path / "cut.npz"), uncut)
     with pytest.raises(ArgumentError, match="padding"):
-        comparison.contenders(_kernels(str(tmp_path / "cut.npz")), (2, 2))
+        comparison.load_contenders(_kernels(str(tmp_path / "cut.npz")), (2, 2))
 
 
 def test_the_default_list_has_adaptive_where_it_is_shipped(pair, tmp_path):
@@ -279,7 +279,7 @@ def test_labels_are_shortened_and_never_overlap(monkeypatch):
 
     monkeypatch.setattr(comparison_sheet.ImageDraw.ImageDraw, "text", noted)
     long = "a_very_long_name_of_a_kernel_that_somebody_has_learned_" * 3 + "v1.npz"
-    drawn = comparison_sheet.drawn(made([long, long[:-5] + "2.npz", "nn"], source="folder\n/" * 90 + "end.png"))
+    drawn = comparison_sheet.draw_sheet(made([long, long[:-5] + "2.npz", "nn"], source="folder\n/" * 90 + "end.png"))
     assert max(end for _, _, end, _ in texts) <= drawn.width - 1
     for line in {y for _, y, _, _ in texts}:
         row = sorted(t for t in texts if t[1] == line)
@@ -295,7 +295,7 @@ def test_the_best_numbers_are_underlined_where_there_is_a_choice():
     several = made(["a", "b"])
     better = several._replace(panels=[*several.panels, Panel("c", several.panels[1].image, 31.0, 0.8, 0.1)])
     assert better.best == ("31.00", "0.9000")
-    drawn = np.asarray(comparison_sheet.drawn(better)).astype(int)
+    drawn = np.asarray(comparison_sheet.draw_sheet(better)).astype(int)
     marked = max((drawn[row] == 26).all(-1).sum() for row in range(70, 130))
     want = font.getlength("31.00 dB") + 2 * font.getlength("SSIM 0.9000")  # both that are equal
     assert abs(marked - want) < 6
@@ -304,7 +304,7 @@ def test_the_best_numbers_are_underlined_where_there_is_a_choice():
 def test_transparent_panels_lie_on_a_checkerboard():
     image = Image.new("RGBA", (20, 20), (255, 0, 0, 0))
     image.putpixel((3, 3), (1, 2, 3, 255))
-    board = comparison_sheet.on_board(image)
+    board = comparison_sheet.over_checkerboard(image)
     assert (board.mode, board.getpixel((0, 0)), board.getpixel((9, 0))) == ("RGB", (228, 228, 228), (196, 196, 196))
     assert board.getpixel((3, 3)) == (1, 2, 3)
 
@@ -334,7 +334,7 @@ HOSTILE = '</script><img src=x onerror="alert(1)">&amp;{{table}}.npy'
 
 
 def test_the_page_is_one_file_and_escapes_names():
-    text = comparison_page.rendered(made(["nn", HOSTILE], source="<b>&\"'{{width}}.png"))
+    text = comparison_page.render_page(made(["nn", HOSTILE], source="<b>&\"'{{width}}.png"))
     parsed = _Parsed(text)
     assert not parsed.open
     assert HOSTILE in parsed.texts
@@ -358,7 +358,7 @@ def test_what_is_written_with_html(pair, tmp_path):
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 def test_the_page_in_a_browser(tmp_path):
     path = tmp_path / "page.html"
-    path.write_text(comparison_page.rendered(made(["nn", "bilinear", HOSTILE], (200, 100))))
+    path.write_text(comparison_page.render_page(made(["nn", "bilinear", HOSTILE], (200, 100))))
 
     def chromium(*options, state):
         base = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]

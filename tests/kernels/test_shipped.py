@@ -13,7 +13,7 @@ import upscale
 from upscale.kernels import shipped
 from upscale.kernels.read_files import read_kernel
 from upscale.learning import image_quality
-from upscale.learning.downscale import downscaled
+from upscale.learning.downscale import parse_downscale
 
 
 @pytest.mark.parametrize("factor", shipped.FACTORS)
@@ -56,7 +56,7 @@ def test_that_for_jpegs_is_better_on_jpegs(factor):
         rows = []
         for seed in range(3):
             high = scene(seed, (40 * factor, 48 * factor))
-            low = downscaled(high, factor, "bicubic+jpeg:70")
+            low = parse_downscale("bicubic+jpeg:70")(high, factor)
             rows.append(image_quality.psnr(upscale.enlarge(low, factor, "tconv", name), high, factor))
         scores[name] = np.mean(rows)
     assert scores["adaptive-jpeg"] > max(scores["bicubic"], scores["adaptive"]) + 0.1

@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import naive
 import numpy as np
 import pytest
 from helpers import SAMPLES, UPSCALE, command, scene
@@ -18,8 +17,8 @@ from PIL import Image
 import upscale
 from upscale.errors import ArgumentError
 from upscale.kernels.read_files import read_kernel
-from upscale.learning import downscale, from_files, image_quality
-from upscale.learning.learn_kernel import Sums, sums
+from upscale.learning import from_files, image_quality
+from upscale.learning.downscale import parse_downscale
 
 LEARN = str(Path(sys.executable).with_name("upscale-learn"))
 run, ok = command("upscale-learn")
@@ -38,70 +37,12 @@ def folder(tmp_path):
     return tmp_path / "in"
 
 
-@pytest.mark.parametrize(("factor", "size"), [(2, 6), (2, 14), (3, 9), (4, 12)])
-def test_a_known_kernel_is_learned_back(factor, size):
-    rng = np.random.default_rng(factor)
-    weights = rng.normal(size=(size, size))
-    weights = sum(np.rot90(w, k) for k in range(4) for w in (weights, weights.T))  # as symmetrical as all turned pictures are
-    for y in range(factor):  # and each phase sums to 1
-        for x in range(factor):
-            weights[y::factor, x::factor] /= weights[y::factor, x::factor].sum()
-    pairs = []
-    for _ in range(4):
-        low = rng.normal(size=(60, 50)) * 40 + 100
-        whole = naive.transposed(low, weights, (factor, factor))
-        pairs.append((low, naive.same(whole, low.shape, (factor, factor), weights.shape)))
-    kernel = upscale.learn_kernel(pairs, factor, size, ridge=0.0)
-    assert np.abs(kernel.weights - weights).max() <= 1e-4
-    assert kernel.factor == (factor, factor)
-    assert kernel.normalized
-
-
-def test_the_sums_are_those_of_a_naive_loop():
-    rng = np.random.default_rng(0)
-    low, high = rng.normal(size=(7, 6)), rng.normal(size=(14, 12))
-    found = sums(low, high, 3)
-    low, high = low - np.float32(low.astype(np.float32).mean()), high - np.float32(low.astype(np.float32).mean())
-    products, targets = np.zeros((9, 9)), np.zeros((9, 4))
-    for y in range(1, 6):
-        for x in range(1, 5):
-            around, block = low[y - 1 : y + 2, x - 1 : x + 2].ravel(), high[2 * y : 2 * y + 2, 2 * x : 2 * x + 2].ravel()
-            products += np.outer(around, around)
-            targets += np.outer(around, block)
-    assert found.samples == 20
-    assert np.allclose(found.products, products, atol=1e-4)
-    assert np.allclose(found.targets, targets, atol=1e-4)
-    weights = rng.normal(size=(9, 4))
-    weights /= weights.sum(0)
-    direct = np.mean([
-        (high[2 * y : 2 * y + 2, 2 * x : 2 * x + 2].ravel() - low[y - 1 : y + 2, x - 1 : x + 2].ravel() @ weights) ** 2
-        for y in range(1, 6)
-        for x in range(1, 5)
-    ])  # fmt: skip
-    assert found.error(weights) == pytest.approx(direct, rel=1e-4)
-
-
-def test_turning_the_sums_is_turning_the_pictures():
-    rng = np.random.default_rng(1)
-    low, high = rng.normal(size=(9, 8)), rng.normal(size=(27, 24))
-    mean = low.astype(np.float32).mean()
-    total = Sums.none(3, 5)
-    for k in range(4):
-        for a, b in ((low, high), (low.T, high.T)):
-            total += sums(np.rot90(a, k), np.rot90(b, k), 5)
-    turned = sums(low, high, 5).turned()
-    assert np.isfinite(mean)
-    assert np.allclose(turned.products, total.products, atol=1e-3)
-    assert np.allclose(turned.targets, total.targets, atol=1e-3)
-    assert turned.samples == total.samples
-
-
 def test_it_helps_on_pictures_it_has_not_seen():
     kernel = upscale.learn_kernel([scene(i) for i in range(12)], 2)
     gains = []
     for seed in range(100, 104):
         high = scene(seed)
-        low = downscale.downscaled(high, 2, "bicubic")
+        low = parse_downscale("bicubic")(high, 2)
         by = {k: image_quality.psnr(upscale.enlarge(low, 2, "tconv", k), high, 2) for k in ("bicubic", "lanczos3")}
         gains.append(image_quality.psnr(upscale.enlarge(low, 2, "tconv", kernel), high, 2) - max(by.values()))
     assert min(gains) > 0.3
@@ -131,26 +72,14 @@ def test_the_command_and_what_it_says(folder, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["box", "lanczos", "gaussian:1.1", "k.txt", "box+jpeg:75"])
-def test_ways_to_make_twins(folder, tmp_path, how):
+def test_ways_to_downscale(folder, tmp_path, how):
     (tmp_path / "k.txt").write_text("1 2 2 1\n2 4 4 2\n2 4 4 2\n1 2 2 1\n")
     done = ok("in", "-o", "k.npz", "--downscale", how, cwd=tmp_path)
     assert json.loads(read_kernel(str(tmp_path / "k.npz")).training)["downscale"] == how
     assert "learned" in done.stdout
 
 
-def test_twins_by_hand():
-    high = np.arange(64, dtype=np.uint8).reshape(8, 8) * 3
-    assert np.array_equal(downscale.downscaled(high, 2, "box"), np.floor(high.reshape(4, 2, 4, 2).mean((1, 3)) + 0.5))
-    flat = np.full((12, 9), 77, np.uint8)
-    for how in ("bicubic", "lanczos", "gaussian:2"):
-        assert (downscale.downscaled(flat, 3, how) == 77).all()
-    # Centred: a picture that is its own mirror image stays so.
-    even = np.abs(np.arange(12) - 5.5)[None] * np.ones((12, 1)) * 20
-    small = downscale.downscaled(even.astype(np.float32), 2, "gaussian:0.8")
-    assert np.allclose(small, small[:, ::-1], atol=1e-4)
-
-
-def test_given_twins(folder, tmp_path):
+def test_given_low_resolution_copies(folder, tmp_path):
     (tmp_path / "low" / "below").mkdir(parents=True)
     for path in folder.rglob("*.png"):
         with Image.open(path) as image:
@@ -252,22 +181,10 @@ def test_the_progress_bar_is_as_long_as_the_work(folder, tmp_path, validated, ad
         Image.fromarray(scene(i, (30, 30))).save(tmp_path / "kept" / f"{i}.png")
     paths = sorted(map(str, folder.rglob("*.png")))
     kept = sorted(map(str, (tmp_path / "kept").glob("*.png")))
-    request = from_files.Request(paths, None, 2, 6, "bicubic", kept, 10_000, adaptive)
+    request = from_files.LearnRequest(paths, None, 2, 6, "bicubic", kept, 10_000, adaptive)
     taken = []
-    from_files.learned(request, lambda: taken.append(1))
-    assert len(taken) == from_files.steps(request)
-
-
-def test_psnr_and_ssim():
-    one, other = scene(0), scene(1)
-    assert image_quality.psnr(one, one, 2) == float("inf")
-    assert image_quality.ssim(one, one, 2) == pytest.approx(1)
-    assert image_quality.psnr(one, np.clip(one.astype(int) + 2, 0, 999), 0) == pytest.approx(20 * np.log10(255 / 2))
-    measure = pytest.importorskip("skimage.metrics")
-    want = measure.structural_similarity(
-        one, other, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
-    )
-    assert image_quality.ssim(one, other, 0) == pytest.approx(want, abs=2e-3)
+    from_files.learn_from_files(request, lambda: taken.append(1))
+    assert len(taken) == from_files.count_steps(request)
 
 
 def test_help_and_version():

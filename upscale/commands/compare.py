@@ -103,11 +103,11 @@ def command(
     if target is not None:
         from upscale.figures import comparison_sheet as sheets
 
-        made.append((sheet, sheets.encoded(comparison, target, sheet)))
+        made.append((sheet, sheets.encode_sheet(comparison, target, sheet)))
     if page:
-        from upscale.figures.comparison_page import rendered
+        from upscale.figures.comparison_page import render_page
 
-        made.append((page, rendered(comparison).encode("utf-8", "backslashreplace")))
+        made.append((page, render_page(comparison).encode("utf-8", "backslashreplace")))
     for path, data in made:
         write(path, data)
     if quiet:
@@ -146,14 +146,14 @@ def _target(sheet: str) -> formats.Format:
 def _compared(picture: str, chosen: list[_Named], truth: str | None, quiet: bool, values: dict[str, Any]) -> "Comparison":
     from upscale.figures import comparison
 
-    contenders = comparison.contenders(chosen, values["factor"], values["normalize"])
+    contenders = comparison.load_contenders(chosen, values["factor"], values["normalize"])
     if quiet or sys.stderr is None or not sys.stderr.isatty():
-        return comparison.compared(picture, contenders, values["crop"], truth)
+        return comparison.compare(picture, contenders, values["crop"], truth)
     from upscale.loops.compile_notice import compile_notice
 
     told = "upscale-compare: compiling a loop for this machine, once; it is kept for the next run"
     with compile_notice(lambda: click.echo(told, err=True)):
-        return comparison.compared(picture, contenders, values["crop"], truth)
+        return comparison.compare(picture, contenders, values["crop"], truth)
 
 
 def _tell(comparison: "Comparison", written: str) -> None:

@@ -79,21 +79,22 @@ def show(
         from upscale.figures.matplotlib_files import SUFFIXES
 
         _check_output(output, SUFFIXES, kernel)
-    from upscale.figures.kernel_analysis import Facts
+    from upscale.figures.kernel_analysis import analyse
+    from upscale.figures.kernel_report import report
 
     name = _name(kernel)
     with console.naming(f"KERNEL {kernel.label}"):
         read = _read(kernel, factor, normalize)
         if channels is not None and read.channels is None:
             raise ArgumentError("applies to each channel alike: it has nothing for --channels to choose from")
-        facts = Facts(read, factor, channels or (0, 0))
+        analysis = analyse(read, factor, channels or (0, 0))
         if output is None:
-            console.say(facts.report(" ".join(name.split())))
+            console.say(report(analysis, " ".join(name.split())))
             return
         from upscale.figures import kernel_figure, matplotlib_files
 
         with matplotlib_files.drawing():
-            matplotlib_files.save(output, kernel_figure.draw(facts, name))
+            matplotlib_files.save(output, kernel_figure.draw(analysis, name))
 
 
 @command.command(context_settings=_SETTINGS)
@@ -175,23 +176,24 @@ def explain(
     import numpy as np
 
     from upscale.figures import matplotlib_files
-    from upscale.figures.operator_steps import Steps, check
+    from upscale.figures.operator_steps import check_kernel, compute_steps
+    from upscale.figures.operator_steps_figure import draw_frames, draw_sheet
     from upscale.kernels.read_files import read_array
     from upscale.operators.operator import make_operator
 
     with console.naming(f"KERNEL {kernel.label}"):
         read = _read(kernel, factor, normalize)
-        check(read)
+        check_kernel(read)
         planned = make_operator(read, factor, padding, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=normalize)
     with console.naming(f"INPUT {input}"):
-        steps = Steps(read_array(input) if values is None else np.array(values), planned)
+        steps = compute_steps(read_array(input) if values is None else np.array(values), planned)
     name = "a kernel" if kernel.kind == "typed" else _name(kernel)
     with matplotlib_files.drawing():
         if output.lower().endswith(".gif"):
             milliseconds = [1500] * (len(steps.captions) - 1) + [4000]
-            matplotlib_files.save_animation(output, steps.frames(name), milliseconds)
+            matplotlib_files.save_animation(output, draw_frames(steps, name), milliseconds)
         else:
-            matplotlib_files.save(output, steps.sheet(name))
+            matplotlib_files.save(output, draw_sheet(steps, name))
 
 
 def _read(source: KernelSpec, factor: tuple[int, int] | None, normalize: bool | None) -> "Kernel":
@@ -245,12 +247,12 @@ def _told(path: str, notes: list[str]) -> None:
 
 def _check_use(kernel: "Kernel") -> None:
     """Check that a kernel that is written can be used."""
-    from upscale.figures.kernel_analysis import Facts
+    from upscale.figures.kernel_analysis import analyse
     from upscale.operators.operator import make_operator
 
     make_operator(kernel, None, None, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=None)
     if kernel.normalized:
-        Facts(kernel)
+        analyse(kernel)
 
 
 def _typed(text: str) -> tuple[tuple[float, ...], ...]:

@@ -68,18 +68,17 @@ def command(paths: tuple[str, ...], output: str, low: str | None, validate: str 
     found = _found(paths)
     twins = [_twin(f.path, f.folder, low) for f in found] if low is not None else None
     checked = [f.path for f in _found((validate,))] if validate is not None else []
-    import numpy as np
-
     from upscale.kernels.write_files import write_kernel
-    from upscale.learning import from_files, learn_kernel
-    from upscale.learning.downscale import downscaled
+    from upscale.learning.downscale import parse_downscale
+    from upscale.learning.from_files import LearnRequest
+    from upscale.learning.least_squares import taps_of
 
     try:
-        learn_kernel.taps_of(values["size"], vertical)
-        downscaled(np.zeros((4 * vertical, 4 * vertical), np.uint8), vertical, values["downscale"])
+        taps_of(values["size"], vertical)
+        parse_downscale(values["downscale"])
     except ArgumentError as error:
         raise click.UsageError(str(error)) from error
-    request = from_files.Request(
+    request = LearnRequest(
         [f.path for f in found],
         twins,
         vertical,
@@ -137,9 +136,9 @@ def _learned(request: Any, quiet: bool) -> Any:
     from upscale.learning import from_files
 
     if quiet or sys.stderr is None or not sys.stderr.isatty():
-        return from_files.learned(request)
-    with click.progressbar(length=from_files.steps(request), file=sys.stderr, show_pos=True, label="learning") as bar:
-        result = from_files.learned(request, lambda: bar.update(1))
+        return from_files.learn_from_files(request)
+    with click.progressbar(length=from_files.count_steps(request), file=sys.stderr, show_pos=True, label="learning") as bar:
+        result = from_files.learn_from_files(request, lambda: bar.update(1))
         bar.update((bar.length or 0) - bar.pos)  # what pictures that were passed over left
         return result
 

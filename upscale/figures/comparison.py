@@ -1,4 +1,4 @@
-"""One picture enlarged by several kernels: the same crop of each, how near the truth it is, and how long it took."""
+"""One picture enlarged by several kernels: the same crop of each, its quality if the truth is known, and its time."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from upscale.choices import factor_text
+from upscale.choices import DEFAULT_FACTOR, factor_text
 from upscale.errors import ArgumentError, FileError, naming
+from upscale.kernels.kernel import Kernel
 from upscale.kernels.load import load
 from upscale.learning import from_files, image_quality
 from upscale.loops.engine import CHOOSER
@@ -20,7 +21,6 @@ from upscale.pictures.picture import CHANNELS, Picture
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from upscale.kernels.kernel import Kernel
     from upscale.kernels.kernel_spec import KernelSpec
 
 #: (left, top, width, height) in input pixels.
@@ -28,23 +28,23 @@ Crop = tuple[int, int, int, int]
 
 #: The longest side of a panel, in output pixels, where no crop is chosen.
 SIDE = 512
-#: Opacity is laid on this before luma is measured.
+#: Transparent pictures are flattened onto this colour before luma is measured.
 _GREY = (128, 128, 128)
 #: Seconds for which short runs are repeated.
 _SHORT = 0.05
-#: Bytes for each output pixel that measuring takes: a dozen arrays of 64-bit floats.
+#: Bytes that measuring takes for each output pixel: a dozen arrays of 64-bit floats.
 _MEASURING = 100
 #: Bytes of a panel's pixel: kept as RGBA, on the sheet, and on its way there.
 _PANEL = 16
 
 
 class Contender(NamedTuple):
-    """A kernel that is to be compared.
+    """A kernel that is compared.
 
     Attributes
     ----------
     name : str
-    request : methods.Request
+    request : Request
     """
 
     name: str
@@ -60,9 +60,9 @@ class Panel(NamedTuple):
     image : PIL image
         The crop, RGB or RGBA of 8 bits.
     psnr, ssim : float or None
-        In decibels, and at most 1; None where no truth is known.
+        In decibels, and at most 1; None if no truth is known.
     seconds : float or None
-        That computing the whole picture took.
+        Time that computing the whole picture took; None for the input and the truth.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Panel(NamedTuple):
 
     @property
     def numbers(self) -> tuple[str, str, str]:
-        """PSNR, SSIM and seconds as texts; empty where they are not known."""
+        """PSNR, SSIM and seconds as texts; empty if they are not known."""
         psnr = "" if self.psnr is None else f"{self.psnr:.2f}"
         ssim = "" if self.ssim is None else f"{self.ssim:.4f}"
         seconds = "" if self.seconds is None else f"{self.seconds:.4f}" if self.seconds >= 5e-5 else "<0.0001"
@@ -81,7 +81,7 @@ class Panel(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Panels side by side, and of what they are.
+    """Panels side by side, and what they show.
 
     Attributes
     ----------
@@ -90,10 +90,11 @@ class Comparison(NamedTuple):
     size : (int, int)
         Its width and height.
     crop : (int, int, int, int)
+        Left, top, width and height in input pixels.
     factor : (int, int)
         Vertical and horizontal.
     panels : list of Panel
-        The input, the enlargements and, where it is known, the truth.
+        The input, the enlargements and, if it is known, the truth.
     notes : list of str
         What a user should know.
     """
@@ -117,7 +118,7 @@ class Comparison(NamedTuple):
 
     @property
     def best(self) -> tuple[str, str]:
-        """The highest PSNR and SSIM as the panels write them; empty where there is nothing to choose from."""
+        """The highest PSNR and SSIM as in `Panel.numbers`; empty if fewer than two panels have them."""
         panels = [p for p in self.enlarged if p.psnr is not None]
         if len(panels) < 2:
             return "", ""
@@ -125,113 +126,110 @@ class Comparison(NamedTuple):
 
     @property
     def details(self) -> str:
-        """What is shown, in a few words."""
+        """The crop and the factor in a few words."""
         width, height = self.size
         whole = self.crop == (0, 0, width, height)
         shown = f"all of {width}x{height}" if whole else f"crop {','.join(map(str, self.crop))} of {width}x{height}"
         return f"{shown}, factor {factor_text(self.factor)}"
 
 
-def contenders(
+def load_contenders(
     kernels: Sequence[tuple[str, "KernelSpec | None"]], factor: tuple[int, int] | None = None, normalize: bool | None = None
 ) -> list[Contender]:
-    """Read or sample the kernels for one factor.
+    """Load the kernels for one factor.
 
     Parameters
     ----------
     kernels : sequence of (str, KernelSpec or None)
-        What each is called, and where it comes from; None is nearest-neighbour unpooling.
+        What each is called, and what it is; None is nearest-neighbour unpooling.
     factor : (int, int), optional
         Vertical and horizontal. By default that of the first kernel that has one of its own, or 2.
     normalize : bool, optional
-        As `methods.enlarge` takes it.
+        As in `operators.enlarge.enlarge`.
 
     Raises
     ------
     ArgumentError
-        Where a kernel is not made for the factor, or cannot be used.
+        If a kernel is not made for the factor, or cannot be used.
     FileError
-        Where a kernel's file cannot be read.
+        If a kernel's file cannot be read.
     """
-    read = []
-    for _, source in kernels:
-        with naming(_option(source)):
-            read.append(None if source is None or source.depends_on_factor else load(source))
-    factor = factor or next((k.factor for k in read if k is not None and k.factor), None) or (2, 2)
+    loaded: list[Kernel | None] = []
+    for _, spec in kernels:  # those with a factor of their own first, since it decides the others
+        with naming(_option(spec)):
+            loaded.append(None if spec is None or spec.depends_on_factor else load(spec))
+    factor = factor or next((k.factor for k in loaded if k is not None and k.factor), None) or DEFAULT_FACTOR
     found = []
-    for (name, source), kernel in zip(kernels, read, strict=True):
-        with naming(_option(source)):
-            found.append(Contender(name, _request(source, kernel, factor, normalize)))
+    for (name, spec), kernel in zip(kernels, loaded, strict=True):
+        with naming(_option(spec)):
+            if spec is not None and kernel is None:
+                kernel = load(spec, factor)
+            found.append(Contender(name, Request(factor) if kernel is None else _request(kernel, factor, normalize)))
     return found
 
 
-def _option(source: "KernelSpec | None") -> str:
-    return f"--kernels {(source.path or source.label) if source is not None else 'nn'}"
+def _option(spec: "KernelSpec | None") -> str:
+    return f"--kernels {(spec.path or spec.label) if spec is not None else 'nn'}"
 
 
-def _request(source: "KernelSpec | None", kernel: "Kernel | None", factor: tuple[int, int], normalize: bool | None) -> Request:
-    if source is None:
-        return Request(factor)
-    how = make_operator(
-        kernel or load(source, factor), factor, None, output_padding=(0, 0), dilation=(1, 1), edge="zero",
-        normalize=normalize,
-    )  # fmt: skip
-    if how.size((99, 99)) != (99 * factor[0], 99 * factor[1]):
+def _request(kernel: Kernel, factor: tuple[int, int], normalize: bool | None) -> Request:
+    made = make_operator(kernel, factor, None, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=normalize)
+    if made.size((99, 99)) != (99 * factor[0], 99 * factor[1]):
         raise ArgumentError("its own padding does not make exactly factor times the picture, which could not be compared")
-    return Request(factor, how)
+    return Request(factor, made)
 
 
-def compared(path: str, contenders: Sequence[Contender], crop: Crop | None = None, truth: str | None = None) -> Comparison:
+def compare(path: str, contenders: Sequence[Contender], crop: Crop | None = None, truth: str | None = None) -> Comparison:
     """Enlarge a picture by each kernel, measure the whole and keep a crop of it.
 
     Parameters
     ----------
     path : str
-        The low-resolution picture; of several in a file, the first.
+        File of the low-resolution picture; its first picture is used.
     contenders : sequence of Contender
         All of one factor.
     crop : (int, int, int, int), optional
         Left, top, width and height in input pixels. By default the whole picture, or as much of its middle as makes panels of
         at most `SIDE` pixels a side.
     truth : str, optional
-        The picture that the enlargements should be; exactly factor times as large.
+        File of the picture that the enlargements should equal; exactly factor times as large.
 
     Raises
     ------
     ArgumentError
-        Where the crop is not within the picture.
+        If the crop is not within the picture.
     FileError
-        Where a file cannot be read, sizes do not fit each other, or a picture cannot be enlarged or measured.
+        If a file cannot be read, sizes do not fit each other, or a picture cannot be enlarged or measured.
     """
     picture = _read(path)
     factor = contenders[0].request.factor
     height, width = picture.samples.shape[:2]
-    crop = _checked(crop, (width, height), path) if crop else _middle((width, height), factor)
+    crop = _check_crop(crop, (width, height), path) if crop else _middle_crop((width, height), factor)
     _check_memory(path, picture, factor, crop, len(contenders) + 1, measured=truth is not None)
-    true = None if truth is None else _true(truth, path, (width, height), factor)
+    true = None if truth is None else _read_truth(truth, path, (width, height), factor)
     for name, known in ((path, picture), (str(truth), true)):
-        if true is not None and known is not None:  # what cannot be measured is told before the work
+        if true is not None and known is not None:  # what cannot be measured is reported before the work
             with naming(name, FileError):
                 from_files.luma_of(known)
     notes: list[str] = []
     with naming(path, FileError):
-        panels = [Panel("input", shown(_cut(picture, crop)))]
+        panels = [Panel("input", to_displayable(_crop(picture, crop)))]
     for name, request in contenders:
         with naming(f"{path}, enlarged by {name}", FileError):
-            enlarged, seconds, said = _timed(picture, request)
-            psnr, ssim = measured(enlarged, true, max(factor)) if true is not None else (None, None)
-            panels.append(Panel(name, shown(_cut(enlarged, crop, factor)), psnr, ssim, seconds))
-        notes.extend(f"{name}: {text}" for text in said)
+            enlarged, seconds, remarks = _enlarge_timed(picture, request)
+            psnr, ssim = measure_quality(enlarged, true, max(factor)) if true is not None else (None, None)
+            panels.append(Panel(name, to_displayable(_crop(enlarged, crop, factor)), psnr, ssim, seconds))
+        notes.extend(f"{name}: {text}" for text in remarks)
     if true is not None:
         with naming(str(truth), FileError):
-            panels.append(Panel("truth", shown(_cut(true, crop, factor))))
+            panels.append(Panel("truth", to_displayable(_crop(true, crop, factor))))
         if not any(p.psnr is not None for p in panels):
             notes.append(f"{truth}: too small for PSNR and SSIM, which leave out a border of {max(factor)} pixels")
     return Comparison(path, (width, height), crop, factor, panels, notes)
 
 
 def _read(path: str) -> Picture:
-    """Read a picture as `upscale` does that writes PNG, or TIFF where that cannot hold it."""
+    """Read a picture as `upscale` does when it writes PNG, or TIFF if PNG does not support it."""
     picture = from_files.first_picture(path)
     if not picture.mode and picture.samples.dtype.kind == "f":
         picture = picture._replace(samples=picture.samples.astype(np.float32))
@@ -242,20 +240,20 @@ def _read(path: str) -> Picture:
             return mode_conversion.unassociated(adapt_to_format.fitted(picture, formats.FORMATS[".tiff"]))
 
 
-def _checked(crop: Crop, size: tuple[int, int], path: str) -> Crop:
+def _check_crop(crop: Crop, size: tuple[int, int], path: str) -> Crop:
     left, top, width, height = crop
     if left + width > size[0] or top + height > size[1]:
         raise ArgumentError(f"--crop {','.join(map(str, crop))}: is not within {path}, which is {size[0]}x{size[1]}")
     return crop
 
 
-def _middle(size: tuple[int, int], factor: tuple[int, int]) -> Crop:
+def _middle_crop(size: tuple[int, int], factor: tuple[int, int]) -> Crop:
     width, height = (min(n, max(1, SIDE // f)) for n, f in zip(size, reversed(factor), strict=True))
     return (size[0] - width) // 2, (size[1] - height) // 2, width, height
 
 
 def _check_memory(path: str, picture: Picture, factor: tuple[int, int], crop: Crop, panels: int, *, measured: bool) -> None:
-    """Refuse what would not fit, before anything is allocated: the largest enlargement, the panels, and a sheet of them."""
+    """Refuse what would not fit into memory: the largest enlargement, the panels, and a sheet of them."""
     height, width = (n * f for n, f in zip(picture.samples.shape[:2], factor, strict=True))
     pixel = max(4, picture.samples[0, 0].nbytes)
     need, have = height * width * (3 * pixel + (_MEASURING if measured else 0)), available()
@@ -264,7 +262,7 @@ def _check_memory(path: str, picture: Picture, factor: tuple[int, int], crop: Cr
         raise FileError(f"{path}: would become {width}x{height}, which takes {in_bytes(need)}; {in_bytes(have)} are free")
 
 
-def _true(truth: str, path: str, size: tuple[int, int], factor: tuple[int, int]) -> Picture:
+def _read_truth(truth: str, path: str, size: tuple[int, int], factor: tuple[int, int]) -> Picture:
     picture = _read(truth)
     height, width = picture.samples.shape[:2]
     wanted = size[0] * factor[1], size[1] * factor[0]
@@ -275,10 +273,11 @@ def _true(truth: str, path: str, size: tuple[int, int], factor: tuple[int, int])
     return picture
 
 
-def _timed(picture: Picture, request: Request) -> tuple[Picture, float, list[str]]:
-    """Enlarge, and find how long it takes once everything is started and compiled; all kernels on Numba, to be comparable.
+def _enlarge_timed(picture: Picture, request: Request) -> tuple[Picture, float, list[str]]:
+    """Enlarge; return the result, the seconds it takes once all loops are compiled, and notes.
 
-    Of short runs the fastest counts, since others are held up by whatever else the machine does.
+    All kernels run on Numba, to be comparable. Short runs are repeated and the fastest counts, since whatever else the machine
+    does only delays them.
     """
     engine = "numba" if CHOOSER.has_numba() else "numpy"
     Enlargement(picture, request, engine).whole()
@@ -294,43 +293,50 @@ def _timed(picture: Picture, request: Request) -> tuple[Picture, float, list[str
     return result, min(runs), notes
 
 
-def _cut(picture: Picture, crop: Crop, factor: tuple[int, int] = (1, 1)) -> Picture:
-    left, top, width, height = crop
+def _crop(picture: Picture, area: Crop, factor: tuple[int, int] = (1, 1)) -> Picture:
+    left, top, width, height = area
     rows = slice(top * factor[0], (top + height) * factor[0])
     columns = slice(left * factor[1], (left + width) * factor[1])
     return picture._replace(samples=np.ascontiguousarray(picture.samples[rows, columns]))
 
 
-def measured(picture: Picture, truth: Picture, border: int) -> tuple[float, float] | tuple[None, None]:
-    """Compute PSNR and SSIM of luma as `training.measure` does; None where the truth is too small for SSIM's window.
+def measure_quality(picture: Picture, truth: Picture, border: int) -> tuple[float, float] | tuple[None, None]:
+    """Compute PSNR and SSIM of luma as `learning.from_files.measure` does; None if the truth is too small for SSIM's window.
 
-    Where one of the two is grey and the other one is not, both are taken as colours. Opacity is laid on a medium grey.
+    If only one of the two is grey, both are converted to colours. Transparent pictures are flattened onto a medium grey.
+
+    Parameters
+    ----------
+    picture, truth : Picture
+        Of one size.
+    border : int
+        Pixels at each side that are left out.
 
     Raises
     ------
     ArgumentError
-        Where luma is not known of such a picture.
+        If luma of such a picture is not defined.
     """
     if min(truth.samples.shape[:2]) < 2 * border + 11:
         return None, None
-    one, other = (from_files.luma_of(p) for p in _alike(picture, truth))
+    one, other = (from_files.luma_of(p) for p in _to_one_luma_scale(picture, truth))
     return image_quality.psnr(one, other, border), image_quality.ssim(one, other, border)
 
 
-def _alike(*pictures: Picture) -> Iterator[Picture]:
-    """Bring pictures to one scale of luma, which for colours lies from 16 to 235."""
+def _to_one_luma_scale(*pictures: Picture) -> Iterator[Picture]:
+    """Convert pictures to one scale of luma, which for colours lies in 16..235."""
     plain = [mode_conversion.filterable(mode_conversion.flattened(p, _GREY)) for p in pictures]
     coloured = any(p.base == "RGB" for p in plain)
     return (mode_conversion.widened(p, "RGB") if coloured and p.base == "L" else p for p in plain)
 
 
-def shown(picture: Picture) -> "Image":
-    """Convert to an image of 8 bits, RGB or RGBA, that can be looked at; floats are clipped to 0 to 1.
+def to_displayable(picture: Picture) -> "Image":
+    """Convert a picture to an image of 8 bits, RGB or RGBA; floats are clipped to 0..1.
 
     Raises
     ------
     ArgumentError
-        Where it has channels that are no colours, or samples whose full scale is not known.
+        If it has channels that are not colours, or samples whose full scale is not known.
     """
     if picture.mode == CHANNELS:
         channels = picture.samples.shape[2] if picture.samples.ndim == 3 else 1

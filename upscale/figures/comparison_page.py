@@ -9,13 +9,13 @@ from pathlib import Path
 from upscale.figures.comparison import Comparison, Panel
 
 
-def rendered(comparison: Comparison) -> str:
-    """Fill in `page.html`: names and numbers are escaped, pictures are PNGs in data URIs.
+def render_page(comparison: Comparison) -> str:
+    """Fill in `comparison_page.html`: names and numbers are escaped, pictures are PNGs in data URIs.
 
     Returns
     -------
     str
-        HTML that is valid, and shows all pictures, without its script too.
+        Valid HTML, which shows all pictures even without its script.
     """
     width, height = comparison.enlarged[0].image.size
     parts = {

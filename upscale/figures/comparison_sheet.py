@@ -1,7 +1,8 @@
 """The labelled sheet of a comparison: pictures at 100 %, pixel by pixel."""
 
 import io
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -10,18 +11,18 @@ from upscale.figures.comparison import Comparison, Panel
 from upscale.pictures.formats import Format
 from upscale.pictures.reading import encoding
 
-#: As wide as a sheet becomes with more than one column.
+#: Largest width of a sheet with more than one column.
 WIDEST = 1600
 _GAP, _MARGIN = 16, 20
-#: Heights of the title and of a panel's label; between two numbers.
+#: Heights of the title and of a panel's label; space between two numbers.
 _TITLE, _LABEL, _BETWEEN = 62, 44, 12
-#: A column is at least so wide for its name.
+#: A long name makes a column at most so wide.
 _NAME = 180
 _DARK, _GREY, _LINE, _GROUND = "#1a1a1a", "#6b6b6b", "#d4d4d4", "#ffffff"
-#: Where a picture is transparent: two greys, in squares of so many pixels.
+#: Colours of the checkerboard behind transparent pixels, and the side of its squares.
 BOARD = ("#c4c4c4", "#e4e4e4")
 _SQUARE = 8
-#: How what loses something is written with the least loss, and what can be written without is.
+#: Options of Pillow's encoders, for no loss or the least.
 _SAVING: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"lossless": True},
@@ -30,15 +31,22 @@ _SAVING: dict[str, dict[str, Any]] = {
 }
 
 
-def encoded(comparison: Comparison, target: Format, name: str) -> bytes:
-    """Draw a sheet and encode it in a format that holds RGB, for a file of that name.
+def encode_sheet(comparison: Comparison, target: Format, name: str) -> bytes:
+    """Draw a sheet and encode it in a format that supports RGB.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    target : Format
+    name : str
+        Of the file, for messages.
 
     Raises
     ------
     FileError
-        Where the format, or the encoder, refuses it.
+        If the format, or the encoder, refuses it.
     """
-    sheet, file = drawn(comparison), io.BytesIO()
+    sheet, file = draw_sheet(comparison), io.BytesIO()
     if max(sheet.size) > target.longest:
         raise FileError(
             f"{name}: would be {sheet.width}x{sheet.height}; {target.name} holds at most {target.longest} pixels a side: "
@@ -50,7 +58,7 @@ def encoded(comparison: Comparison, target: Format, name: str) -> bytes:
     return file.getvalue()
 
 
-def drawn(comparison: Comparison) -> Image.Image:
+def draw_sheet(comparison: Comparison) -> Image.Image:
     """Draw all panels in a grid, each under its name and numbers; the best PSNR and SSIM are underlined.
 
     Returns
@@ -58,80 +66,36 @@ def drawn(comparison: Comparison) -> Image.Image:
     PIL image
         RGB.
     """
-    heading, naming, small = (ImageFont.load_default(size) for size in (18, 15, 13))
-    panels, best = comparison.panels, comparison.best
-    details = comparison.details
+    fonts = _Fonts(*(ImageFont.load_default(size) for size in (18, 15, 13)))
+    panels, details = comparison.panels, comparison.details
     if comparison.measured:
-        details += "; PSNR and SSIM are of the whole picture" + (", the best underlined" if best[0] else "")
-    # Columns of equal width, in which everything has room.
-    column = max(
-        *(p.image.width for p in panels),
-        *(_length(_pieces(p), small) for p in panels),
-        min(_NAME, max(int(naming.getlength(_one_line(p.name))) + 1 for p in panels)),
-    )
+        details += "; PSNR and SSIM are of the whole picture" + (", the best underlined" if comparison.best[0] else "")
+    column = _column_width(panels, fonts)
     most = max(1, (WIDEST - 2 * _MARGIN + _GAP) // (column + _GAP))
     columns = -(-len(panels) // -(-len(panels) // most))  # as many rows as that takes, evenly filled
     rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
-    width = 2 * _MARGIN + max(columns * (column + _GAP) - _GAP, int(small.getlength(details)) + 1)
+    width = 2 * _MARGIN + max(columns * (column + _GAP) - _GAP, int(fonts.small.getlength(details)) + 1)
     height = _TITLE + sum(_LABEL + max(p.image.height for p in row) + _GAP for row in rows) + _MARGIN - _GAP
     sheet = Image.new("RGB", (width, height), _GROUND)
     draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN, 14), _shortened(comparison.source, heading, width - 2 * _MARGIN), _DARK, heading)
-    draw.text((_MARGIN, 38), details, _GREY, small)
+    draw.text((_MARGIN, 14), _shortened(comparison.source, fonts.title, width - 2 * _MARGIN), _DARK, fonts.title)
+    draw.text((_MARGIN, 38), details, _GREY, fonts.small)
     top = _TITLE
     for row in rows:
         for number, panel in enumerate(row):
             left = _MARGIN + number * (column + _GAP)
-            draw.text((left, top), _shortened(panel.name, naming, column), _DARK, naming)
-            _write_numbers(draw, (left, top + 21), panel, best, small)
+            draw.text((left, top), _shortened(panel.name, fonts.name, column), _DARK, fonts.name)
+            _draw_numbers(draw, (left, top + 21), panel, comparison.best, fonts.small)
             size = panel.image.size
             frame = (left - 1, top + _LABEL - 1, left + size[0], top + _LABEL + size[1])
             draw.rectangle(frame, outline=_LINE)
-            sheet.paste(on_board(panel.image), (left, top + _LABEL))
+            sheet.paste(over_checkerboard(panel.image), (left, top + _LABEL))
         top += _LABEL + max(p.image.height for p in row) + _GAP
     return sheet
 
 
-def _pieces(panel: Panel) -> list[str]:
-    """Say a panel's numbers, or its size where there are none."""
-    if panel.seconds is None:
-        return [f"{panel.image.width}x{panel.image.height}"]
-    psnr, ssim, seconds = panel.numbers
-    return [f"{psnr} dB", f"SSIM {ssim}", f"{seconds} s"] if psnr else [f"{seconds} s"]
-
-
-def _write_numbers(draw: ImageDraw.ImageDraw, at: tuple[int, int], panel: Panel, best: tuple[str, str], font: Any) -> None:
-    x = float(at[0])
-    for number, text in enumerate(_pieces(panel)):
-        marked = bool(best[0]) and number < 2 and panel.numbers[number] == best[number]
-        draw.text((x, at[1]), text, _DARK if marked else _GREY, font)
-        length = font.getlength(text)
-        if marked:
-            draw.line((x, at[1] + 16, x + length - 1, at[1] + 16), _DARK, 1)
-        x += length + _BETWEEN
-
-
-def _length(pieces: list[str], font: Any) -> int:
-    return int(sum(font.getlength(p) + _BETWEEN for p in pieces)) + 1 - _BETWEEN
-
-
-def _one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def _shortened(text: str, font: Any, width: int) -> str:
-    """Shorten a text in the middle until it fits."""
-    text = _one_line(text)
-    left = len(text)
-    shorter = text
-    while left > 2 and font.getlength(shorter) > width:
-        left -= 1
-        shorter = text[: (left + 1) // 2] + "..." + text[len(text) - left // 2 :]
-    return shorter
-
-
-def on_board(image: Image.Image) -> Image.Image:
-    """Lay an image with opacity on a checkerboard of two greys."""
+def over_checkerboard(image: Image.Image) -> Image.Image:
+    """Flatten an image with alpha onto a checkerboard of two greys."""
     if image.mode != "RGBA":
         return image
     board = Image.new("RGBA", image.size, BOARD[0])
@@ -140,3 +104,56 @@ def on_board(image: Image.Image) -> Image.Image:
         for x in range(y // _SQUARE % 2 * _SQUARE, image.width, 2 * _SQUARE):
             draw.rectangle((x, y, x + _SQUARE - 1, y + _SQUARE - 1), BOARD[1])
     return Image.alpha_composite(board, image).convert("RGB")
+
+
+class _Fonts(NamedTuple):
+    title: Any
+    name: Any
+    small: Any
+
+
+def _column_width(panels: Sequence[Panel], fonts: _Fonts) -> int:
+    """Return a width in which every picture and every number fits, and every name that is not very long."""
+    return max(
+        *(p.image.width for p in panels),
+        *(_length(_numbers(p), fonts.small) for p in panels),
+        min(_NAME, max(int(fonts.name.getlength(_one_line(p.name))) + 1 for p in panels)),
+    )
+
+
+def _numbers(panel: Panel) -> list[str]:
+    """Write a panel's numbers, or its size if there are none."""
+    if panel.seconds is None:
+        return [f"{panel.image.width}x{panel.image.height}"]
+    psnr, ssim, seconds = panel.numbers
+    return [f"{psnr} dB", f"SSIM {ssim}", f"{seconds} s"] if psnr else [f"{seconds} s"]
+
+
+def _draw_numbers(draw: ImageDraw.ImageDraw, at: tuple[int, int], panel: Panel, best: tuple[str, str], font: Any) -> None:
+    x = float(at[0])
+    for number, text in enumerate(_numbers(panel)):
+        marked = bool(best[0]) and number < 2 and panel.numbers[number] == best[number]
+        draw.text((x, at[1]), text, _DARK if marked else _GREY, font)
+        length = font.getlength(text)
+        if marked:
+            draw.line((x, at[1] + 16, x + length - 1, at[1] + 16), _DARK, 1)
+        x += length + _BETWEEN
+
+
+def _length(texts: list[str], font: Any) -> int:
+    return int(sum(font.getlength(text) + _BETWEEN for text in texts)) + 1 - _BETWEEN
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _shortened(text: str, font: Any, width: int) -> str:
+    """Cut a text in the middle until it fits a width in pixels."""
+    text = _one_line(text)
+    left = len(text)
+    shorter = text
+    while left > 2 and font.getlength(shorter) > width:
+        left -= 1
+        shorter = text[: (left + 1) // 2] + "..." + text[len(text) - left // 2 :]
+    return shorter

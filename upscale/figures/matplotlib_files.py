@@ -15,35 +15,35 @@ from upscale.output_files import write
 
 #: Suffixes of figures.
 SUFFIXES = (".png", ".svg", ".pdf")
-#: Lines, in this order: colours that those can tell apart who do not see all of them (Okabe and Ito).
+#: Colours of lines, in this order, that colour-blind readers can distinguish (Okabe and Ito).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 GREY = "#8a8a8a"
 
 
 @contextlib.contextmanager
 def drawing() -> Iterator[None]:
-    """Draw with matplotlib as it comes, whatever its user has set, and without what it says by itself.
+    """Draw with matplotlib's default settings, not the user's, and without its warnings.
 
     Raises
     ------
     FileError
-        Where matplotlib is not installed.
+        If matplotlib is not installed.
     """
     if "matplotlib" not in sys.modules:
-        os.environ["MPLBACKEND"] = "agg"  # no window is opened, and what is named there may be missing
+        os.environ["MPLBACKEND"] = "agg"  # no window is opened, and the user's backend may be missing
         logging.getLogger("matplotlib").setLevel(logging.CRITICAL)
     try:
         import matplotlib
     except ImportError:
         raise FileError("figures need the library matplotlib: pip install matplotlib") from None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of letters that its fonts lack, and of figures with little room
+        warnings.simplefilter("ignore")  # of letters that its fonts lack, and of figures that are too small
         with matplotlib.rc_context(matplotlib.rcParamsDefault | {"svg.hashsalt": "upscale"}):
             yield
 
 
 def new_figure(width: float, height: float) -> Any:
-    """Make an empty figure, of a size in inches, that no window belongs to."""
+    """Make an empty figure without a window; width and height are in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
@@ -55,7 +55,7 @@ def save(path: str, figure: Any, *, dpi: int = 150) -> None:
     Raises
     ------
     FileError
-        Where it cannot be written.
+        If it cannot be written.
     """
     suffix = os.path.splitext(path)[1].lower()
     undated: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix, {})
@@ -65,12 +65,12 @@ def save(path: str, figure: Any, *, dpi: int = 150) -> None:
 
 
 def save_animation(path: str, figures: Iterable[Any], milliseconds: list[int], *, dpi: int = 100) -> None:
-    """Write figures of one size, one after another, as a GIF that goes on for ever.
+    """Write figures of one size, one after another, as a GIF that repeats for ever.
 
     Raises
     ------
     FileError
-        Where it cannot be written.
+        If it cannot be written.
     """
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -88,7 +88,7 @@ def save_animation(path: str, figures: Iterable[Any], milliseconds: list[int], *
 
 
 def plain(text: str, most: int = 60) -> str:
-    """Make a text fit to be set: no mathematics, nothing that cannot be printed, and the middle left out where it is long."""
+    """Prepare a text for matplotlib: without mathematics and unprintable characters, and cut in the middle if it is long."""
     text = "".join(c if c.isprintable() else "?" for c in text)
     if len(text) > most:
         text = f"{text[: most // 2]}...{text[-most // 2 :]}"
@@ -96,7 +96,7 @@ def plain(text: str, most: int = 60) -> str:
 
 
 def short(value: float, largest: float) -> str:
-    """Write a number of a table to three digits of the table's largest.
+    """Write a number of a table to as many decimals as give the table's largest number three digits.
 
     Examples
     --------

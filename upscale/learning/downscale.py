@@ -1,85 +1,129 @@
-"""Low-resolution twins of pictures: what a kernel learns to undo."""
+"""Low-resolution copies of pictures, whose enlargement a kernel learns."""
 
 import io
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from upscale.arguments import as_array
 from upscale.errors import ArgumentError
+from upscale.kernels.kernel_spec import file_and_name
+from upscale.kernels.read_files import read_kernel
 
 Array = NDArray[Any]
+#: From a high-resolution picture (H, W), whose sides are multiples of the factor, and the factor to (H / factor, W / factor).
+Downscaler = Callable[[Array, int], Array]
 
-#: Pillow's filters, which widen when they make smaller, so that nothing aliases.
-FILTERS = {
-    "bicubic": Image.Resampling.BICUBIC, "box": Image.Resampling.BOX, "lanczos": Image.Resampling.LANCZOS,
-}  # fmt: skip
-#: What stands before the quality of a JPEG.
+#: Pillow's filters, which widen when they downscale, so that nothing aliases.
+FILTERS = {"bicubic": Image.Resampling.BICUBIC, "box": Image.Resampling.BOX, "lanczos": Image.Resampling.LANCZOS}
+#: What precedes the quality of a JPEG.
 _JPEG = "+jpeg:"
+#: What precedes the standard deviation of a Gaussian, and its least and greatest value.
+_GAUSSIAN, _DEVIATIONS = "gaussian:", (0.1, 100)
 
 
-def downscaled(high: Array, factor: int, how: str) -> Array:
-    """Make a picture smaller by a whole factor.
+def parse_downscale(how: str) -> Downscaler:
+    """Return the function that makes low-resolution copies.
 
     Parameters
     ----------
-    high : ndarray, shape (H, W)
-        Multiples of the factor. Bytes become bytes, rounded; anything else becomes float32.
-    factor : int
     how : str
-        One of `FILTERS`; `gaussian:S`, a Gaussian of S input pixels; or a file with a kernel of two dimensions, which is
-        normalised. With `+jpeg:Q` behind it, the small picture then is a JPEG of quality Q, 1 to 100, of 8 bits.
+        One of `FILTERS`; `gaussian:S`, a Gaussian with a standard deviation of S pixels of the original; or a file with a
+        kernel of two dimensions, which is normalised. `+jpeg:Q` behind it makes the copy a JPEG of quality Q, 1 to 100, of 8
+        bits.
+
+    Returns
+    -------
+    callable
+        From a picture (H, W) and a factor, of which the sides are multiples, to its copy. Bytes become bytes, rounded; anything
+        else becomes float32.
 
     Raises
     ------
     ArgumentError
-        Where there is no such way.
+        If there is no such way.
     FileError
-        Where the file cannot be read.
+        If the file cannot be read.
     """
     how, jpeg, quality = how.partition(_JPEG)
-    if jpeg:
-        if not quality.isdecimal() or not 1 <= int(quality) <= 100:
-            raise ArgumentError(f"--downscale {how}{jpeg}{quality}: give a quality from 1 to 100, such as {how}{jpeg}75")
-        return _as_jpeg(downscaled(high, factor, how), int(quality))
-    height, width = high.shape[0] // factor, high.shape[1] // factor
+    if jpeg and not (quality.isdecimal() and 1 <= int(quality) <= 100):
+        raise ArgumentError(f"--downscale {how}{jpeg}{quality}: give a quality from 1 to 100, such as {how}{jpeg}75")
     if how in FILTERS:
-        image = Image.fromarray(high if high.dtype == np.uint8 else high.astype(np.float32))
-        return np.asarray(image.resize((width, height), FILTERS[how]))
-    if how.startswith("gaussian:"):
-        try:
-            deviation = float(how.removeprefix("gaussian:"))
-        except ValueError:
-            deviation = 0.0
-        if not 0.1 <= deviation <= 100:
-            raise ArgumentError(f"--downscale {how}: give a width from 0.1 to 100, such as gaussian:1.2")
-        # As long as it reaches, and centred between the pixels that become one.
-        length = factor + 2 * math.ceil(4 * deviation)
-        axis = np.exp(-(((np.arange(length) - (length - 1) / 2) / deviation) ** 2) / 2)
-        return _weighted(_weighted(high, axis[:, None], factor, 1), axis[None], 1, factor, high.dtype)
-    from upscale.kernels import kernel_spec
-    from upscale.kernels.read_files import read_kernel
+        plain: Downscaler = _by_pillow(FILTERS[how])
+    elif how.startswith(_GAUSSIAN):
+        plain = _by_gaussian(how)
+    else:
+        plain = _by_kernel(how)
+    return _as_jpeg(plain, int(quality)) if jpeg else plain
 
-    file = kernel_spec.file_and_name(how)
+
+def make_pair(picture: ArrayLike, factor: int, downscaler: Downscaler) -> tuple[Array, Array]:
+    """Crop a picture (H, W) to multiples of the factor; return its low-resolution copy, and the picture.
+
+    Raises
+    ------
+    ArgumentError
+        If the picture has another shape.
+    """
+    high = as_array(picture, "a picture")
+    if high.ndim != 2:
+        raise ArgumentError(f"pictures to learn from have the shape (H, W), not {high.shape}")
+    height, width = (n // factor * factor for n in high.shape)
+    high = high[:height, :width]
+    return downscaler(high, factor), high
+
+
+def _by_pillow(filter: Image.Resampling) -> Downscaler:
+    def downscale(high: Array, factor: int) -> Array:
+        image = Image.fromarray(high if high.dtype == np.uint8 else high.astype(np.float32))
+        return np.asarray(image.resize((high.shape[1] // factor, high.shape[0] // factor), filter))
+
+    return downscale
+
+
+def _by_gaussian(how: str) -> Downscaler:
+    try:
+        deviation = float(how.removeprefix(_GAUSSIAN))
+    except ValueError:
+        deviation = 0.0
+    if not _DEVIATIONS[0] <= deviation <= _DEVIATIONS[1]:
+        raise ArgumentError(f"--downscale {how}: give a width from 0.1 to 100, such as gaussian:1.2")
+
+    def downscale(high: Array, factor: int) -> Array:
+        length = factor + 2 * math.ceil(4 * deviation)  # centred between the pixels that become one
+        weights = np.exp(-(((np.arange(length) - (length - 1) / 2) / deviation) ** 2) / 2)
+        return _weighted(_weighted(high, weights[:, None], factor, 1), weights[None], 1, factor, high.dtype)
+
+    return downscale
+
+
+def _by_kernel(how: str) -> Downscaler:
+    file = file_and_name(how)
     if file is None:
         raise ArgumentError(f"--downscale {how}: give {', '.join(FILTERS)}, gaussian:S or a kernel's file")
     weights = read_kernel(*file).weights
     if weights.ndim != 2 or not weights.sum():
         raise ArgumentError(f"--downscale {how}: a kernel of two dimensions is needed whose weights do not sum to 0")
-    return _weighted(high, weights, factor, factor, high.dtype)
+    return lambda high, factor: _weighted(high, weights, factor, factor, high.dtype)
 
 
-def _as_jpeg(low: Array, quality: int) -> Array:
-    """Give a picture the blocks and ripples of a JPEG."""
-    file = io.BytesIO()
-    Image.fromarray(np.clip(np.floor(low + 0.5), 0, 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
+def _as_jpeg(plain: Downscaler, quality: int) -> Downscaler:
+    """Give copies the blocks and ripples of a JPEG."""
+
+    def downscale(high: Array, factor: int) -> Array:
+        low, file = plain(high, factor), io.BytesIO()
+        Image.fromarray(np.clip(np.floor(low + 0.5), 0, 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
+        return np.asarray(Image.open(file))
+
+    return downscale
 
 
 def _weighted(high: Array, weights: Array, down: int, across: int, dtype: Any = np.float32) -> Array:
-    """Sum a window of weights around each block of down x across pixels; beyond the border the outermost values go on."""
+    """Sum a window of weights around each block of down x across pixels; beyond the border the outermost values repeat."""
     weights = weights / weights.sum()
     pads = [(max(0, k - n) // 2, max(0, k - n + 1) // 2) for k, n in zip(weights.shape, (down, across), strict=True)]
     padded = np.pad(high.astype(np.float32), pads, mode="edge")

@@ -1,10 +1,11 @@
-"""Learn a kernel from files, one picture after another, and measure how good it is."""
+"""Learn a kernel from files, one picture after another, and measure its quality."""
 
 import datetime
 import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +15,19 @@ from upscale import __version__
 from upscale.choices import MOST_PIXELS
 from upscale.errors import ArgumentError, FileError
 from upscale.kernels.kernel import Kernel
-from upscale.learning import image_quality, learn_kernel
-from upscale.learning.learn_corrections import DEPTH, MOST, Crops, learn_bank
+from upscale.learning import image_quality
+from upscale.learning.crops import MOST, Crops
+from upscale.learning.downscale import Downscaler, make_pair, parse_downscale
+from upscale.learning.learn_corrections import DEPTH, learn_corrections
+from upscale.learning.least_squares import (
+    RIDGES,
+    NormalEquations,
+    best_ridge,
+    check_samples,
+    kernel_of,
+    normal_equations,
+    taps_of,
+)
 from upscale.operators.enlarge import enlarge
 from upscale.pictures import reading
 from upscale.pictures.orientation import orientation, upright
@@ -25,39 +37,39 @@ Array = NDArray[Any]
 
 #: Steps that learning corrections takes, twice, after the pictures.
 _CORRECTION_STEPS = 2 * ((1 << DEPTH) - 1)
-#: What learned kernels are compared with.
+#: Kernels that learned ones are compared with.
 OTHERS = ("nearest", "bilinear", "bicubic", "lanczos3")
-#: Of the pictures that are measured with: how many at most, and the side of the middle that is taken.
+#: Of the pictures that quality is measured with: how many at most, and the side of the middle that is used.
 _MEASURED, _MIDDLE = 50, 1024
 #: Weights of red, green and blue in luma, which lies from 16 to 235 (ITU-R BT.601), as the papers measure it.
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
 _BLACK = 16
 
 
-class Request(NamedTuple):
+class LearnRequest(NamedTuple):
     """What is to be learned.
 
     Attributes
     ----------
-    paths : list of str
-        High-resolution pictures.
-    twins : list of str or None
-        Their low-resolution twins, where those are files too.
+    high : list of str
+        Files of high-resolution pictures.
+    low : list of str or None
+        Files of their low-resolution copies; None makes them by `downscale`.
     factor : int
     size : int or None
-        The kernel's side.
+        The kernel's side; None for the default.
     downscale : str
-        How twins are made, as `twins.downscaled` takes it.
+        How low-resolution copies are made, as in `downscale.parse_downscale`.
     validate : list of str
-        Pictures to measure with; where there are none, a tenth of `paths` is held out.
+        Files of pictures to measure quality with; if there are none, a tenth of `high` is held out.
     sample : int
-        Places of a picture at most that are learned from.
+        Pixels of a low-resolution picture that are learned from at most.
     adaptive : bool
-        Learn a bank of corrections as well.
+        Learn corrections too.
     """
 
-    paths: list[str]
-    twins: list[str] | None
+    high: list[str]
+    low: list[str] | None
     factor: int
     size: int | None
     downscale: str
@@ -67,15 +79,15 @@ class Request(NamedTuple):
 
 
 class Learned(NamedTuple):
-    """A kernel and how good it is.
+    """A kernel and its quality.
 
     Attributes
     ----------
     kernel : Kernel
     quality : dict
-        Name to (PSNR, SSIM), each the mean over the pictures that were measured with.
+        From a kernel's name to (PSNR in decibels, SSIM), each the mean over the pictures that were measured with.
     measured : int
-        How many these were.
+        Number of these pictures.
     pictures, samples : int
         What was learned from.
     ridge : float
@@ -150,118 +162,163 @@ def luma_of(picture: Picture) -> Array:
     return np.floor(values + 0.5).astype(np.uint8) if samples.dtype == np.uint8 else values.astype(np.float32)
 
 
-def steps(request: Request) -> int:
-    """Count the steps that `learned` takes, fewer where pictures are passed over.
+def count_steps(request: LearnRequest) -> int:
+    """Return how often `learn_from_files` calls its `step`; less often if pictures are passed over."""
+    measured = request.validate or request.high[1::10]  # as many as are held out
+    return len(request.high) + min(_MEASURED, len(measured)) + _CORRECTION_STEPS * request.adaptive
+
+
+def learn_from_files(request: LearnRequest, step: Callable[[], None] = lambda: None) -> Learned:
+    """Learn a kernel, and measure its quality.
 
     Parameters
     ----------
-    request : Request
-    """
-    measured = request.validate or request.paths[1::10]  # as many as are held out
-    return len(request.paths) + min(_MEASURED, len(measured)) + _CORRECTION_STEPS * request.adaptive
-
-
-def learned(request: Request, step: Callable[[], None] = lambda: None) -> Learned:
-    """Learn a kernel.
-
-    Parameters
-    ----------
-    request : Request
+    request : LearnRequest
     step : callable
-        Called before each picture that is read, and for each node of the tree of an adaptive kernel: `steps` times in all.
+        Called before each picture that is read, and for each node of the tree of an adaptive kernel: `count_steps` times in
+        all.
 
     Raises
     ------
     ArgumentError
-        Where the pictures are too few, too small or too flat, or a value cannot work.
+        If the pictures are too few, too small or too flat, or a value cannot work.
     FileError
-        Where no picture can be read, or twins do not fit.
+        If no picture can be read, or low-resolution copies do not fit.
     """
     began = time.perf_counter()
-    factor = request.factor
-    taps = learn_kernel.taps_of(request.size, factor)
-    train, held_out = learn_kernel.Sums.none(factor, taps), learn_kernel.Sums.none(factor, taps)
-    train_crops, held_crops = Crops(), Crops(MOST // 9)
-    held: list[int] = []
-    notes: list[str] = []
-    used = 0
-    for number, path in enumerate(request.paths):
+    taps = taps_of(request.size, request.factor)
+    source = _Source(request, parse_downscale(request.downscale))
+    summed = _sum_up(source, taps, step)
+    ridge, kernel, honest, details = _solve(request, summed, taps, step)
+    if request.validate:
+        checked = _Source(request._replace(high=request.validate, low=None), source.downscaler)
+        quality, measured = measure(_middles(checked, range(len(request.validate)), step), request.factor, kernel)
+    else:
+        quality, measured = measure(_middles(source, summed.held_numbers, step), request.factor, honest)
+    training = {
+        "pictures": summed.used,
+        "samples": summed.all.samples,
+        "factor": request.factor,
+        "size": taps * request.factor,
+        "ridge": ridge,
+        "downscale": "given twins" if request.low is not None else request.downscale,
+        "date": datetime.date.today().isoformat(),
+        "upscale": __version__,
+        "measured_with": measured,
+        "measured_on": "given pictures" if request.validate else "held-out pictures",
+        "quality": {name: [round(v, 4) for v in values] for name, values in quality.items()},
+        "seconds": round(time.perf_counter() - began, 1),
+        **details,
+    }
+    kernel = kernel.replaced(training=json.dumps(training))
+    return Learned(kernel, quality, measured, summed.used, summed.all.samples, ridge, summed.notes)
+
+
+class _Source(NamedTuple):
+    """The pictures of a request, as pairs of low and high resolution."""
+
+    request: LearnRequest
+    downscaler: Downscaler
+
+    def pair(self, number: int) -> tuple[Array, Array]:
+        path, factor = self.request.high[number], self.request.factor
+        high = luma(path)
+        if self.request.low is None:
+            return make_pair(high, factor, self.downscaler)
+        low = luma(self.request.low[number])
+        if high.shape != (low.shape[0] * factor, low.shape[1] * factor):
+            raise ArgumentError(
+                f"{path} is {high.shape[1]}x{high.shape[0]}, which is not {factor} times its twin {self.request.low[number]}, "
+                f"{low.shape[1]}x{low.shape[0]}"
+            )
+        return low, high
+
+    def low_is_missing(self, number: int) -> bool:
+        """Return whether the low-resolution copy should be a file, and there is none."""
+        return self.request.low is not None and not os.path.exists(self.request.low[number])
+
+
+@dataclass
+class _Summed:
+    """What was read of all pictures; every tenth is held out."""
+
+    train: NormalEquations
+    held_out: NormalEquations
+    train_crops: Crops = field(default_factory=Crops)
+    held_crops: Crops = field(default_factory=lambda: Crops(MOST // 9))
+    held_numbers: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    used: int = 0
+
+    @property
+    def all(self) -> NormalEquations:
+        return self.train + self.held_out
+
+
+def _sum_up(source: _Source, taps: int, step: Callable[[], None]) -> _Summed:
+    """Read the pictures one after another; pass over those that cannot be used."""
+    request, none = source.request, NormalEquations.empty(source.request.factor, taps)
+    summed = _Summed(none, none)
+    for number, path in enumerate(request.high):
         step()
         try:
-            low, high = _pair(request, number)
+            low, high = source.pair(number)
             if min(low.shape) < taps:
                 raise FileError(f"{path}: its twin of {low.shape[1]}x{low.shape[0]} is smaller than {taps}x{taps}")
-            found = learn_kernel.sums(low, high, taps, most=request.sample)
+            found = normal_equations(low, high, taps, most=request.sample)
         except FileError as error:
-            if request.twins is not None and not os.path.exists(request.twins[number]):
+            if source.low_is_missing(number):
                 raise
-            notes.append(str(error))
+            summed.notes.append(str(error))
             continue
-        out = used % 10 == 1
-        if out:
-            held.append(number)
-            held_out += found
+        if held := summed.used % 10 == 1:
+            summed.held_numbers.append(number)
+            summed.held_out += found
         else:
-            train += found
+            summed.train += found
         if request.adaptive:
-            (held_crops if out else train_crops).add(low, high)
-        used += 1
-    if not used:
+            (summed.held_crops if held else summed.train_crops).add(low, high)
+        summed.used += 1
+    if not summed.used:
+        notes = summed.notes
         raise FileError(notes[0] if len(notes) == 1 else f"none of {len(notes)} pictures can be learned from: {notes[0]}")
-    both = train + held_out
-    learn_kernel.enough(both, taps)
-    ridge = learn_kernel.best_ridge(train.turned(), held_out.turned()) if held else learn_kernel.RIDGES[1]
-    kernel = learn_kernel.kernel_of(both.turned().solved(ridge), factor, taps, "adaptive" if request.adaptive else "learned")
-    # What was held out is measured with a kernel that has not seen it.
-    honest = learn_kernel.kernel_of(train.turned().solved(ridge), factor, taps) if held else kernel
-    found_bank: dict[str, int] = {}
-    if request.adaptive:
-        first = learn_bank(train_crops.pairs, honest, held_crops.pairs, step=step)
-        last = learn_bank(train_crops.pairs + held_crops.pairs, kernel, passes=first.passes, step=step)
-        honest, kernel = honest.replaced(corrections=first.bank), kernel.replaced(corrections=last.bank)
-        found_bank = {"classes": last.bank.classes, "passes": last.passes, "corrected": last.samples}
-    honest = kernel if request.validate else honest
-    outside = request._replace(paths=request.validate, twins=None)
-    pairs = _pairs(outside, range(len(request.validate)), step) if request.validate else _pairs(request, held, step)
-    found_quality, measured = measure(pairs, factor, honest)
-    training = {
-        "pictures": used, "samples": both.samples, "factor": factor, "size": taps * factor, "ridge": ridge,
-        "downscale": "given twins" if request.twins is not None else request.downscale,
-        "date": datetime.date.today().isoformat(), "upscale": __version__, "measured_with": measured,
-        "measured_on": "given pictures" if request.validate else "held-out pictures",
-        "quality": {name: [round(v, 4) for v in values] for name, values in found_quality.items()},
-        "seconds": round(time.perf_counter() - began, 1), **found_bank,
-    }  # fmt: skip
-    kernel = kernel.replaced(training=json.dumps(training))
-    return Learned(kernel, found_quality, measured, used, both.samples, ridge, notes)
+    check_samples(summed.all)
+    return summed
 
 
-def _pair(request: Request, number: int) -> tuple[Array, Array]:
-    path, factor = request.paths[number], request.factor
-    high = luma(path)
-    if request.twins is None:
-        return learn_kernel.twin(high, factor, request.downscale)
-    low = luma(request.twins[number])
-    if high.shape != (low.shape[0] * factor, low.shape[1] * factor):
-        raise ArgumentError(
-            f"{path} is {high.shape[1]}x{high.shape[0]}, which is not {factor} times its twin {request.twins[number]}, "
-            f"{low.shape[1]}x{low.shape[0]}"
-        )
-    return low, high
+def _solve(
+    request: LearnRequest, summed: _Summed, taps: int, step: Callable[[], None]
+) -> tuple[float, Kernel, Kernel, dict[str, int]]:
+    """Return the ridge, the kernel, one that has not seen the held-out pictures, and details of the corrections."""
+    factor, train = request.factor, summed.train.with_symmetries()
+    held = bool(summed.held_numbers)
+    ridge = best_ridge(train, summed.held_out.with_symmetries()) if held else RIDGES[1]
+    title = "adaptive" if request.adaptive else "learned"
+    kernel = kernel_of(summed.all.with_symmetries().solve(ridge), factor, taps, title)
+    honest = kernel_of(train.solve(ridge), factor, taps) if held else kernel
+    if not request.adaptive:
+        return ridge, kernel, honest, {}
+    train_pairs, held_pairs = summed.train_crops.pairs, summed.held_crops.pairs
+    first = learn_corrections(train_pairs, honest, held_pairs, step=step)
+    last = learn_corrections(train_pairs + held_pairs, kernel, passes=first.passes, step=step)
+    honest, kernel = honest.replaced(corrections=first.corrections), kernel.replaced(corrections=last.corrections)
+    details = {"classes": last.corrections.classes, "passes": last.passes, "corrected": last.samples}
+    return ridge, kernel, honest, details
 
 
-def _pairs(request: Request, numbers: Iterable[int], step: Callable[[], None]) -> Iterator[tuple[Array, Array]]:
+def _middles(source: _Source, numbers: Iterable[int], step: Callable[[], None]) -> Iterator[tuple[Array, Array]]:
+    """Yield the middles of some pictures, low and high resolution."""
+    f = source.request.factor
     for number in list(numbers)[:_MEASURED]:
         step()
-        low, high = _pair(request, number)
-        height, width = (min(n, max(1, _MIDDLE // request.factor)) for n in low.shape)
+        low, high = source.pair(number)
+        height, width = (min(n, max(1, _MIDDLE // f)) for n in low.shape)
         top, left = (low.shape[0] - height) // 2, (low.shape[1] - width) // 2
-        f = request.factor
         yield low[top : top + height, left : left + width], high[top * f : (top + height) * f, left * f : (left + width) * f]
 
 
 def measure(pairs: Iterable[tuple[Array, Array]], factor: int, kernel: Kernel) -> tuple[dict[str, tuple[float, float]], int]:
-    """Enlarge low-resolution pictures by a kernel and by others, and compare them with their twins.
+    """Enlarge low-resolution pictures by a kernel and by `OTHERS`, and compare the results with the high-resolution pictures.
 
     A border of `factor` pixels is left out, as is usual. Pictures that are too small to compare are passed over.
 
@@ -275,7 +332,7 @@ def measure(pairs: Iterable[tuple[Array, Array]], factor: int, kernel: Kernel) -
     Returns
     -------
     (dict, int)
-        Name to (PSNR in decibels, SSIM), each the mean over the pictures; and how many these were.
+        From a kernel's name to (PSNR in decibels, SSIM), each the mean over the pictures; and the number of these.
     """
     rows: dict[str, list[tuple[float, float]]] = {}
     number = 0
@@ -284,7 +341,7 @@ def measure(pairs: Iterable[tuple[Array, Array]], factor: int, kernel: Kernel) -
         if min(high.shape) < 2 * factor + 11:  # SSIM's window
             continue
         number += 1
-        # Floats are taken to reach to 1.
+        # `enlarge` expects floats in 0..1.
         full = 255 if low.dtype.kind == "f" else 1
         for name in (*OTHERS, *learned):
             how = () if name == "nearest" else ("tconv", learned.get(name, name))

@@ -1,4 +1,4 @@
-"""How near one picture is to another: PSNR and SSIM of luma."""
+"""The quality of a picture, compared with another: PSNR and SSIM."""
 
 from typing import Any
 
@@ -9,25 +9,32 @@ Array = NDArray[Any]
 
 
 def psnr(one: Array, other: Array, border: int, full: float = 255) -> float:
-    """Compute the peak signal-to-noise ratio in decibels, without so many pixels at the border.
+    """Compute the peak signal-to-noise ratio in decibels; infinite for equal pictures.
 
     Parameters
     ----------
     one, other : ndarray, shape (H, W)
     border : int
+        Pixels at each side that are left out.
     full : float
-        The peak.
+        The greatest value of a sample.
     """
     difference = (one.astype(np.float64) - other)[border : one.shape[0] - border, border : one.shape[1] - border]
-    mean = float(np.mean(difference**2))
-    return 10 * float(np.log10(full**2 / mean)) if mean else float("inf")
+    error = float(np.mean(difference**2))
+    return 10 * float(np.log10(full**2 / error)) if error else float("inf")
 
 
 def ssim(one: Array, other: Array, border: int, full: float = 255) -> float:
-    """Compute the mean structural similarity, 1 for equal pictures, without so many pixels at the border.
+    """Compute the mean structural similarity, 1 for equal pictures.
 
-    With the Gaussian window of 11 x 11 and 1.5 pixels and the constants of Wang, Bovik, Sheikh and Simoncelli (Image quality
-    assessment: from error visibility to structural similarity, 2004), where the window fits in whole.
+    Gaussian window of 11 x 11 pixels with a standard deviation of 1.5, and constants, of Wang, Bovik, Sheikh and Simoncelli,
+    "Image quality assessment: from error visibility to structural similarity" (2004). Only windows that lie inside the picture
+    count.
+
+    Parameters
+    ----------
+    one, other, border, full
+        As for `psnr`; inside the border, at least 11 x 11 pixels.
     """
     inside = (slice(border, one.shape[0] - border), slice(border, one.shape[1] - border))
     a, b = (p[inside].astype(np.float64) for p in (one, other))
@@ -35,11 +42,12 @@ def ssim(one: Array, other: Array, border: int, full: float = 255) -> float:
     var_a, var_b = _blurred(a * a) - mean_a**2, _blurred(b * b) - mean_b**2
     both = _blurred(a * b) - mean_a * mean_b
     c1, c2 = (0.01 * full) ** 2, (0.03 * full) ** 2
-    map_ = (2 * mean_a * mean_b + c1) * (2 * both + c2) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
-    return float(map_.mean())
+    similarity = (2 * mean_a * mean_b + c1) * (2 * both + c2) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
+    return float(similarity.mean())
 
 
 def _blurred(values: Array) -> Array:
+    """Sum windows of 11 x 11 pixels, weighted by a Gaussian: (H - 10, W - 10)."""
     window = np.exp(-(((np.arange(11) - 5) / 1.5) ** 2) / 2)
     window /= window.sum()
     height, width = values.shape[0] - 10, values.shape[1] - 10

@@ -229,7 +229,7 @@ def dense(
 
 
 def orientation(guide: Array) -> Array:
-    """Choose the flips and the turn of each place of a guide but the outermost; see `bank.orders`."""
+    """Choose the flips and the turn of each place of a guide but the outermost; see `kernels.corrections.orders`."""
     above, here, below = guide[:-2], guide[1:-1], guide[2:]
     right, left = ((above[:, x] + here[:, x]) + (here[:, x] + below[:, x]) for x in (slice(2, None), slice(None, -2)))
     down, up = ((row[:, :-2] + row[:, 1:-1]) + (row[:, 1:-1] + row[:, 2:]) for row in (below, above))

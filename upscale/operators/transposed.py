@@ -1,8 +1,8 @@
 """Transposed convolution of a picture: one plan for the whole, and bands of output rows.
 
 Most pictures take one step: `TapSums` computes the output from the samples. Others take stages: alpha, linear light, kernels
-that mix channels, corrections, and types that the loops are not compiled for. The input rows of a band become floats, their sums
-a band of floats, and that becomes samples. A band is small enough for its floats to stay in the cache.
+that mix channels, corrections, and types that the loops are not compiled for. The input rows of a band become floats, their
+sums a band of floats, and that becomes samples. A band is small enough for its floats to stay in the cache.
 """
 
 from types import ModuleType

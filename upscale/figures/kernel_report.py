@@ -1,0 +1,151 @@
+"""The numbers of a `KernelAnalysis` as text: a report for a terminal, and a verdict in sentences."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upscale.choices import factor_text
+from upscale.figures.kernel_analysis import CANCELS, KernelAnalysis
+from upscale.kernels.phase_sums import phase_sums
+
+Array = NDArray[Any]
+
+#: Unevenness in per cent below which sums are equal except for rounding, and below which 8 bits do not show it.
+EVEN, UNSEEN = 0.01, 0.4
+#: Longest side of a matrix that is printed.
+_MATRIX = 8
+#: Most output channels that are listed.
+_CHANNELS = 16
+
+
+def report(analysis: KernelAnalysis, name: str) -> str:
+    """Write all that is known of a kernel in lines for a terminal.
+
+    Parameters
+    ----------
+    analysis : KernelAnalysis
+    name : str
+        What the kernel is called.
+    """
+    lines = [*_header(analysis, name), *_weights(analysis), *_overlap(analysis)]
+    (height, width), rank = analysis.weights.shape, analysis.rank
+    separable = rank == 1 and min(height, width) > 1
+    lines.append(f"symmetry: {', '.join(analysis.symmetries) or 'none'}")
+    lines.append(f"rank: {rank}{f', separable: {height} + {width} weights for {height * width}' if separable else ''}")
+    if not analysis.sums_to_zero:
+        lines.append(f"edge: overshoots by {percent(analysis.overshoot)}")
+    return "\n".join([*lines, f"verdict: {' '.join(verdict(analysis))}"])
+
+
+def verdict(analysis: KernelAnalysis) -> list[str]:
+    """Write what to expect of a kernel, in sentences."""
+    if analysis.tap_counts.min() == 0:
+        return ["Some places are reached by no weight but 0: expect black between; take a kernel that reaches all phases."]
+    if analysis.phases_sum_to_zero:
+        return ["Its weights add up to nothing: flat places become black and edges remain; it cannot be normalised."]
+    help_ = "--normalize removes it" if analysis.can_be_normalized else f"it cannot be normalised: {CANCELS}"
+    if analysis.sums_to_zero and not analysis.kernel.normalized:
+        low, high = f"{analysis.gains.min():.4g}", f"{analysis.gains.max():.4g}"
+        return [f"Phases add up to {low} to {high}, all of them to nothing: expect a checkerboard; {help_}."]
+    uneven, sentences = analysis.unevenness, []
+    if analysis.kernel.normalized:
+        before = f" (an uneven overlap of {percent(uneven)} is divided out)" if EVEN <= uneven < np.inf else ""
+        sentences.append(f"Normalised: no checkerboard, and brightness is kept{before}.")
+    elif uneven >= EVEN:
+        seen = "expect a checkerboard" if uneven >= UNSEEN else "a checkerboard that 8 bits hardly show"
+        sentences.append(f"Uneven overlap {percent(uneven)}: {seen}; {help_}.")
+    else:
+        sentences.append("Even overlap: no checkerboard.")
+    gain = float(analysis.gains.mean())
+    if not analysis.kernel.normalized and abs(gain - 1) > UNSEEN / 100:
+        help_ = "; --normalize keeps brightness" if analysis.can_be_normalized else ""
+        sentences.append(f"Flat places become {gain:.4g} times as bright{help_}.")
+    if analysis.overshoot >= 1:
+        sentences.append(f"Edges overshoot by {percent(analysis.overshoot)}: halos.")
+    return sentences + _shift(analysis)
+
+
+def percent(value: float) -> str:
+    """Write a share, without digits that say nothing.
+
+    Examples
+    --------
+    >>> percent(133.33), percent(7.04), percent(1e-13)
+    ('133 %', '7.0 %', '0 %')
+    """
+    if value >= 9.95:
+        return f"{value:.0f} %"
+    if value >= 0.05:
+        return f"{value:.1f} %"
+    return f"{value:.2g} %" if value > 1e-6 else "0 %"
+
+
+def _header(analysis: KernelAnalysis, name: str) -> list[str]:
+    kernel, (height, width) = analysis.kernel, analysis.weights.shape
+    kind = "normalised" if kernel.normalized else "as it is, not normalised"
+    lines = [f"kernel: {name}, {width}x{height} for factor {factor_text(analysis.factor)}, {kind}"]
+    if kernel.channels is not None:
+        taken, made = kernel.channels
+        groups = f" in {kernel.groups} groups" if kernel.groups > 1 else ""
+        lines += [f"channels: {taken} to {made}{groups}", *_output_channels(analysis)]
+        lines.append(f"below: the weights from channel {analysis.channels[0]} to channel {analysis.channels[1]}")
+    if kernel.corrections is not None:
+        classes = kernel.corrections.classes
+        lines.append(f"corrections: {classes}, one chosen for each pixel; what follows is of the single kernel, but edge")
+    if kernel.bias is not None:
+        lines.append(f"bias: {' '.join(f'{b:.4g}' for b in kernel.bias)}")
+    return lines
+
+
+def _output_channels(analysis: KernelAnalysis) -> list[str]:
+    """Write what a picture of ones becomes in each output channel of a kernel that mixes channels."""
+    kernel = analysis.kernel
+    every = phase_sums(kernel.weights, analysis.factor, kernel.groups)
+    lines = []
+    for made, gains in enumerate(every[:_CHANNELS]):
+        mean = float(gains.mean())
+        uneven = f", uneven by {percent(100 * float(np.ptp(gains)) / abs(mean))}" if mean else ""
+        lines.append(f"  to channel {made}: ones become {gains.min():.4g} to {gains.max():.4g}{uneven}")
+    return lines + ([f"  and {len(every) - _CHANNELS} more"] if len(every) > _CHANNELS else [])
+
+
+def _weights(analysis: KernelAnalysis) -> list[str]:
+    weights, fewest, most = analysis.weights, int(analysis.tap_counts.min()), int(analysis.tap_counts.max())
+    lines = ["weights:", *_matrix(weights)] if max(weights.shape) <= _MATRIX else []
+    lines.append(f"sum: {weights.sum():.6g}, of weights from {weights.min():.4g} to {weights.max():.4g}")
+    number = f"{fewest if fewest == most else f'{fewest} to {most}'} {'reach' if most > 1 else 'reaches'}"
+    lines.append(f"copies: {number} each place")
+    return lines
+
+
+def _overlap(analysis: KernelAnalysis) -> list[str]:
+    gains, even, lines = analysis.gains, analysis.unevenness < EVEN, []
+    if not analysis.sums_to_zero and even:
+        lines.append(f"gain: {gains.mean():.6g} in {'each phase' if gains.size > 1 else 'the only phase'}")
+    elif gains.size <= _MATRIX**2:
+        lines += ["gain of each phase:", *_matrix(gains)]
+    else:
+        lines.append(f"gain of the {gains.size} phases: {gains.min():.4g} to {gains.max():.4g}")
+    if not analysis.sums_to_zero:
+        lines.append(f"overlap: {'even' if even else f'{percent(analysis.unevenness)} peak to peak'}")
+    return lines
+
+
+def _shift(analysis: KernelAnalysis) -> list[str]:
+    """Write by how much the picture moves, if it does: a sentence or nothing."""
+    if analysis.shift is None or max(map(abs, analysis.shift)) < EVEN:
+        return []
+    down, right = analysis.shift
+    moves = [
+        f"{abs(v):.3g} {directions[v > 0]}"
+        for v, directions in ((right, ("left", "right")), (down, ("up", "down")))
+        if abs(v) >= EVEN
+    ]
+    return [f"The picture moves, in output pixels, {' and '.join(moves)}."]
+
+
+def _matrix(values: Array) -> list[str]:
+    cells = [[f"{v:.4g}" for v in row] for row in values]
+    width = max(len(cell) for row in cells for cell in row)
+    return ["  " + "  ".join(cell.rjust(width) for cell in row) for row in cells]
