@@ -1,5 +1,6 @@
 """The package's own exceptions."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,3 +28,11 @@ def naming(what: str, kind: type[UpscaleError] = ArgumentError) -> Iterator[None
         yield
     except ArgumentError as error:
         raise kind(f"{what}: {error}") from error
+
+
+def show_traceback() -> None:
+    """Print the traceback of the error that is being handled, if the environment variable UPSCALE_TRACEBACK is set."""
+    if os.environ.get("UPSCALE_TRACEBACK"):
+        import traceback
+
+        traceback.print_exc()

@@ -1,6 +1,8 @@
 """Bad input: one line that names the file or the option, the right exit status, and nothing left behind."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -252,3 +254,30 @@ def test_an_unwritable_folder(folder):
 )
 def test_sizes_of_memory(text, size):
     assert option_types.memory(text) == size
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(["text.png", "out.png"], 1), (["text.png", "alpha.png", "out"], 1), (["in.png", "out.png", "-f", "0"], 2)],
+)
+def test_a_traceback_is_shown_on_request_only(folder, arguments, status):
+    for wanted in ("", "1"):
+        done = run(*arguments, cwd=folder, env={**os.environ, "UPSCALE_TRACEBACK": wanted})
+        assert done.returncode == status
+        assert (b"Traceback" in done.stderr) == bool(wanted)
+
+
+def test_a_fault_of_the_program_is_named_as_one():
+    code = """
+import sys
+from upscale.pictures import png_reader
+def broken(*arguments):
+    raise NameError("name 'nothing' is not defined")
+png_reader.read = broken
+from upscale.commands.enlarge import run
+sys.exit(run(["in.png", "out.png"]))
+"""
+    code = code.replace("in.png", str(SAMPLES / "potion.png"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "upscale: internal error, please report it: NameError: name 'nothing' is not defined\n"

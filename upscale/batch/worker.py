@@ -16,7 +16,7 @@ from upscale.batch.messages import Granted, MemoryNeeded, Notice, Order, Setting
 from upscale.batch.request import make_request
 from upscale.batch.run_log import RunLog
 from upscale.batch.task import Result
-from upscale.errors import UpscaleError
+from upscale.errors import UpscaleError, show_traceback
 from upscale.loops.engine import CHOOSER
 
 #: A picture that needs less is begun without asking.
@@ -72,10 +72,12 @@ def serve(reading: BinaryIO, writing: BinaryIO) -> None:
             log = RunLog((lambda text: send(Notice(text))) if settings.notices else None)
             result = enlarge_file(order.task, settings.options, request, log, admit=admit, one_of_many=True, token=order.token)
         except UpscaleError as error:
+            show_traceback()
             result = Result("failed", str(error))
         except MemoryError:
             result = Result("failed", f"{order.task.source}: there is not enough memory")
         except Exception as error:  # a fault of ours, which must not stop the others
+            show_traceback()
             text = f"internal error, please report it: {type(error).__name__}: {error}"
             result = Result("failed", f"{order.task.source}: {text}")
         send(result)

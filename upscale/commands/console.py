@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import click
 
 from upscale import signals
-from upscale.errors import ArgumentError, FileError, UpscaleError
+from upscale.errors import ArgumentError, FileError, UpscaleError, show_traceback
 from upscale.output_files import why
 
-#: What ended a command stays, and with it all that was under way: LLVM may have been about to hand something over, and would
-#: free it twice.
+#: Keeps the exception that ended a command, and its frames, alive: freeing LLVM objects that an interrupt left half-built would
+#: free them twice.
 _interrupted: list[BaseException] = []
 
 
@@ -37,26 +37,33 @@ def run(command: click.Command, name: str, arguments: list[str]) -> int:
     try:
         status = command.main(arguments, prog_name=name, standalone_mode=False)
         return status if isinstance(status, int) else 0
-    except click.UsageError as error:
-        hint = ""
-        if isinstance(error, click.NoSuchOption) and re.match(r"-\.?[0-9]", error.option_name):
-            hint = "; write -- before numbers that begin with a minus"
-        return _fail(name, f"{error.format_message()}{hint} (see {name} --help)", 2)
-    except UpscaleError as error:
-        return _fail(name, str(error), 1)
-    except signals.Interrupted as signalled:
-        _interrupted.append(signalled)
-        return _fail(name, f"{signalled.ending}, nothing was written", 128 + signalled.number)
     except BrokenPipeError:
         # The reader has seen enough. Python would complain once more when it flushes the stream at exit.
         sys.stdout = None
         return 1
-    except OSError as error:
-        return _fail(name, f"{error.filename or 'standard output, or a file'}: {why(error)}", 1)
-    except MemoryError:
-        return _fail(name, "there is not enough memory", 1)
-    except Exception as error:  # a fault of ours; a traceback would help nobody who only has the command
-        return _fail(name, f"internal error, please report it: {type(error).__name__}: {error}", 1)
+    except signals.Interrupted as signalled:
+        _interrupted.append(signalled)
+        return _fail(name, f"{signalled.ending}, nothing was written", 128 + signalled.number)
+    except Exception as error:
+        show_traceback()
+        return _fail(name, *_explained(name, error))
+
+
+def _explained(name: str, error: Exception) -> tuple[str, int]:
+    """Describe an error on one line, and choose the exit status."""
+    if isinstance(error, click.UsageError):
+        hint = ""
+        if isinstance(error, click.NoSuchOption) and re.match(r"-\.?[0-9]", error.option_name):
+            hint = "; write -- before numbers that begin with a minus"
+        return f"{error.format_message()}{hint} (see {name} --help)", 2
+    if isinstance(error, UpscaleError):
+        return str(error), 1
+    if isinstance(error, OSError):
+        return f"{error.filename or 'standard output, or a file'}: {why(error)}", 1
+    if isinstance(error, MemoryError):
+        return "there is not enough memory", 1
+    # A fault of ours; a traceback would help nobody who only has the command.
+    return f"internal error, please report it: {type(error).__name__}: {error}", 1
 
 
 @contextmanager
