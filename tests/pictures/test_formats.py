@@ -21,7 +21,7 @@ XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="1"/></x:xmpmeta
 def read(path, notes=None):
     """Read all frames of a file by the package's own readers."""
     with path.open("rb") as file:
-        source = Source(file, str(path), layout="hwc", cut=False, most=10**8, note=[].append if notes is None else notes.append)
+        source = Source(file, str(path), layout="hwc", allow_8_bit=False, max_pixels=10**8, note=[].append if notes is None else notes.append)
         return source.contents, list(source.frames(source.contents.frames))
 
 
@@ -37,7 +37,7 @@ def table():
             continue
         suffixes = " ".join(f"`{s}`" for s, f in FORMATS.items() if f is form)
         modes = ", ".join({"I;16": "L;16", "I": "L;32", "F": "L;F"}.get(m, m) for m in form.modes)
-        metadata = ", ".join(METADATA[k] for k in form.holds) or "none"
+        metadata = ", ".join(METADATA[k] for k in form.metadata) or "none"
         lines.append(f"| {form.name} | {suffixes} | {modes} | {form.several or 'one picture'} | {metadata} |")
     return "\n".join(lines)
 
@@ -101,14 +101,14 @@ def test_every_mode_stays_itself(tmp_path, suffix, mode, method):
 def test_16_bits_between_the_formats_that_hold_them(tmp_path, suffix, mode):
     from upscale.pictures import png_writer
     from upscale.pictures.picture import Frame, Picture
-    from upscale.pictures.write_options import Output
+    from upscale.pictures.write_options import WriteOptions
 
     channels = {"I;16": (), "LA;16": (2,), "RGB;16": (3,), "RGBA;16": (4,)}[mode]
     samples = RNG.integers(0, 65536, (5, 6, *channels), np.uint16)
     from upscale.loops import numpy_loops
 
     with (tmp_path / "in.png").open("wb") as file:
-        writer = png_writer.Writer(file, Output((5, 6), loops=numpy_loops))
+        writer = png_writer.Writer(file, WriteOptions((5, 6), loops=numpy_loops))
         writer.add(Frame(Picture(samples, mode)))
         writer.close()
     ok("in.png", f"first{suffix}", cwd=tmp_path)
@@ -365,16 +365,16 @@ def test_metadata_are_kept_where_they_can_be_and_told_where_not(tmp_path, descri
         "gamma": lambda: info["gamma"] == 0.6,
         "chromaticity": lambda: info["chromaticity"][0] == 0.3127,
     }
-    for key in target.holds:
+    for key in target.metadata:
         assert checks[key](), key
     told = done.stderr.decode()
-    for key in set(METADATA) - set(target.holds) - {"comment"}:
+    for key in set(METADATA) - set(target.metadata) - {"comment"}:
         assert key not in info or key == "dpi"
         assert METADATA[key] in told, key
     ok(described, tmp_path / f"bare{suffix}", "--strip")
     _, [frame] = read(tmp_path / f"bare{suffix}")
     assert not {"exif", "xmp", "dpi", "text", "comment"} & set(frame.picture.info) - {"dpi"}
-    if "icc_profile" in target.holds:
+    if "icc_profile" in target.metadata:
         assert frame.picture.info["icc_profile"] == PROFILE
 
 
@@ -399,14 +399,14 @@ def test_exif_is_made_true_in_place(order):
     before = exif_block(order, orientation=6)
     assert exif.orientation(before) == 6
     notes = []
-    after = exif.fitted(before, (12, 10), True, notes.append)
+    after = exif.update_exif(before, (12, 10), True, notes.append)
     assert notes == []
     directories = exif.Directories(after[6:])
     values = {e.tag: directories.value(e) for e in (*directories.main, *directories.others)}
     assert (values[0x0112], values[0xA002], values[0xA003]) == (1, 12, 10)
     assert directories.thumbnail is None and b"thumbnail" not in after and b"0232" in after and b"bad" in after
     same = exif_block(order, thumbnail=False)
-    assert exif.fitted(same, (6, 5), False, notes.append) == same
+    assert exif.update_exif(same, (6, 5), False, notes.append) == same
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", pytest.param(".webp", marks=pytest.mark.heavy)])
@@ -469,7 +469,7 @@ def test_exif_of_a_jpeg_in_a_tiff(tmp_path):
 
 def test_xmp_with_null_bytes_and_zlib_bombs(tmp_path):
     """A text of 300 MB that takes 300 kB is passed over, not inflated."""
-    from upscale.pictures.png_writer import SIGNATURE, chunk
+    from upscale.pictures.png_format import SIGNATURE, chunk
 
     bomb = zlib.compress(bytes(1 << 27), 9)
     data = SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 8, 0, 0, 0, 0)) + chunk(b"zTXt", b"key\0\0" + bomb)

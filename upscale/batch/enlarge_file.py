@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from upscale.batch.enlarge_frames import Transfer
     from upscale.operators.enlarge import Request
     from upscale.operators.transposed import Operator
-    from upscale.pictures.picture import Contents
+    from upscale.pictures.picture import FileContents
     from upscale.pictures.reading import Source
 
 #: Bytes of what is under way in bands.
@@ -203,7 +203,8 @@ class Job:
 
         options = self.options
         return reading.Source(
-            stream, self.name, layout=options.layout, cut=options.depth == 8, most=options.max_pixels, note=self.note
+            stream, self.name, layout=options.layout, allow_8_bit=options.depth == 8, max_pixels=options.max_pixels,
+            note=self.note
         )  # fmt: skip
 
     def _is_newer(self) -> bool:
@@ -213,20 +214,21 @@ class Job:
         except OSError:
             return True
 
-    def _is_done(self, contents: "Contents", request: "Request") -> bool:
+    def _is_done(self, contents: "FileContents", request: "Request") -> bool:
         """Return whether the output is a picture of the size that is asked for."""
         from upscale.pictures import reading
 
         try:
             with reading.opened(self.output, self.output) as stream:
                 found = reading.Source(
-                    stream, self.output, layout=self.options.layout, cut=True, most=1 << 62, note=lambda text: None
+                    stream, self.output, layout=self.options.layout, allow_8_bit=True, max_pixels=1 << 62,
+                    note=lambda text: None,
                 ).contents.upright_size  # fmt: skip
         except UpscaleError:
             return False
         return found == request.size(contents.upright_size)
 
-    def _begin_engine(self, contents: "Contents", request: "Request") -> None:
+    def _begin_engine(self, contents: "FileContents", request: "Request") -> None:
         """Start Numba before anything is decoded, where it will be needed."""
         height, width = request.size(contents.upright_size)
         size, pixels = height * width * contents.pixel_bytes, contents.size[0] * contents.size[1]
@@ -243,7 +245,7 @@ class Job:
             raise FileError(f"{self.name}: {name} pictures cannot be written; choose another with --format")
         return found
 
-    def _check(self, contents: "Contents", request: "Request", target: formats.Format) -> tuple[tuple[int, int], int]:
+    def _check(self, contents: "FileContents", request: "Request", target: formats.Format) -> tuple[tuple[int, int], int]:
         """Refuse an output that the format or the memory cannot hold, before anything is allocated.
 
         Returns
@@ -320,7 +322,7 @@ class Job:
         yield
         self._stages[name] = self._stages.get(name, 0.0) + time.perf_counter() - began
 
-    def _report(self, contents: "Contents", work: "Transfer", target: formats.Format, seconds: float) -> Iterator[str]:
+    def _report(self, contents: "FileContents", work: "Transfer", target: formats.Format, seconds: float) -> Iterator[str]:
         request, size, out_size = self._request, contents.upright_size, work.size
         frames = f", {work.total} frames" if work.total > 1 else ""
         vertical, horizontal = request.factor

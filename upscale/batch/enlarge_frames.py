@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from upscale import threads
 from upscale.errors import ArgumentError, FileError, KernelError
 from upscale.operators.enlarge import CLIPPED, Enlarging, Request
-from upscale.pictures import adapt_to_format, formats, metadata, mode_conversion, reading
+from upscale.pictures import adapt_to_format, formats, metadata, mode_conversion, reading, writing
 from upscale.pictures.orientation import orientation, upright
-from upscale.pictures.picture import Contents, Frame, Picture
-from upscale.pictures.write_options import Output
+from upscale.pictures.picture import FileContents, Frame, Picture
+from upscale.pictures.write_options import WriteOptions
 
 if TYPE_CHECKING:
     from upscale.batch.enlarge_file import Job
@@ -46,7 +46,7 @@ class Transfer:
         self._job, self._source, self._request, self._target = job, source, request, target
         self._options, self._note = job.options, job.note
         self._contents = contents = source.contents
-        self._wishes = adapt_to_format.Wishes(self._options.background, self._options.depth, self._options.to_rgb)
+        self._wishes = adapt_to_format.ConversionOptions(self._options.background, self._options.depth, self._options.to_rgb)
         self.size: tuple[int, ...] = (0, 0)
         self.total = self._total_of(contents)
         # The very same parts on a larger canvas are the very same animation, to the last index and tick. GIF's have
@@ -54,14 +54,14 @@ class Transfer:
         alone = request.operator is None or (target.name == "PNG" and not request.operator.mixes)
         self._as_parts = (
             contents.parts is not None and target.pillow == contents.format and alone
-            and self._options.frame is None and self._wishes == adapt_to_format.Wishes()
+            and self._options.frame is None and self._wishes == adapt_to_format.ConversionOptions()
             and contents.orientation == 1  # or parts would have to be turned about the canvas
         )  # fmt: skip
         animated = contents.kind == target.several == "animation" and self._options.frame is None
         self._plays = contents.plays if animated else None
         self._clipped = 0.0
 
-    def _total_of(self, contents: Contents) -> int:
+    def _total_of(self, contents: FileContents) -> int:
         """Say how many frames come out.
 
         Raises
@@ -103,12 +103,12 @@ class Transfer:
                 raise FileError(f"{self._job.name}: damaged: frame {number} is missing")
             with self._job.notices:
                 enlarging, frame = self._enlarging(frame)
-                with reading.encoding(self._job.output, self._target):
+                with writing.encoder_errors(self._job.output):
                     if writer is None:
                         writer = self._writer(file, enlarging)
                         self._add_cover(writer)
                     self._add(writer, frame, enlarging)
-        with self._job.stage("write"), reading.encoding(self._job.output, self._target):
+        with self._job.stage("write"), writing.encoder_errors(self._job.output):
             writer.close()
         if self._clipped > CLIPPED:
             assert self._options.kernel is not None
@@ -124,13 +124,13 @@ class Transfer:
     def _writer(self, file: BinaryIO, enlarging: Enlarging) -> Any:
         options = self._options
         self.size = self._request.size(self._contents.size) if self._as_parts else enlarging.shape[:2]
-        output = Output(
+        output = WriteOptions(
             (self.size[0], self.size[1]), self.total, self._plays, options.quality, options.lossless,
             options.compression, self._request.operator is not None, options.strip,
             self._contents.extras if self._as_parts else b"",
             enlarging.loops, threads.count(), self._note,
         )  # fmt: skip
-        return reading.writer(self._target, file, output)
+        return writing.make_writer(self._target, file, output)
 
     def _enlarging(self, frame: Frame) -> tuple[Enlarging, Frame]:
         """Convert a frame to what its target holds and plan its enlargement; what cannot be held is told before the work."""
@@ -157,26 +157,26 @@ class Transfer:
         way = self._contents.orientation if self._contents.kind == "animation" else orientation(picture.info)
         height, width = self._request.size(picture.samples.shape[:2] if way < 5 else picture.samples.shape[1::-1])
         picture = upright(picture, way)
-        picture = metadata.made_true(picture, (height, width), way != 1, self._note)
+        picture = metadata.update_size_and_orientation(picture, (height, width), way != 1, self._note)
         if self._options.strip:
             picture = metadata.stripped(picture)
-        picture = adapt_to_format.wished(picture, self._wishes)
+        picture = adapt_to_format.apply_options(picture, self._wishes)
         self._before = picture
         if self._request.operator is not None:
             picture = mode_conversion.filterable(picture)
-        picture = adapt_to_format.fitted(picture, self._target)
+        picture = adapt_to_format.adapt(picture, self._target)
         if self._target.name == "GIF" and self._request.operator is None and not self._as_parts:
             picture = self._quantised(picture)  # before, so that each block stays one colour
         if self._target.name == "PNG" and self._plays is not None and not self._as_parts:
-            picture = mode_conversion.whole(picture)  # all frames must be alike
+            picture = mode_conversion.to_rgba(picture)  # all frames must be alike
         if picture.mode == "P" and "bits" not in picture.info:
             picture = picture.with_info(bits=_index_bits(picture))
-        return metadata.held(picture, self._target, self._note)
+        return metadata.keep_supported(picture, self._target, self._note)
 
     def _quantised(self, picture: Picture) -> Picture:
-        from upscale.pictures.quantize import quantised
+        from upscale.pictures.quantize import quantize
 
-        picture, lost = quantised(picture, self._before)
+        picture, lost = quantize(picture, self._before)
         if lost:
             self._note(lost)
         return picture
@@ -207,7 +207,8 @@ class Transfer:
             with self._job.stage("enlarge"):
                 whole = enlarging.whole()
             try:
-                picture = adapt_to_format.rekeyed(whole, self._before) if keyed else adapt_to_format.fitted(whole, self._target)
+                picture = adapt_to_format.adapt(whole, self._target) if not keyed else whole
+                picture = adapt_to_format.restore_colour_key(picture, self._before) if keyed else picture
                 if self._target.name == "GIF" and not self._as_parts:
                     picture = self._quantised(picture)
             except ArgumentError as error:

@@ -5,10 +5,10 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from upscale.errors import FileError
+from upscale.errors import FileError, library_errors
 from upscale.figures.comparison import Comparison, Panel
 from upscale.pictures.formats import Format
-from upscale.pictures.reading import encoding
+from upscale.pictures.writing import encoder_errors
 
 #: As wide as a sheet becomes with more than one column.
 WIDEST = 1600
@@ -45,7 +45,7 @@ def encoded(comparison: Comparison, target: Format, name: str) -> bytes:
             "choose a smaller --crop, or write .png"
         )
     profile = comparison.panels[0].image.info.get("icc_profile")
-    with encoding(name, target):
+    with encoder_errors(name), library_errors(f"cannot be written as {target.name}"):
         sheet.save(file, target.pillow, **_SAVING.get(target.pillow, {}), **({"icc_profile": profile} if profile else {}))
     return file.getvalue()
 
