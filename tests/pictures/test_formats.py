@@ -21,7 +21,8 @@ XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="1"/></x:xmpmeta
 def read(path, notes=None):
     """Read all frames of a file by the package's own readers."""
     with path.open("rb") as file:
-        source = Source(file, str(path), layout="hwc", allow_8_bit=False, max_pixels=10**8, note=[].append if notes is None else notes.append)
+        note = [].append if notes is None else notes.append
+        source = Source(file, str(path), layout="hwc", allow_8_bit=False, max_pixels=10**8, note=note)
         return source.contents, list(source.frames(source.contents.frames))
 
 

@@ -403,7 +403,7 @@ def test_the_frames_before_a_truncated_one_are_read():
     for source in ("parts", "frames"):
         frames = getattr(contents(WHOLE[:-6]), source)()
         next(frames)
-        with pytest.raises(OSError, match="truncated"):
+        with pytest.raises(ArgumentError, match=r"^damaged: .*truncated"):
             next(frames)
 
 
@@ -420,7 +420,7 @@ def test_blocks_that_lie(data):
 
 def test_a_file_that_claims_to_be_huge():
     data = screen(65535, 65535) + b"," + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0) + b"\x08\x01\0\0;"
-    with pytest.raises(Image.DecompressionBombError):
+    with pytest.raises(ArgumentError, match="too many pixels"):
         next(contents(data).parts())
 
 
@@ -436,5 +436,5 @@ def test_damage_is_an_error_and_nothing_worse(changes, length):
             read = contents(bytes(data[:length]))
             for part in read.parts():
                 assert part.picture.samples.shape[0] <= 65535
-        except (ArgumentError, OSError, ValueError, Image.DecompressionBombError):
+        except ArgumentError:
             pass

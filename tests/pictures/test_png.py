@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from upscale.loops import compiled, numpy_loops
-from upscale.pictures import png_reader, png_writer
+from upscale.pictures import png_reader, png_structure, png_writer
 from upscale.pictures.picture import Frame, Picture
 from upscale.pictures.png_format import SIGNATURE, chunk
 from upscale.pictures.write_options import WriteOptions
@@ -60,7 +60,7 @@ def stored(picture):
     return picture.samples.astype(int) // (255 // ((1 << bits) - 1))
 
 
-ALL = [(c, d) for c, depths in png_reader._DEPTHS.items() for d in depths]
+ALL = [(c, d) for c, depths in png_structure.DEPTHS.items() for d in depths]
 
 
 @pytest.mark.parametrize(("colour", "depth"), ALL)

@@ -40,13 +40,13 @@ def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
     """
     with pillow_errors():
         image = Image.open(stream)
-        total = getattr(image, "n_frames", 1)
+        total, bands = getattr(image, "n_frames", 1), len(image.getbands())
     form = image.format or ""
     decode = None if allow_8_bit else high_bit_depth.decoder_of(image, stream)
     if decode is None and not allow_8_bit:
         high_bit_depth.refuse_cut_samples(image)
     count = 1 if form in _ONE else total
-    pixel_bytes = Image.getmodebands(image.mode) * (2 if image.mode.startswith("I;16") else 4 if image.mode in "IF" else 1)
+    pixel_bytes = bands * (2 if image.mode.startswith("I;16") else 4 if image.mode in "IF" else 1)
     several = "animation" if form in _ANIMATED else "views" if form == "MPO" else "pages"
     kind = "picture" if count == 1 else several
     frames: Callable[[], Iterator[Frame]] = lambda: _frames(image, count)  # noqa: E731

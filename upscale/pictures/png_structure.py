@@ -15,7 +15,8 @@ from upscale.errors import ArgumentError
 from upscale.pictures import png_metadata
 from upscale.pictures.png_format import REMADE_CHUNKS, SIGNATURE, SINGLE_CHUNKS, SIZE_INDEPENDENT_CHUNKS, chunk
 
-_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+#: Bits a sample that each colour type may have.
+DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 
 class Header(NamedTuple):
@@ -149,7 +150,7 @@ class Chunks:
         if self.header is not None or len(data) != 13:
             raise ArgumentError("damaged: its PNG header is wrong")
         width, height, depth, colour, packing, filters, interlace = struct.unpack(">IIBBBBB", data)
-        sensible = 0 < width < 1 << 31 and 0 < height < 1 << 31 and depth in _DEPTHS.get(colour, ())
+        sensible = 0 < width < 1 << 31 and 0 < height < 1 << 31 and depth in DEPTHS.get(colour, ())
         if not sensible or packing or filters or interlace > 1:
             raise ArgumentError("damaged: its PNG header is wrong")
         self.header = Header(width, height, depth, colour, interlace)
