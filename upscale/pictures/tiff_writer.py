@@ -21,8 +21,8 @@ _PHOTOMETRIC = {
     **{"1": "minisblack", "L": "minisblack", "LA": "minisblack", "P": "palette", "RGB": "rgb", "RGBA": "rgb"},
     **{"CMYK": "separated", "LAB": "cielab"},
 }
-#: Channels that a photometric interpretation of colours needs at least: RGB, CMYK, YCbCr, and three kinds of Lab.
-_MIN_CHANNELS = {2: 3, 5: 4, 6: 3, 8: 3, 9: 3, 10: 3}
+#: Channels that a photometric interpretation of colours needs at least: RGB, CMYK, YCbCr, four kinds of Lab and Luv, raw RGB.
+_MIN_CHANNELS = {2: 3, 5: 4, 6: 3, 8: 3, 9: 3, 10: 3, 32845: 3, 34892: 3}
 #: Bytes of a strip of rows.
 _STRIP_BYTES = 1 << 19
 _NOT_WRITTEN = "cannot be written as TIFF"
@@ -127,10 +127,11 @@ class Writer:
             photometric = own.get("photometric", 2 if channels == 3 else 1)
             if channels < _MIN_CHANNELS.get(photometric, 1):  # as a damaged file may declare
                 photometric = 1
-            extra = own.get("extrasamples") or None
+            extra = [kind if kind in (0, 1, 2) else 0 for kind in own.get("extrasamples", ())]
             surplus = channels - _MIN_CHANNELS.get(photometric, 1)
             if (extra and len(extra) != surplus) or (not extra and photometric == 1):
-                extra = [0] * surplus or None
+                extra = [0] * surplus
+            extra = extra or None
         if base == "LAB":
             samples = with_other_lab_signs(samples)
         elif picture.mode in ("I;16", "F") and own.get("photometric") == 0:
