@@ -5,14 +5,10 @@ import os
 import numpy as np
 import pytest
 import tifffile
-from helpers import ok, run
+from helpers import larger, ok, run
 from PIL import Image
 
 RNG = np.random.default_rng(0)
-
-
-def larger(a, factor=2):
-    return np.asarray(a).repeat(factor, 0).repeat(factor, 1)
 
 
 def tags(path, page=0):
