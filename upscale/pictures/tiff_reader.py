@@ -212,7 +212,7 @@ class _File:
         mode = mode_of(base, samples.dtype) or CHANNELS
         if mode == CHANNELS:
             own |= {"photometric": photometric, "extrasamples": extra}
-        elif extra == (1,):
+        elif base in ("LA", "RGBA") and extra == (1,):
             info["associated"] = True
         if photometric == 0 and mode in ("1", "L"):
             samples = ~samples

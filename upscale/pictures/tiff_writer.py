@@ -23,6 +23,7 @@ _PHOTOMETRIC = {
 }
 #: Channels that a photometric interpretation of colours needs at least: RGB, CMYK, YCbCr, four kinds of Lab and Luv, raw RGB.
 _MIN_CHANNELS = {2: 3, 5: 4, 6: 3, 8: 3, 9: 3, 10: 3, 32845: 3, 34892: 3}
+_KNOWN_PHOTOMETRIC = frozenset((0, 1, 2, 5, 6, 8, 9, 10, 32803, 32844, 32845, 34892))
 #: Bytes of a strip of rows.
 _STRIP_BYTES = 1 << 19
 _NOT_WRITTEN = "cannot be written as TIFF"
@@ -125,8 +126,8 @@ class Writer:
         if picture.mode == CHANNELS:
             channels = samples.shape[2] if samples.ndim == 3 else 1
             photometric = own.get("photometric", 2 if channels == 3 else 1)
-            if channels < _MIN_CHANNELS.get(photometric, 1):  # as a damaged file may declare
-                photometric = 1
+            if photometric not in _KNOWN_PHOTOMETRIC or channels < _MIN_CHANNELS.get(photometric, 1):
+                photometric = 1  # what a damaged file declares cannot be written
             extra = [kind if kind in (0, 1, 2) else 0 for kind in own.get("extrasamples", ())]
             surplus = channels - _MIN_CHANNELS.get(photometric, 1)
             if (extra and len(extra) != surplus) or (not extra and photometric == 1):
