@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 #: How tifffile logs an exception: its name means nothing to a user, its text may.
 _EXCEPTION = re.compile(r" raised \w+\(['\"]?(.*?)['\"]?\)$")
+_CAUSE = re.compile(r", due to \w+\(.*$")
 
 
 class Messages(logging.Handler):
@@ -28,7 +29,7 @@ class Messages(logging.Handler):
         self._add(record.getMessage())
 
     def _add(self, text: str) -> None:
-        text = _EXCEPTION.sub(r": \1", " ".join(text.split()))[:120]
+        text = _CAUSE.sub("", _EXCEPTION.sub(r": \1", " ".join(text.split())))[:120]
         if text not in self._seen:
             self._seen.add(text)
             self._note(f"perhaps damaged: its decoder says {text!r}")

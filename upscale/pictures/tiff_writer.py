@@ -23,7 +23,7 @@ _PHOTOMETRIC = {
 }
 #: Channels that a photometric interpretation of colours needs at least: RGB, CMYK, YCbCr, four kinds of Lab and Luv, raw RGB.
 _MIN_CHANNELS = {2: 3, 5: 4, 6: 3, 8: 3, 9: 3, 10: 3, 32845: 3, 34892: 3}
-_KNOWN_PHOTOMETRIC = frozenset((0, 1, 2, 5, 6, 8, 9, 10, 32803, 32844, 32845, 34892))
+_KNOWN_PHOTOMETRIC = frozenset((0, 1, 2, 4, 5, 6, 8, 9, 10, 32803, 32844, 32845, 34892, 51177, 52527))
 #: Bytes of a strip of rows.
 _STRIP_BYTES = 1 << 19
 _NOT_WRITTEN = "cannot be written as TIFF"
