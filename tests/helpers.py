@@ -19,6 +19,11 @@ SAMPLES = ROOT / "sample_images"
 UPSCALE = str(Path(sys.executable).with_name("upscale"))
 
 ENGINES = pytest.mark.parametrize("engine", [compiled, numpy_loops], ids=["numba", "numpy"])
+#: Two methods, of which the second is slow with many formats.
+HEAVY_TCONV = [
+    pytest.param(["nn"], id="nn"),
+    pytest.param(["tconv", "-k", "box"], id="tconv", marks=pytest.mark.heavy),
+]
 
 
 def run(*arguments, cwd=None, stdin=None, env=None):
@@ -85,3 +90,35 @@ def adaptive_kernel(corrections):
     """Make an adaptive kernel of corrections and a plain single kernel."""
     plain = np.outer(*[np.arange(1, 2 * corrections.factor + 1) + 1.0] * 2)
     return Kernel(plain + plain[::-1, ::-1], normalized=True, factor=corrections.factor, corrections=corrections)
+
+
+def larger(a, factor=2):
+    """Enlarge an array by nearest neighbour."""
+    return np.asarray(a).repeat(factor, 0).repeat(factor, 1)
+
+
+def read_frames(path, notes=None):
+    """Read the contents and all frames of a file by the package's own readers."""
+    from upscale.pictures.reading import Source
+
+    with path.open("rb") as file:
+        note = [].append if notes is None else notes.append
+        source = Source(file, str(path), layout="hwc", allow_8_bit=False, max_pixels=10**8, note=note)
+        return source.contents, list(source.frames(source.contents.frames))
+
+
+def image_of(mode):
+    """Make a small picture of one of Pillow's modes."""
+    rng = np.random.default_rng(0)
+    if mode == "1":
+        return Image.fromarray(rng.integers(0, 2, (5, 6), np.uint8) * 255).convert("1")
+    if mode == "P":
+        return Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8)).quantize(16)
+    if mode == "PA":
+        return image_of("P").convert("PA")
+    shape = (5, 6, len(Image.new(mode, (1, 1)).getbands()))
+    if mode in ("I;16", "I", "F"):
+        dtype = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]
+        return Image.fromarray((rng.random((5, 6)) * 60000).astype(dtype))
+    samples = rng.integers(0, 256, shape, np.uint8)
+    return Image.frombytes(mode, (6, 5), samples.tobytes())

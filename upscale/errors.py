@@ -1,5 +1,6 @@
-"""The package's own exceptions."""
+"""The package's own exceptions, and what turns a library's exceptions into them."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,46 @@ def naming(what: str, kind: type[UpscaleError] = ArgumentError) -> Iterator[None
         yield
     except ArgumentError as error:
         raise kind(f"{what}: {error}") from error
+
+
+#: What the system reports of a position that a damaged file names and no file can have.
+_IMPOSSIBLE_POSITION = (errno.EINVAL, errno.EOVERFLOW)
+
+
+@contextmanager
+def library_errors(verdict: str = "damaged") -> Iterator[None]:
+    """Turn whatever a library raises on a file's data into an `ArgumentError`, "damaged: ...".
+
+    Use it around single calls of a library, never around code of this package: its faults would be reported as the user's.
+    These pass unchanged: the package's own errors, input and output errors of the system, a lack of memory, and the
+    exceptions of a faulty program (`NameError`, `AssertionError`).
+
+    Parameters
+    ----------
+    verdict : str
+        How the message begins.
+
+    Raises
+    ------
+    ArgumentError
+        Its text does not name the library's exception.
+    """
+    try:
+        yield
+    except (UpscaleError, MemoryError, NameError, AssertionError):
+        raise
+    except OSError as error:
+        if error.errno is not None and error.errno not in _IMPOSSIBLE_POSITION:
+            raise
+        raise ArgumentError(f"{verdict}: {_text_of(error)}") from error
+    except Exception as error:  # on damaged data, decoders raise anything: struct.error, IndexError, ...
+        raise ArgumentError(f"{verdict}: {_text_of(error)}") from error
+
+
+def _text_of(error: Exception) -> str:
+    """Return an exception's text on one line; a key alone, as of `KeyError`, is no text that helps anybody."""
+    text = "" if isinstance(error, LookupError) else " ".join(str(error).split())
+    return text or "its data cannot be understood"
 
 
 def show_traceback() -> None:

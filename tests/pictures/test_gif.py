@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from upscale.errors import ArgumentError
-from upscale.pictures import gif
+from upscale.pictures import gif_reader, gif_writer
+from upscale.pictures.gif_format import image_blocks, read_screen
 from upscale.pictures.picture import Frame, Picture
-from upscale.pictures.write_options import Output
+from upscale.pictures.write_options import WriteOptions
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (256, 3), np.uint8)
@@ -51,14 +52,14 @@ def random_indices(height, width, count=256):
 
 
 def contents(data, note=ignore):
-    return gif.read(io.BytesIO(data), note)
+    return gif_reader.read(io.BytesIO(data), note)
 
 
 def enlarged(data, factor=1):
     """Read a file's parts, and write them larger."""
     read, file = contents(data), io.BytesIO()
     size = read.size[0] * factor, read.size[1] * factor
-    writer = gif.Writer(file, Output(size, read.total, read.plays if read.total > 1 else None, extras=read.extras))
+    writer = gif_writer.Writer(file, WriteOptions(size, read.total, read.plays if read.total > 1 else None, extras=read.extras))
     for part in read.parts():
         picture = part.picture._replace(samples=part.picture.samples.repeat(factor, 0).repeat(factor, 1))
         writer.add(part._replace(picture=picture, left=part.left * factor, top=part.top * factor))
@@ -69,7 +70,7 @@ def enlarged(data, factor=1):
 def made(frames, size, **options):
     """Write frames that come from no GIF file."""
     file = io.BytesIO()
-    writer = gif.Writer(file, Output(size, len(frames), **options))
+    writer = gif_writer.Writer(file, WriteOptions(size, len(frames), **options))
     for frame in frames:
         writer.add(frame)
     writer.close()
@@ -97,8 +98,8 @@ def same(got, want):
 def structure(data):
     """Everything but the compressed indices."""
     stream = io.BytesIO(data)
-    head = gif._screen(stream)
-    return head, [(i.blocks, *i[3:]) for i in gif._images(stream, len(head))]
+    head = read_screen(stream)
+    return head, [(i.blocks, *i[3:]) for i in image_blocks(stream, len(head))]
 
 
 @pytest.mark.parametrize("interlaced", [False, True])
@@ -402,7 +403,7 @@ def test_the_frames_before_a_truncated_one_are_read():
     for source in ("parts", "frames"):
         frames = getattr(contents(WHOLE[:-6]), source)()
         next(frames)
-        with pytest.raises(OSError, match="truncated"):
+        with pytest.raises(ArgumentError, match=r"^damaged: .*truncated"):
             next(frames)
 
 
@@ -419,7 +420,7 @@ def test_blocks_that_lie(data):
 
 def test_a_file_that_claims_to_be_huge():
     data = screen(65535, 65535) + b"," + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0) + b"\x08\x01\0\0;"
-    with pytest.raises(Image.DecompressionBombError):
+    with pytest.raises(ArgumentError, match="too many pixels"):
         next(contents(data).parts())
 
 
@@ -435,5 +436,5 @@ def test_damage_is_an_error_and_nothing_worse(changes, length):
             read = contents(bytes(data[:length]))
             for part in read.parts():
                 assert part.picture.samples.shape[0] <= 65535
-        except (ArgumentError, OSError, ValueError, Image.DecompressionBombError):
+        except ArgumentError:
             pass

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from upscale.loops import compiled, numpy_loops
-from upscale.pictures import png_reader, png_writer
+from upscale.pictures import png_reader, png_structure, png_writer
 from upscale.pictures.picture import Frame, Picture
-from upscale.pictures.png_writer import SIGNATURE, chunk
-from upscale.pictures.write_options import Output
+from upscale.pictures.png_format import SIGNATURE, chunk
+from upscale.pictures.write_options import WriteOptions
 
 RNG = np.random.default_rng(0)
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -60,7 +60,7 @@ def stored(picture):
     return picture.samples.astype(int) // (255 // ((1 << bits) - 1))
 
 
-ALL = [(c, d) for c, depths in png_reader._DEPTHS.items() for d in depths]
+ALL = [(c, d) for c, depths in png_structure.DEPTHS.items() for d in depths]
 
 
 @pytest.mark.parametrize(("colour", "depth"), ALL)
@@ -110,7 +110,7 @@ def test_many_bands_by_many_threads(kind, compression):
     files = []
     for threads in (1, 5):
         file = io.BytesIO()
-        writer = png_writer.Writer(file, Output((1300, 900), compression=compression, loops=numpy_loops, threads=threads))
+        writer = png_writer.Writer(file, WriteOptions((1300, 900), compression=compression, loops=numpy_loops, threads=threads))
         writer.add(Frame(Picture(samples, "RGB")))
         writer.close()
         files.append(file.getvalue())
@@ -351,7 +351,7 @@ def animation(parts, base, cover, plays, seed):
             samples[..., 3] = rng.choice([0, 255], (height, width))
         return Picture(samples, base, palette if base == "P" else None, info)
 
-    writer = png_writer.Writer(file, Output((5, 7), len(parts), plays, loops=numpy_loops))
+    writer = png_writer.Writer(file, WriteOptions((5, 7), len(parts), plays, loops=numpy_loops))
     if cover:
         writer.add_cover(picture(5, 7))
     for number, (left, top, width, height, disposal, over, delay) in enumerate(parts):
@@ -384,7 +384,7 @@ def test_animations_are_the_same_but_larger(parts, base, cover, plays, seed):
     contents = read(data)
     assert (contents.kind, contents.total, contents.plays) == ("animation", len(parts), plays)
     file = io.BytesIO()
-    writer = png_writer.Writer(file, Output((15, 14), len(parts), plays, loops=numpy_loops))
+    writer = png_writer.Writer(file, WriteOptions((15, 14), len(parts), plays, loops=numpy_loops))
 
     def enlarged(picture):
         return Enlargement(picture, Request((3, 2))).whole()
@@ -405,7 +405,7 @@ def test_animations_are_the_same_but_larger(parts, base, cover, plays, seed):
 def test_frames_are_laid_over_each_other_as_the_specification_says(tmp_path):
     """Half-transparent red over opaque blue is opaque: only then is the formula of "over" right."""
     file = io.BytesIO()
-    writer = png_writer.Writer(file, Output((1, 2), 2, 1, loops=numpy_loops))
+    writer = png_writer.Writer(file, WriteOptions((1, 2), 2, 1, loops=numpy_loops))
     writer.add(Frame(Picture(np.array([[[0, 0, 255, 255], [0, 0, 255, 128]]], np.uint8), "RGBA"), (1, 10)))
     writer.add(Frame(Picture(np.array([[[255, 0, 0, 128], [255, 0, 0, 128]]], np.uint8), "RGBA"), (1, 10), over=True))
     writer.close()
@@ -422,7 +422,7 @@ def test_an_animation_by_the_command(tmp_path, method, deep):
     for frame in frames:
         frame[..., 3] = np.iinfo(dtype).max
     with (tmp_path / "in.png").open("wb") as file:
-        writer = png_writer.Writer(file, Output((4, 5), 3, 2, loops=numpy_loops))
+        writer = png_writer.Writer(file, WriteOptions((4, 5), 3, 2, loops=numpy_loops))
         for number, frame in enumerate(frames):
             writer.add(Frame(Picture(frame, mode), (number, 10)))
         writer.close()

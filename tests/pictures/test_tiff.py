@@ -5,14 +5,10 @@ import os
 import numpy as np
 import pytest
 import tifffile
-from helpers import ok, run
+from helpers import larger, ok, run
 from PIL import Image
 
 RNG = np.random.default_rng(0)
-
-
-def larger(a, factor=2):
-    return np.asarray(a).repeat(factor, 0).repeat(factor, 1)
 
 
 def tags(path, page=0):
@@ -178,11 +174,11 @@ def test_pages_that_form_a_loop_or_claim_too_much(tmp_path):
 def test_a_file_that_is_known_by_its_number_only(tmp_path):
     from upscale.loops import numpy_loops
     from upscale.pictures.picture import Frame, Picture
-    from upscale.pictures.tiff import Writer
-    from upscale.pictures.write_options import Output
+    from upscale.pictures.tiff_writer import Writer
+    from upscale.pictures.write_options import WriteOptions
 
     with os.fdopen(os.open(tmp_path / "out.tif", os.O_RDWR | os.O_CREAT), "w+b") as file:
-        writer = Writer(file, Output((2, 3), 2, loops=numpy_loops))
+        writer = Writer(file, WriteOptions((2, 3), 2, loops=numpy_loops))
         for value in (1, 2):
             writer.add(Frame(Picture(np.full((2, 3), value, np.uint8), "L", None, {"dpi": (72, 72)})))
         writer.close()
@@ -193,8 +189,9 @@ def test_a_file_that_is_known_by_its_number_only(tmp_path):
 def through(tmp_path, size=None, threads=None):
     """Read in.tif, enlarge and write it as out.tif without the command; return the pictures and the notes."""
     from upscale.pictures.picture import Frame
-    from upscale.pictures.tiff import Writer, read
-    from upscale.pictures.write_options import Output
+    from upscale.pictures.tiff_reader import read
+    from upscale.pictures.tiff_writer import Writer
+    from upscale.pictures.write_options import WriteOptions
 
     notes, pictures, writer = [], [], None
     with open(tmp_path / "in.tif", "rb") as source, open(tmp_path / "out.tif", "w+b") as target:
@@ -203,7 +200,7 @@ def through(tmp_path, size=None, threads=None):
             pictures.append(frame.picture)
             picture = frame.picture._replace(samples=larger(frame.picture.samples)).with_info(orientation=None)
             writer = writer or Writer(
-                target, Output(size or picture.samples.shape[:2], contents.total, threads=threads, note=notes.append)
+                target, WriteOptions(size or picture.samples.shape[:2], contents.total, threads=threads, note=notes.append)
             )
             writer.add(Frame(picture))
         writer.close()
@@ -330,12 +327,12 @@ def test_a_picture_is_handed_out_as_it_is_stored(tmp_path):
 @pytest.mark.parametrize("endian", ["<", ">"])
 def test_exif_directories_of_a_large_file(tmp_path, endian):
     from upscale.pictures.picture import Frame, Picture
-    from upscale.pictures.tiff import Writer
-    from upscale.pictures.write_options import Output
+    from upscale.pictures.tiff_writer import Writer
+    from upscale.pictures.write_options import WriteOptions
 
     exif = exif_of(endian)
     with open(tmp_path / "out.tif", "w+b") as file:
-        writer = Writer(file, Output((100000, 100000)))  # so it expects, and what comes is small
+        writer = Writer(file, WriteOptions((100000, 100000)))  # so it expects, and what comes is small
         writer.add(Frame(Picture(np.zeros((4, 5, 3), np.uint8), "RGB", None, {"exif": exif.tobytes()})))
         writer.close()
     with tifffile.TiffFile(tmp_path / "out.tif") as file:

@@ -16,7 +16,7 @@ from upscale.output_files import DASH, read_standard_input, replacing, write_thr
 
 if TYPE_CHECKING:
     from upscale.operators.enlargement import Request
-    from upscale.pictures.picture import Contents
+    from upscale.pictures.picture import FileContents
 
 
 def enlarge_file(
@@ -62,7 +62,12 @@ def enlarge_file(
         before = file_checks.identity(stream)
         with log.stage("read"):
             source = reading.Source(
-                stream, task.name, layout=options.layout, cut=options.depth == 8, most=options.max_pixels, note=log.note
+                stream,
+                task.name,
+                layout=options.layout,
+                allow_8_bit=options.depth == 8,
+                max_pixels=options.max_pixels,
+                note=log.note,
             )
         contents = source.contents
         target = file_checks.target_of(task, contents)
@@ -111,7 +116,7 @@ def enlarge_file(
     return result._replace(report=tuple(verbose_report(task, options, request, result, log)))
 
 
-def _start_engine(contents: "Contents", size: tuple[int, int], request: "Request", engine: str) -> None:
+def _start_engine(contents: "FileContents", size: tuple[int, int], request: "Request", engine: str) -> None:
     """Start Numba before anything is decoded, where it will be needed."""
     samples, pixels = size[0] * size[1] * contents.pixel_bytes, contents.size[0] * contents.size[1]
     if request.operator is None:

@@ -5,16 +5,17 @@ from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
 from upscale import threads
-from upscale.batch.frame_plan import FramePlan, wishes_of
+from upscale.batch.frame_plan import FramePlan, conversions
 from upscale.batch.options import Options
 from upscale.batch.run_log import RunLog
 from upscale.batch.task import Task
 from upscale.errors import ArgumentError, FileError, KernelError
 from upscale.operators.enlargement import CLIPPED, Enlargement, Request
-from upscale.pictures import adapt_to_format, formats, metadata, mode_conversion, reading
+from upscale.pictures import formats, metadata, mode_conversion, reading, writing
+from upscale.pictures.adapt_to_format import adapt, apply_options, restore_colour_key
 from upscale.pictures.orientation import orientation, upright
-from upscale.pictures.picture import Contents, Frame, Picture
-from upscale.pictures.write_options import Output
+from upscale.pictures.picture import FileContents, Frame, Picture
+from upscale.pictures.write_options import WriteOptions
 
 #: Bytes of a band that is computed in one go.
 _BAND = 1 << 24
@@ -29,7 +30,7 @@ class FileRun(NamedTuple):
     options : Options
     request : Request
     target : Format
-    contents : Contents
+    contents : FileContents
     plan : FramePlan
     log : RunLog
     """
@@ -38,7 +39,7 @@ class FileRun(NamedTuple):
     options: Options
     request: Request
     target: formats.Format
-    contents: Contents
+    contents: FileContents
     plan: FramePlan
     log: RunLog
 
@@ -89,14 +90,14 @@ def enlarge_frames(run: FileRun, source: reading.Source, file: BinaryIO) -> tupl
             prepared, enlargement = _planned(run, frame.picture)
             vertical, horizontal = run.request.factor
             frame = frame._replace(left=frame.left * horizontal, top=frame.top * vertical)
-            with reading.encoding(run.task.output, run.target):
+            with writing.encoder_errors(run.task.output):
                 if writer is None:
                     size = run.request.size(run.contents.size) if run.plan.as_parts else enlargement.size
                     writer = _writer(run, file, size, enlargement)
                     _add_cover(run, source, writer)
                 _add(run, writer, frame, prepared, enlargement)
         clipped = max(clipped, enlargement.clipped)
-    with run.log.stage("write"), reading.encoding(run.task.output, run.target):
+    with run.log.stage("write"), writing.encoder_errors(run.task.output):
         writer.close()
     if clipped > CLIPPED:
         assert run.options.kernel is not None
@@ -115,7 +116,7 @@ def _frames_of(run: FileRun) -> Callable[[], Iterator[Frame]]:
 
 def _writer(run: FileRun, file: BinaryIO, size: tuple[int, int], enlargement: Enlargement) -> Any:
     options = run.options
-    output = Output(
+    settings = WriteOptions(
         size,
         run.plan.total,
         run.plan.plays,
@@ -129,7 +130,7 @@ def _writer(run: FileRun, file: BinaryIO, size: tuple[int, int], enlargement: En
         threads=threads.count(),
         note=run.log.note,
     )
-    return reading.writer(run.target, file, output)
+    return writing.make_writer(run.target, file, settings)
 
 
 def _planned(run: FileRun, picture: Picture) -> tuple[Prepared, Enlargement]:
@@ -160,26 +161,26 @@ def _prepare(run: FileRun, picture: Picture) -> Prepared:
     note, target, as_parts = run.log.note, run.target, run.plan.as_parts
     turned = run.contents.orientation if run.contents.kind == "animation" else orientation(picture.info)
     picture = upright(picture, turned)
-    picture = metadata.made_true(picture, run.request.size(picture.samples.shape[:2]), turned != 1, note)
+    picture = metadata.update_size_and_orientation(picture, run.request.size(picture.samples.shape[:2]), turned != 1, note)
     if run.options.strip:
         picture = metadata.stripped(picture)
-    picture = original = adapt_to_format.wished(picture, wishes_of(run.options))
+    picture = original = apply_options(picture, conversions(run.options))
     if run.request.operator is not None:
         picture = mode_conversion.filterable(picture)
-    picture = adapt_to_format.fitted(picture, target)
-    if target.name == "GIF" and run.request.operator is None and not as_parts:
+    picture = adapt(picture, target)
+    if target.palette_only and run.request.operator is None and not as_parts:
         picture = _quantized(run, picture, original)  # before it is enlarged, so that each block stays one colour
-    if target.name == "PNG" and run.plan.plays is not None and not as_parts:
-        picture = mode_conversion.whole(picture)  # all frames need one mode
+    if target.one_mode and run.plan.plays is not None and not as_parts:
+        picture = mode_conversion.to_rgba(picture)  # all frames need one mode
     if picture.mode == "P" and "bits" not in picture.info:
         picture = picture.with_info(bits=_index_bits(picture))
-    return Prepared(metadata.held(picture, target, note), original)
+    return Prepared(metadata.keep_supported(picture, target, note), original)
 
 
 def _quantized(run: FileRun, picture: Picture, original: Picture) -> Picture:
-    from upscale.pictures.quantize import quantised
+    from upscale.pictures.quantize import quantize
 
-    picture, lost = quantised(picture, original)
+    picture, lost = quantize(picture, original)
     if lost:
         run.log.note(lost)
     return picture
@@ -190,7 +191,7 @@ def _add_cover(run: FileRun, source: reading.Source, writer: Any) -> None:
     cover = run.contents.cover
     if cover is None or run.options.frame is not None:
         return
-    if run.target.name != "PNG":
+    if not run.target.cover:
         run.log.note(f"the picture that it shows where nothing moves is no frame, and {run.target.name} does not hold it")
         return
     writer.add_cover(_planned(run, source.decoded(cover))[1].whole())
@@ -203,11 +204,11 @@ def _add(run: FileRun, writer: Any, frame: Frame, prepared: Prepared, enlargemen
         blocks is None
         and prepared.original.base in ("L", "RGB")
         and "transparency" in prepared.original.info
-        and target.name == "PNG"
+        and target.colour_key
         and run.plan.plays is None
         and result.base in ("LA", "RGBA")
     )
-    if target.name == "PNG" and result.mode in target.modes and not keyed:
+    if target.streamed and result.mode in target.modes and not keyed:
         bands = enlargement.bands(_BAND) if blocks is None else [enlargement.source]
         with run.log.stage("enlarge and write"):
             writer.add_bands(frame._replace(picture=result), bands, enlargement.size, blocks or (1, 1))
@@ -215,8 +216,8 @@ def _add(run: FileRun, writer: Any, frame: Frame, prepared: Prepared, enlargemen
     with run.log.stage("enlarge"):
         picture = enlargement.whole()
     try:
-        picture = adapt_to_format.rekeyed(picture, prepared.original) if keyed else adapt_to_format.fitted(picture, target)
-        if target.name == "GIF" and not run.plan.as_parts:
+        picture = restore_colour_key(picture, prepared.original) if keyed else adapt(picture, target)
+        if target.palette_only and not run.plan.as_parts:
             picture = _quantized(run, picture, prepared.original)
     except ArgumentError as error:
         raise _explained(run, error) from error

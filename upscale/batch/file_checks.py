@@ -12,7 +12,7 @@ from upscale.errors import ArgumentError, FileError, UpscaleError
 from upscale.memory import available, in_bytes
 from upscale.output_files import DASH, check_place, is_regular
 from upscale.pictures import formats
-from upscale.pictures.picture import Contents
+from upscale.pictures.picture import FileContents
 
 if TYPE_CHECKING:
     from upscale.operators.enlargement import Request
@@ -92,19 +92,19 @@ def _is_newer(source: str, output: str) -> bool:
         return True
 
 
-def has_wanted_size(output: str, contents: Contents, request: "Request", layout: str) -> bool:
+def has_wanted_size(output: str, contents: FileContents, request: "Request", layout: str) -> bool:
     """Return whether a file is a picture of the size that enlarging the contents gives."""
     from upscale.pictures import reading
 
     try:
         with reading.opened(output, output) as stream:
-            found = reading.Source(stream, output, layout=layout, cut=True, most=1 << 62, note=lambda text: None)
+            found = reading.Source(stream, output, layout=layout, allow_8_bit=True, max_pixels=1 << 62, note=lambda text: None)
     except UpscaleError:
         return False
     return found.contents.upright_size == request.size(contents.upright_size)
 
 
-def target_of(task: Task, contents: Contents) -> formats.Format:
+def target_of(task: Task, contents: FileContents) -> formats.Format:
     """Find the output's format: the task's, or that of the input.
 
     Raises
@@ -131,7 +131,7 @@ def check_options(options: Options, target: formats.Format, *, one_of_many: bool
         raise ArgumentError(text)
 
 
-def check_limits(name: str, contents: Contents, plan: FramePlan, target: formats.Format, options: Options) -> None:
+def check_limits(name: str, contents: FileContents, plan: FramePlan, target: formats.Format, options: Options) -> None:
     """Refuse an input or output that is larger than the limits, the format or the memory allow.
 
     Raises

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from upscale.batch.options import Options
 from upscale.errors import ArgumentError, FileError
 from upscale.pictures import formats
-from upscale.pictures.adapt_to_format import Wishes
-from upscale.pictures.picture import Contents
+from upscale.pictures.adapt_to_format import ConversionOptions
+from upscale.pictures.picture import FileContents
 
 if TYPE_CHECKING:
     from upscale.operators.enlargement import Request
@@ -42,19 +42,19 @@ class FramePlan(NamedTuple):
     notes: tuple[str, ...]
 
 
-def wishes_of(options: Options) -> Wishes:
+def conversions(options: Options) -> ConversionOptions:
     """Collect the conversions that the user asks for."""
-    return Wishes(options.background, options.depth, options.to_rgb)
+    return ConversionOptions(options.background, options.depth, options.to_rgb)
 
 
-def plan_frames(name: str, contents: Contents, request: "Request", target: formats.Format, options: Options) -> FramePlan:
+def plan_frames(name: str, contents: FileContents, request: "Request", target: formats.Format, options: Options) -> FramePlan:
     """Plan what becomes of a file's frames.
 
     Parameters
     ----------
     name : str
         What messages call the file.
-    contents : Contents
+    contents : FileContents
     request : Request
     target : Format
     options : Options
@@ -67,13 +67,13 @@ def plan_frames(name: str, contents: Contents, request: "Request", target: forma
     total, notes = _total(name, contents, target, options.frame)
     # The very same parts on a larger canvas are the very same animation, to the last index and tick. GIF's have palettes,
     # in which nothing can be mixed.
-    alone = request.operator is None or (target.name == "PNG" and not request.operator.mixes_neighbours)
+    alone = request.operator is None or not (target.palette_only or request.operator.mixes_neighbours)
     as_parts = (
         contents.parts is not None
         and target.pillow == contents.format
         and alone
         and options.frame is None
-        and wishes_of(options) == Wishes()
+        and conversions(options) == ConversionOptions()
         and contents.orientation == 1  # or parts would have to be turned about the canvas
     )
     animated = contents.kind == target.several == "animation" and options.frame is None
@@ -85,7 +85,7 @@ def plan_frames(name: str, contents: Contents, request: "Request", target: forma
     return FramePlan(total, as_parts, contents.plays if animated else None, size, memory, notes)
 
 
-def _total(name: str, contents: Contents, target: formats.Format, frame: int | None) -> tuple[int, tuple[str, ...]]:
+def _total(name: str, contents: FileContents, target: formats.Format, frame: int | None) -> tuple[int, tuple[str, ...]]:
     """Count the frames that are written, and note what a user may not expect."""
     if frame is not None:
         if contents.format == formats.NPY.pillow:
@@ -109,14 +109,16 @@ def _total(name: str, contents: Contents, target: formats.Format, frame: int | N
     return contents.total, ()
 
 
-def _memory(contents: Contents, request: "Request", target: formats.Format, size: tuple[int, int], frame: int | None) -> int:
+def _memory(
+    contents: FileContents, request: "Request", target: formats.Format, size: tuple[int, int], frame: int | None
+) -> int:
     """Estimate the bytes that the input and the output take at most."""
     pixel, pixels = contents.pixel_bytes, size[0] * size[1]
     source = contents.size[0] * contents.size[1] * pixel
-    if target.name == "PNG":  # which is written in bands
+    if target.streamed:
         return 2 * source + min(_BANDS, 4 * pixels * pixel)
     if request.operator is not None and (target == formats.NPY or pixel == 1):
         pixel *= 4
-    # Pillow keeps a copy of its own to encode, with colours in 4 bytes a pixel; of most animations all frames.
-    kept = contents.total if target.pillow in ("WEBP", "AVIF", "ICO") and frame is None else 1
+    # Pillow keeps a copy of its own to encode, with colours in 4 bytes a pixel.
+    kept = contents.total if target.kept_until_end and frame is None else 1
     return source + kept * pixels * (pixel if target == formats.NPY else pixel + (4 if pixel == 3 else pixel))

@@ -10,13 +10,15 @@ from upscale.choices import DEFAULT_FACTOR, factor_text
 from upscale.errors import ArgumentError, FileError, naming
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.load import load
-from upscale.learning import from_files, image_quality
+from upscale.learning import image_quality
 from upscale.loops.engine import CHOOSER
 from upscale.memory import available, in_bytes
 from upscale.operators.enlargement import CLIPPED, Enlargement, Request
 from upscale.operators.operator import make_operator
 from upscale.pictures import adapt_to_format, formats, mode_conversion
+from upscale.pictures.luma import luma_of
 from upscale.pictures.picture import CHANNELS, Picture
+from upscale.pictures.reading import first_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -210,7 +212,7 @@ def compare(path: str, contenders: Sequence[Contender], crop: Crop | None = None
     for name, known in ((path, picture), (str(truth), true)):
         if true is not None and known is not None:  # what cannot be measured is reported before the work
             with naming(name, FileError):
-                from_files.luma_of(known)
+                luma_of(known)
     notes: list[str] = []
     with naming(path, FileError):
         panels = [Panel("input", to_displayable(_crop(picture, crop)))]
@@ -230,14 +232,14 @@ def compare(path: str, contenders: Sequence[Contender], crop: Crop | None = None
 
 def _read(path: str) -> Picture:
     """Read a picture as `upscale` does when it writes PNG, or TIFF if PNG does not support it."""
-    picture = from_files.first_picture(path)
+    picture = first_picture(path)
     if not picture.mode and picture.samples.dtype.kind == "f":
         picture = picture._replace(samples=picture.samples.astype(np.float32))
     with naming(path, FileError):
         try:
-            return adapt_to_format.fitted(picture, formats.FORMATS[".png"])
+            return adapt_to_format.adapt(picture, formats.FORMATS[".png"])
         except ArgumentError:
-            return mode_conversion.unassociated(adapt_to_format.fitted(picture, formats.FORMATS[".tiff"]))
+            return mode_conversion.unassociated(adapt_to_format.adapt(picture, formats.FORMATS[".tiff"]))
 
 
 def _check_crop(crop: Crop, size: tuple[int, int], path: str) -> Crop:
@@ -319,7 +321,7 @@ def measure_quality(picture: Picture, truth: Picture, border: int) -> tuple[floa
     """
     if min(truth.samples.shape[:2]) < 2 * border + 11:
         return None, None
-    one, other = (from_files.luma_of(p) for p in _to_one_luma_scale(picture, truth))
+    one, other = (luma_of(p) for p in _to_one_luma_scale(picture, truth))
     return image_quality.psnr(one, other, border), image_quality.ssim(one, other, border)
 
 
@@ -341,7 +343,7 @@ def to_displayable(picture: Picture) -> "Image":
     if picture.mode == CHANNELS:
         channels = picture.samples.shape[2] if picture.samples.ndim == 3 else 1
         raise ArgumentError(f"{channels} channels of {picture.samples.dtype} cannot be shown; grey and colours can")
-    kind, profile = mode_conversion.named(picture.mode), picture.info.get("icc_profile")
+    kind, profile = mode_conversion.describe_mode(picture.mode), picture.info.get("icc_profile")
     if picture.samples.dtype.kind == "f":
         scaled = np.clip(np.nan_to_num(picture.samples, nan=0, posinf=1, neginf=0), 0, 1) * 255
         picture = picture.with_samples(np.floor(scaled + 0.5).astype(np.uint8))

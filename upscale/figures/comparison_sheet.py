@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from upscale.errors import FileError
+from upscale.errors import FileError, library_errors
 from upscale.figures.comparison import Comparison, Panel
 from upscale.pictures.formats import Format
-from upscale.pictures.reading import encoding
+from upscale.pictures.writing import encoder_errors
 
 #: Largest width of a sheet with more than one column.
 WIDEST = 1600
@@ -53,7 +53,7 @@ def encode_sheet(comparison: Comparison, target: Format, name: str) -> bytes:
             "choose a smaller --crop, or write .png"
         )
     profile = comparison.panels[0].image.info.get("icc_profile")
-    with encoding(name, target):
+    with encoder_errors(name), library_errors(f"cannot be written as {target.name}"):
         sheet.save(file, target.pillow, **_SAVING.get(target.pillow, {}), **({"icc_profile": profile} if profile else {}))
     return file.getvalue()
 

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale import __version__
-from upscale.choices import MOST_PIXELS
 from upscale.errors import ArgumentError, FileError
 from upscale.kernels.kernel import Kernel
 from upscale.learning import image_quality
@@ -29,9 +28,8 @@ from upscale.learning.least_squares import (
     taps_of,
 )
 from upscale.operators.enlarge import enlarge
-from upscale.pictures import reading
-from upscale.pictures.orientation import orientation, upright
-from upscale.pictures.picture import Picture
+from upscale.pictures.luma import luma_of
+from upscale.pictures.reading import first_picture
 
 Array = NDArray[Any]
 
@@ -41,9 +39,6 @@ _CORRECTION_STEPS = 2 * ((1 << DEPTH) - 1)
 OTHERS = ("nearest", "bilinear", "bicubic", "lanczos3")
 #: Of the pictures that quality is measured with: how many at most, and the side of the middle that is used.
 _MEASURED, _MIDDLE = 50, 1024
-#: Weights of red, green and blue in luma, which lies from 16 to 235 (ITU-R BT.601), as the papers measure it.
-_LUMA = np.array([65.481, 128.553, 24.966]) / 255
-_BLACK = 16
 
 
 class LearnRequest(NamedTuple):
@@ -118,48 +113,6 @@ def luma(path: str) -> Array:
         return luma_of(first_picture(path))
     except ArgumentError as error:
         raise FileError(f"{path}: {error}") from error
-
-
-def first_picture(path: str) -> Picture:
-    """Read the first picture of a file in its full depth, upright.
-
-    Raises
-    ------
-    FileError
-        Where it cannot be read.
-    """
-    with reading.opened(path, path) as stream:
-        source = reading.Source(stream, path, layout="hwc", cut=False, most=MOST_PIXELS, note=lambda text: None)
-        picture = next(source.frames(source.contents.frames)).picture
-    return upright(picture, orientation(picture.info))
-
-
-def luma_of(picture: Picture) -> Array:
-    """Compute luma, as `luma` does, from a picture.
-
-    Raises
-    ------
-    ArgumentError
-        Where it has no colours that luma is known of, or values that are no numbers.
-    """
-    from upscale.pictures.mode_conversion import widened
-
-    if picture.base in ("1", "P", "PA"):
-        picture = widened(picture, "RGBA")
-    samples = picture.samples
-    if picture.base not in ("", "L", "LA", "RGB", "RGBA") or (samples.ndim == 3 and samples.shape[2] > 4):
-        raise ArgumentError(f"luma is known of grey and RGB, not of {picture.mode or 'arrays of many channels'}")
-    channels = samples.reshape(*samples.shape[:2], -1)
-    channels = channels[..., :3] if channels.shape[2] >= 3 else channels[..., :1]
-    if samples.dtype.kind not in "uif":
-        raise ArgumentError(f"luma is not known of samples of {samples.dtype}")
-    full = np.iinfo(samples.dtype).max if samples.dtype.kind in "ui" else 1
-    with np.errstate(all="ignore"):  # what is no number is told below
-        scaled = channels * (255 / full)
-        values = _BLACK + scaled @ _LUMA if channels.shape[2] == 3 else scaled[..., 0]
-    if not np.isfinite(values).all():
-        raise ArgumentError("has values that are no numbers")
-    return np.floor(values + 0.5).astype(np.uint8) if samples.dtype == np.uint8 else values.astype(np.float32)
 
 
 def count_steps(request: LearnRequest) -> int:

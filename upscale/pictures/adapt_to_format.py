@@ -1,4 +1,4 @@
-"""What a target format holds: pictures made to fit it where that loses nothing, or where the user asked for the loss."""
+"""Pictures converted to what a format supports, where that loses nothing or the user requested it."""
 
 from typing import NamedTuple
 
@@ -7,23 +7,23 @@ from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError
 from upscale.pictures.formats import FORMATS, NPY, WIDER, Format, mode_of
-from upscale.pictures.mode_conversion import at_depth, filterable, flattened, named, to_rgb, unassociated, widened
+from upscale.pictures.mode_conversion import at_depth, describe_mode, filterable, flattened, to_rgb, unassociated, widened
 from upscale.pictures.picture import ALPHA, CHANNELS, Picture
 
 Array = NDArray[np.uint8]
 
 
-class Wishes(NamedTuple):
-    """Conversions that the user asks for.
+class ConversionOptions(NamedTuple):
+    """Conversions that the user requests.
 
     Attributes
     ----------
     background : (int, int, int) or None
-        Transparent pictures are laid on this colour.
+        Transparent pictures are flattened onto this colour, of 8-bit values.
     depth : int or None
         Bits a sample.
     to_rgb : bool
-        Whether other colour spaces may become RGB.
+        Whether pictures of other colour spaces become RGB.
     """
 
     background: tuple[int, int, int] | None = None
@@ -31,39 +31,41 @@ class Wishes(NamedTuple):
     to_rgb: bool = False
 
 
-def wished(picture: Picture, wishes: Wishes) -> Picture:
-    """Do what the user asks for.
+def apply_options(picture: Picture, options: ConversionOptions) -> Picture:
+    """Convert a picture as the user requests; arrays and pictures without a colour model stay as they are.
 
     Raises
     ------
     ArgumentError
-        Where it cannot be done.
+        Where that is not possible.
     """
     if not picture.mode or picture.mode == CHANNELS:
         return picture
-    if wishes.depth:
-        picture = at_depth(picture, wishes.depth)
-    if wishes.to_rgb:
+    if options.depth:
+        picture = at_depth(picture, options.depth)
+    if options.to_rgb:
         picture = to_rgb(picture)
-    if wishes.background:
-        picture = flattened(picture, wishes.background)
+    if options.background:
+        picture = flattened(picture, options.background)
     return picture
 
 
-def fitted(picture: Picture, target: Format) -> Picture:
-    """Convert a picture to a mode that the target format holds, where that loses nothing; GIF is left to `palettes`.
+def adapt(picture: Picture, target: Format) -> Picture:
+    """Convert a picture to a mode that the target format stores, where that loses nothing.
+
+    Pictures for formats of palettes stay as they are: `quantize` converts them.
 
     Raises
     ------
     ArgumentError
-        Where the target cannot hold it.
+        Where the target cannot store it; the text says what helps.
     """
     if target == NPY:
         return filterable(picture) if picture.mode in ("P", "PA") or "transparency" in picture.info else picture
     if picture.leading:
         raise ArgumentError(f"a batch of {picture.leading[0]} arrays is no {target.name} picture; write .npy instead")
     if picture.mode == CHANNELS:
-        if target.name == "TIFF":
+        if target.any_channels:
             return picture
         channels = picture.samples.shape[2] if picture.samples.ndim == 3 else 1
         raise ArgumentError(
@@ -73,16 +75,16 @@ def fitted(picture: Picture, target: Format) -> Picture:
         picture = _as_picture(picture, target)
         if picture.mode == CHANNELS:
             return picture
-    if target.name != "TIFF":
+    if not target.any_channels:
         picture = unassociated(picture)
-    if picture.mode in target.modes and (not picture.has_alpha or _holds_transparency(picture, target)):
+    if picture.mode in target.modes and (not picture.has_alpha or _stores_transparency(picture, target)):
         return picture
     if picture.mode == "I" and "I;16" in target.modes and 0 <= picture.samples.min() <= picture.samples.max() <= 65535:
         return picture._replace(samples=picture.samples.astype(np.uint16), mode="I;16")
-    if target.name == "GIF" and picture.mode in ("1", "L", "LA", "PA", "P", "RGB", "RGBA"):
+    if target.palette_only and picture.mode in ("1", "L", "LA", "PA", "P", "RGB", "RGBA"):
         return picture
     if picture.base == "YCbCr":  # as every viewer shows it
-        return fitted(to_rgb(picture), target)
+        return adapt(to_rgb(picture), target)
     for base in WIDER.get(picture.base, ()):
         name = "uint8" if picture.base == "1" else str(picture.samples.dtype)
         if mode_of(base, name) in target.modes and (base in ALPHA or not picture.has_alpha):
@@ -91,54 +93,54 @@ def fitted(picture: Picture, target: Format) -> Picture:
 
 
 def _refusal(picture: Picture, target: Format) -> str:
-    """Say why a format cannot hold a picture, and what would help."""
+    """Return why a format cannot store a picture, and what helps."""
     if picture.base in ("CMYK", "LAB", "HSV"):
-        return f"{target.name} cannot hold {named(picture.mode)}: --to-rgb converts the colours, or write .tiff"
+        return f"{target.name} cannot hold {describe_mode(picture.mode)}: --to-rgb converts the colours, or write .tiff"
     if picture.samples.dtype == np.uint16:
         return f"{target.name} cannot hold 16 bits a sample: --depth 8 rounds them to 8, or write .png or .tiff"
-    if picture.has_alpha and not any(m in ALPHA for m in target.modes) and target.name != "GIF":
+    if picture.has_alpha and not any(m in ALPHA for m in target.modes) and not target.palette_only:
         return f"it has transparency, which {target.name} cannot hold; lay it on a colour with --background COLOUR"
     holding = [suffix for suffix, form in FORMATS.items() if picture.mode in form.modes]
-    return f"{target.name} cannot hold {named(picture.mode)}; write one of {' '.join([*holding, '.npy'])}"
+    return f"{target.name} cannot hold {describe_mode(picture.mode)}; write one of {' '.join([*holding, '.npy'])}"
 
 
-def _holds_transparency(picture: Picture, target: Format) -> bool:
-    """Say whether the target holds a picture's transparency in its own mode: as a channel, a colour key or in the palette."""
+def _stores_transparency(picture: Picture, target: Format) -> bool:
+    """Return whether the target stores a picture's transparency in its mode: as alpha, as a colour, or in the palette."""
     if picture.base in ALPHA:
         return True
-    return target.name == "PNG" or (
-        target.name == "GIF" and picture.mode == "P" and isinstance(picture.info["transparency"], int)
-    )
+    return target.colour_key or (target.palette_only and picture.mode == "P" and isinstance(picture.info["transparency"], int))
 
 
 def _as_picture(picture: Picture, target: Format) -> Picture:
-    """Give an array the mode of a picture."""
+    """Return an array as a picture with a mode."""
     array = picture.samples
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     dtype = array.dtype.newbyteorder("=")
     base = {2: "LA", 3: "RGB", 4: "RGBA"}.get(array.shape[2], "") if array.ndim == 3 else "1" if dtype.kind == "b" else "L"
     mode = mode_of(base, dtype.name)
-    if mode is None and (target.name != "TIFF" or dtype.kind not in "iuf" or dtype.itemsize > 8):
+    if mode is None and (not target.any_channels or dtype.kind not in "iuf" or dtype.itemsize > 8):
         raise ArgumentError(f"{target.name} cannot hold an array {array.shape} of {array.dtype}; write .npy instead")
     return Picture(np.ascontiguousarray(array, dtype), mode or CHANNELS)
 
 
-def rekeyed(picture: Picture, source: Picture) -> Picture:
-    """Go back to a colour key, and to few bits, where a picture made opacity out of one and nothing else has come of it.
+def restore_colour_key(picture: Picture, source: Picture) -> Picture:
+    """Replace an alpha channel by the source's transparent colour and low bit depth again.
+
+    The picture stays as it is if any pixel is partly transparent, or an opaque one has the transparent colour.
 
     Parameters
     ----------
     picture : Picture
         LA or RGBA, enlarged.
     source : Picture
-        Before: 1, L or RGB in any depth, with `transparency`.
+        The picture before: 1, L or RGB in any depth, with `transparency`.
     """
-    key, opacity = np.asarray(source.info["transparency"]), picture.samples[..., -1]
-    clear = opacity == 0
+    key, alpha = np.asarray(source.info["transparency"]), picture.samples[..., -1]
+    clear = alpha == 0
     colours = np.where(clear[..., None], key.astype(picture.samples.dtype), picture.samples[..., :-1])
-    taken = (colours == key).all(axis=2) & ~clear
-    if taken.any() or not (clear | (opacity == picture.full)).all():
+    opaque_key = (colours == key).all(axis=2) & ~clear
+    if opaque_key.any() or not (clear | (alpha == picture.max_value)).all():
         return picture
     bits = source.info.get("bits")
     if bits and (colours % (255 // ((1 << bits) - 1))).any():

@@ -1,4 +1,4 @@
-"""What C libraries write to standard error by themselves, kept from the user's screen."""
+"""What C libraries print to standard error by themselves, kept from the user's screen."""
 
 import contextlib
 import os
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def decoder_heard() -> Iterator[list[str]]:
-    """Catch what decoders such as libtiff and libpng print; the list holds the lines once the block has ended."""
+def capture_stderr() -> Iterator[list[str]]:
+    """Capture what decoders such as libtiff and libpng print; the lines are in the list once the block has ended."""
     lines: list[str] = []
     try:
         kept = os.dup(2)
@@ -17,7 +17,7 @@ def decoder_heard() -> Iterator[list[str]]:
         return
     if sys.stderr is not None:
         sys.stderr.flush()
-    # A pipe holds what a decoder says of one picture; what does not fit is lost, and nobody waits for it.
+    # What a decoder prints about one picture fits into a pipe; the rest is lost, and nobody waits for it.
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     os.set_blocking(writing, False)

@@ -1,4 +1,4 @@
-"""What the picture formats hold: one table from suffix to format. Needs nothing, so that wrong names are told at once."""
+"""What the picture formats support: one table from suffix to format. It imports little, so that usage errors come at once."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from upscale.errors import ArgumentError
 
-#: Modes, Pillow's and those with more than 8 bits a sample that it lacks: colour model and dtype of the samples.
+#: Modes, Pillow's and those of more than 8 bits a sample that it lacks: colour model and dtype of the samples.
 MODES: dict[str, tuple[str, str]] = {
     **{m: (m, "uint8") for m in ("L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")},
     "1": ("1", "bool"),
@@ -21,12 +21,12 @@ _BY_SAMPLES = {value: mode for mode, value in MODES.items()}
 
 
 def base_of(mode: str) -> str:
-    """Tell a mode's colour model, as the name of its mode of 8 bits."""
+    """Return a mode's colour model, which is the name of its mode of 8 bits."""
     return MODES[mode][0] if mode in MODES else mode
 
 
 def mode_of(base: str, dtype: Any) -> str | None:
-    """Find the mode of a colour model with samples of a dtype, None where there is none."""
+    """Return the mode of a colour model with samples of a dtype, None where there is none."""
     return _BY_SAMPLES.get((base, str(dtype)))
 
 
@@ -40,13 +40,27 @@ class Format(NamedTuple):
     pillow : str
         What Pillow calls it, or NPY.
     modes : tuple of str
-        Modes that it holds as they are.
+        Modes that it stores as they are.
     longest : int
-        The longest side it can have.
+        Its largest height or width, in pixels.
     several : str
-        What it holds several of: "animation", "pages", "sizes" or nothing.
-    holds : tuple of str
-        Which of `METADATA` it holds.
+        Which kind of several pictures it stores: "animation", "pages", "sizes" of an icon, or "" for none.
+    metadata : tuple of str
+        Which of `METADATA` it supports.
+    palette_only : bool
+        Colour pictures are reduced to a palette.
+    any_channels : bool
+        It stores any number of channels, of most dtypes, and colours multiplied by alpha.
+    colour_key : bool
+        A transparent colour stays one, instead of an alpha channel.
+    streamed : bool
+        Its writer takes bands of rows (`add_bands`), so that the output is never in memory as a whole.
+    one_mode : bool
+        All frames of an animation have the same mode.
+    cover : bool
+        An animation may have a picture that is not a frame (`add_cover`).
+    kept_until_end : bool
+        All frames stay in memory until the last one has been added.
     """
 
     name: str
@@ -54,10 +68,17 @@ class Format(NamedTuple):
     modes: tuple[str, ...]
     longest: int
     several: str = ""
-    holds: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ()
+    palette_only: bool = False
+    any_channels: bool = False
+    colour_key: bool = False
+    streamed: bool = False
+    one_mode: bool = False
+    cover: bool = False
+    kept_until_end: bool = False
 
 
-#: What files say besides samples, by the keys of `Picture.info`, and what users call it.
+#: Metadata of files, by the keys of `Picture.info`, and what users call them.
 METADATA = {
     "icc_profile": "colour profile",
     "exif": "EXIF",
@@ -70,17 +91,30 @@ METADATA = {
 }
 _SIDE = 2**31 - 1
 _DEEP = ("I;16", "LA;16", "RGB;16", "RGBA;16")
-_PNG = Format("PNG", "PNG", ("1", "L", "LA", "P", "RGB", "RGBA", *_DEEP), _SIDE, "animation", holds=tuple(METADATA))
+_PNG = Format(
+    "PNG",
+    "PNG",
+    ("1", "L", "LA", "P", "RGB", "RGBA", *_DEEP),
+    _SIDE,
+    "animation",
+    tuple(METADATA),
+    colour_key=True,
+    streamed=True,
+    one_mode=True,
+    cover=True,
+)
 _TIFF_MODES = tuple(m for m in MODES if m not in ("PA", "HSV", "YCbCr"))
-_TIFF = Format("TIFF", "TIFF", _TIFF_MODES, _SIDE, "pages", holds=("icc_profile", "exif", "xmp", "dpi"))
-_JPEG = Format("JPEG", "JPEG", ("L", "RGB", "CMYK"), 65500, holds=("icc_profile", "exif", "xmp", "dpi", "comment"))
-_GIF = Format("GIF", "GIF", ("L", "P"), 65535, "animation", holds=("xmp", "comment"))
-_WEBP = Format("WebP", "WEBP", ("RGB", "RGBA"), 16383, "animation", holds=("icc_profile", "exif", "xmp"))
-_AVIF = Format("AVIF", "AVIF", ("RGB", "RGBA"), 65535, "animation", holds=("icc_profile", "exif", "xmp"))
-_BMP = Format("BMP", "BMP", ("1", "L", "P", "RGB", "RGBA"), _SIDE, holds=("dpi",))
-_ICO = Format("ICO", "ICO", ("1", "L", "LA", "P", "RGB", "RGBA"), 256, "sizes")
+_TIFF = Format("TIFF", "TIFF", _TIFF_MODES, _SIDE, "pages", ("icc_profile", "exif", "xmp", "dpi"), any_channels=True)
+_JPEG = Format("JPEG", "JPEG", ("L", "RGB", "CMYK"), 65500, metadata=("icc_profile", "exif", "xmp", "dpi", "comment"))
+_GIF = Format("GIF", "GIF", ("L", "P"), 65535, "animation", ("xmp", "comment"), palette_only=True)
+_WEBP = Format("WebP", "WEBP", ("RGB", "RGBA"), 16383, "animation", ("icc_profile", "exif", "xmp"), kept_until_end=True)
+_AVIF = Format("AVIF", "AVIF", ("RGB", "RGBA"), 65535, "animation", ("icc_profile", "exif", "xmp"), kept_until_end=True)
+_BMP = Format("BMP", "BMP", ("1", "L", "P", "RGB", "RGBA"), _SIDE, metadata=("dpi",))
+_ICO = Format("ICO", "ICO", ("1", "L", "LA", "P", "RGB", "RGBA"), 256, "sizes", kept_until_end=True)
 _TGA = Format("TGA", "TGA", ("L", "LA", "P", "RGB", "RGBA"), 65535)
-_PPM = ("1", "L", "RGB", "I;16", "RGB;16")
+_PNM = Format("PNM", "PPM", ("1", "L", "RGB", "I;16", "RGB;16"), _SIDE)
+#: What Pillow calls PPM: PNM, and PFM.
+_NETPBM = _PNM._replace(modes=(*_PNM.modes, "F", "RGB;F"))
 NPY = Format("NPY", "NPY", (), 2**62)
 
 #: Suffixes of pictures that are written, and of arrays.
@@ -100,7 +134,7 @@ FORMATS: dict[str, Format] = {
     ".pbm": Format("PBM", "PPM", ("1",), _SIDE),
     ".pgm": Format("PGM", "PPM", ("L", "I;16"), _SIDE),
     ".ppm": Format("PPM", "PPM", ("RGB", "RGB;16"), _SIDE),
-    ".pnm": Format("PNM", "PPM", _PPM, _SIDE),
+    ".pnm": _PNM,
     ".pfm": Format("PFM", "PPM", ("F", "RGB;F"), _SIDE),
     ".npy": NPY,
 }
@@ -114,7 +148,7 @@ READ_ONLY = frozenset((
 
 
 def is_picture(path: str) -> bool:
-    """Say whether a file is named or begins as a picture or an array does; one that cannot be read is judged by its name."""
+    """Return whether a file has the suffix of a picture or an array, or begins like one if it can be read."""
     suffix = os.path.splitext(path)[1].lower()
     if suffix in FORMATS or suffix in READ_ONLY:
         return True
@@ -127,14 +161,14 @@ def is_picture(path: str) -> bool:
         return False
 
 
-#: How files of pictures begin that are told by their first bytes.
+#: How pictures begin that are recognised by their first bytes.
 _SIGNATURE = re.compile(
     rb"\x89PNG\r\n\x1a\n|GIF8[79]a|\xff\xd8\xff|RIFF....WEBP|II\*\0|MM\0\*|II\+\0|MM\0\+|....ftypavi[fs]|BM....\0\0\0\0"
     rb"|\x93NUMPY|8BPS\0[\1\2]|DDS \x7c|icns|\0\0[\1\2]\0[\1-\xff]\0|\0\0\0\x0cjP  \r\n\x87\n|\xffO\xffQ|qoif"
     rb"|P[1-6f][ \t\r\n]+[0-9#]|PF\s+[0-9]|\x01\xda[\0\1][\1\2]", re.DOTALL,
 )  # fmt: skip
 
-#: For each colour model, models that hold the same picture exactly, the nearest first.
+#: For each colour model, models that store the same picture exactly, the nearest first.
 WIDER: dict[str, tuple[str, ...]] = {
     "1": ("L", "RGB", "LA", "RGBA"),
     "L": ("RGB", "LA", "RGBA"),
@@ -153,12 +187,12 @@ def of_suffix(suffix: str, what: str) -> Format:
     suffix : str
         With its dot, in any case.
     what : str
-        What had this suffix, for the error.
+        What has this suffix, for the error.
 
     Raises
     ------
     ArgumentError
-        Where no such format is written.
+        Where no format that can be written has this suffix.
     """
     try:
         return FORMATS[suffix.lower()]
@@ -167,8 +201,5 @@ def of_suffix(suffix: str, what: str) -> Format:
 
 
 def of_name(name: str) -> Format | None:
-    """Find the format that writes what was read as `name`, one of Pillow's names or NPY."""
-    if name == "PPM":  # PFM is one of them
-        pnm = FORMATS[".pnm"]
-        return pnm._replace(modes=(*pnm.modes, "F", "RGB;F"))
-    return next((f for f in FORMATS.values() if f.pillow == name), None)
+    """Return the format that writes what was read as `name`, one of Pillow's names or NPY; None where there is none."""
+    return next((f for f in (_NETPBM, *FORMATS.values()) if f.pillow == name), None)

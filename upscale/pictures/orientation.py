@@ -13,12 +13,12 @@ _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>)\s*)([1-8])")
 
 
 def orientation(info: Mapping[str, Any]) -> int:
-    """Find how a picture is to be turned, 1 to 8 as in EXIF; 1 where nothing says so.
+    """Return the orientation in a picture's metadata, 1 to 8 as in EXIF; 1 where there is none.
 
     Parameters
     ----------
     info : mapping
-        Metadata as in `Picture.info`: the entry `orientation` counts first, then EXIF, then XMP.
+        As in `Picture.info`. The entry `orientation` takes precedence, then EXIF, then XMP.
     """
     if "orientation" in info:
         return int(info["orientation"])
@@ -39,15 +39,25 @@ def upright(picture: Picture, orientation: int) -> Picture:
     ----------
     picture : Picture
     orientation : int
-        1 to 8 as in EXIF: what was done to the upright picture.
+        1 to 8 as in EXIF: how the stored picture was made from the upright one.
+
+    Returns
+    -------
+    Picture
+        Its entry `orientation` is removed, and its resolution turned with it.
     """
     if orientation == 1:
         return picture
     a = picture.samples
     turned: Array = {
-        2: lambda: a[:, ::-1], 3: lambda: a[::-1, ::-1], 4: lambda: a[::-1], 5: lambda: a.swapaxes(0, 1),
-        6: lambda: a.swapaxes(0, 1)[:, ::-1], 7: lambda: a[::-1, ::-1].swapaxes(0, 1), 8: lambda: a.swapaxes(0, 1)[::-1],
-    }[orientation]()  # fmt: skip
+        2: a[:, ::-1],
+        3: a[::-1, ::-1],
+        4: a[::-1],
+        5: a.swapaxes(0, 1),
+        6: a.swapaxes(0, 1)[:, ::-1],
+        7: a[::-1, ::-1].swapaxes(0, 1),
+        8: a.swapaxes(0, 1)[::-1],
+    }[orientation]
     picture = picture._replace(samples=np.ascontiguousarray(turned)).with_info(orientation=None)
     if orientation >= 5 and "dpi" in picture.info:
         return picture.with_info(dpi=tuple(reversed(picture.info["dpi"])))
@@ -55,5 +65,5 @@ def upright(picture: Picture, orientation: int) -> Picture:
 
 
 def upright_xmp(xmp: bytes) -> bytes:
-    """Change XMP so that it says that the picture is stored upright."""
+    """Return XMP with an orientation of 1, for a picture that is stored upright."""
     return _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)

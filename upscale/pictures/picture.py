@@ -1,4 +1,4 @@
-"""What a file holds once it is read: `Picture`s, and `Contents`, the frames or pages that they are."""
+"""What reading a file yields: `Picture`s, and `FileContents`, the frames or pages that they are."""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-#: Modes whose last channel is opacity.
+#: Modes whose last channel is alpha.
 ALPHA = ("LA", "RGBA", "PA")
-#: The mode of channels that are neither grey nor colour, or of a type that no other mode has.
+#: The mode of channels that are neither grey nor colour, or whose dtype no other mode has.
 CHANNELS = "channels"
 
 
-#: Pillow hands out Lab's two channels of colour as numbers with signs; here they have an offset, so that they may be mixed.
+#: Pillow returns Lab's a and b as signed numbers; here they have an offset of 128, so that they can be mixed.
 _LAB_SIGNS = np.array([0, 128, 128], np.uint8)
 
 
@@ -30,16 +30,17 @@ class Picture(NamedTuple):
     Attributes
     ----------
     samples : ndarray, shape (H, W) or (H, W, C)
-        C-contiguous, in native byte order but for arrays that only nn enlarges.
+        C-contiguous, in native byte order (arrays that only nn enlarges may have another).
     mode : str
-        One of `formats.MODES`; empty for a bare array; `CHANNELS` for what has no other mode.
+        One of `formats.MODES`; empty for a bare array; `CHANNELS` for samples without another mode.
     palette : ndarray or None, shape (N, 3)
         The colours of modes P and PA, uint8.
     info : mapping
-        Metadata, as `metadata` lists them, and `transparency`: of modes 1, L and RGB in any depth the colour that is
-        transparent, an int or 3 ints in the samples' own range; of P an index, or bytes with each index' opacity.
+        Metadata by the keys of `formats.METADATA`, and `transparency`: for modes 1, L and RGB of any depth the transparent
+        colour, an int or 3 ints in the samples' range (0 or 255 for mode 1); for P an index, or bytes with the alpha of each
+        index.
     leading : tuple of int or None
-        Of an array laid out as (..., C, H, W), the axes before C, which are folded into the channels here.
+        For an array of shape (..., C, H, W), the axes before C, which are folded into the channels here.
     """
 
     samples: Array
@@ -50,7 +51,7 @@ class Picture(NamedTuple):
 
     @property
     def base(self) -> str:
-        """The colour model, whatever the depth."""
+        """The colour model: the mode without the depth."""
         return base_of(self.mode)
 
     @property
@@ -59,24 +60,24 @@ class Picture(NamedTuple):
         return self.base in ALPHA or "transparency" in self.info
 
     @property
-    def full(self) -> int:
-        """The sample that is full scale: white, or wholly opaque."""
+    def max_value(self) -> int:
+        """The sample at full scale, white or opaque: the largest of an integer type, 1 for floats and bools."""
         return int(np.iinfo(self.samples.dtype).max) if self.samples.dtype.kind in "iu" else 1
 
     def with_info(self, **changes: Any) -> "Picture":
-        """Change metadata; None takes an entry away."""
+        """Return the picture with other metadata; None removes an entry."""
         info = {k: v for k, v in {**self.info, **changes}.items() if v is not None}
         return self._replace(info=info)
 
     def with_samples(self, samples: Array, base: str | None = None, **changes: Any) -> "Picture":
-        """Change the samples and, as `with_info` does, metadata; the mode follows the samples' type."""
+        """Return the picture with other samples and, as `with_info` does, metadata; the mode follows from the dtype."""
         mode = mode_of(base or self.base, samples.dtype) or CHANNELS
         changed = self._replace(samples=np.ascontiguousarray(samples), mode=mode).with_info(**changes)
         return changed if changed.base in ("P", "PA") else changed._replace(palette=None)
 
     @classmethod
     def of_image(cls, image: "Image.Image", info: Mapping[str, Any]) -> "Picture":
-        """Take the samples of a loaded Pillow image."""
+        """Make a picture of a loaded Pillow image and of metadata."""
         if image.mode in ("RGBX", "La", "RGBa"):
             image = image.convert({"RGBX": "RGB", "La": "LA", "RGBa": "RGBA"}[image.mode])
         palette, info = None, dict(info)
@@ -94,7 +95,7 @@ class Picture(NamedTuple):
         return cls(samples, "I;16" if image.mode.startswith("I;16") else image.mode, palette, info)
 
     def to_image(self) -> "Image.Image":
-        """Make a Pillow image without metadata other than transparency; it may share the samples."""
+        """Make a Pillow image; of the metadata it gets transparency only. It may share the samples."""
         from PIL import Image
 
         height, width = self.samples.shape[:2]
@@ -119,13 +120,13 @@ class Frame(NamedTuple):
     delay : (int, int)
         Seconds until the next one, as numerator and denominator.
     left, top : int
-        Where a part lies on the canvas.
+        Where a part lies on the canvas, in pixels.
     disposal : str
-        What becomes of the part afterwards: one of `DISPOSALS`.
+        What happens to the part afterwards: one of `DISPOSALS`.
     over : bool
-        Whether the part is laid over what is there, and does not replace it.
+        Whether the part is composited over the canvas; if not, it replaces the canvas there.
     before : bytes
-        What the file says ahead of the part in its own format, verbatim.
+        The blocks before the part in the file's own format, verbatim.
     """
 
     picture: Picture
@@ -137,19 +138,19 @@ class Frame(NamedTuple):
     before: bytes = b""
 
 
-#: The part stays; its place is cleared; what was there before comes back.
+#: The part stays; its area is cleared; its area becomes what it was before.
 DISPOSALS = ("keep", "clear", "restore")
 
 
-class Contents(NamedTuple):
-    """What a file holds, told before anything is decoded.
+class FileContents(NamedTuple):
+    """The contents of a file, known before anything is decoded.
 
     Attributes
     ----------
     format : str
         Pillow's name of the file's format, or NPY.
     size : (int, int)
-        Height and width as they are stored.
+        Height and width as they are stored, in pixels.
     pixel_bytes : int
         Bytes that a decoded pixel takes.
     frames : callable
@@ -159,15 +160,15 @@ class Contents(NamedTuple):
     total : int
         How many frames.
     parts : callable or None
-        Yields an animation's frames as they are stored: parts that are laid onto a canvas.
+        Yields an animation's frames as they are stored: parts of the canvas.
     cover : callable or None
-        Decodes the picture of an animation that is no frame of it, for viewers that show only one.
+        Decodes the picture that viewers without animation show, where it is not a frame.
     plays : int
         How often an animation is played, 0 for ever.
     extras : bytes
-        What follows the last part, as in `Frame.before`.
+        The blocks after the last part, as in `Frame.before`.
     orientation : int
-        Of the first picture, 1 to 8 as in EXIF; pages may each have another.
+        1 to 8 as in EXIF, of the first picture; each page may have another.
     """
 
     format: str
@@ -188,6 +189,6 @@ class Contents(NamedTuple):
         return self.size if self.orientation < 5 else (self.size[1], self.size[0])
 
     @classmethod
-    def of_array(cls, size: tuple[int, int], pixel_bytes: int, read: Callable[[], Picture]) -> "Contents":
+    def of_array(cls, size: tuple[int, int], pixel_bytes: int, read: Callable[[], Picture]) -> "FileContents":
         """Describe a file with a single array."""
         return cls(NPY.pillow, size, pixel_bytes, lambda: iter([Frame(read())]))

@@ -1,6 +1,5 @@
 """The formats that Pillow reads and writes: all but those with modules of their own."""
 
-import re
 import struct
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
@@ -8,65 +7,67 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from upscale.errors import ArgumentError
-from upscale.pictures import metadata
-from upscale.pictures.captured_stderr import decoder_heard
-from upscale.pictures.formats import Format, mode_of
+from upscale.errors import library_errors
+from upscale.pictures import high_bit_depth, metadata
+from upscale.pictures.decoder_errors import pillow_errors
+from upscale.pictures.formats import METADATA, Format
 from upscale.pictures.orientation import orientation
-from upscale.pictures.picture import Contents, Frame, Picture
-from upscale.pictures.write_options import Output
+from upscale.pictures.picture import FileContents, Frame, Picture
+from upscale.pictures.write_options import WriteOptions
 
 #: Formats whose pictures follow each other in time.
 _ANIMATED = ("WEBP", "AVIF", "FLI", "GIF")
-#: Formats that are one picture for a viewer, whatever else lies in them: other views of it, layers, sizes.
+#: Formats that viewers show as one picture, whatever else is in them: other views of it, layers, sizes.
 _ONE = ("PSD", "ICNS", "CUR")
+#: Bytes that fit into one segment of a JPEG file.
+_LONGEST_JPEG = {"exif": 65533, "xmp": 65504, "comment": 65533}
 
 
-def read(stream: BinaryIO, cut: bool) -> Contents:
+def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
     """Open a file with Pillow.
 
     Parameters
     ----------
     stream : binary file
         Seekable; stays open until the last frame has been taken.
-    cut : bool
-        Whether samples of more than 8 bits may be cut to 8, which is all that Pillow keeps of some.
+    allow_8_bit : bool
+        Whether samples of more than 8 bits may be cut to 8, since Pillow keeps no more in some formats.
 
     Raises
     ------
     ArgumentError
-        Where samples would be cut that must not be.
-    OSError
-        And others of Pillow's, where the file is damaged.
+        Where the file is damaged, or samples would be cut that must not be.
     """
-    image = Image.open(stream)
+    with pillow_errors():
+        image = Image.open(stream)
+        total, bands = getattr(image, "n_frames", 1), len(image.getbands())
     form = image.format or ""
-    deep = None if cut else _deep(image, stream)
-    if deep is None and not cut:
-        _refuse_cut_samples(image)
-    count = 1 if form in _ONE else getattr(image, "n_frames", 1)
-    pixel_bytes = Image.getmodebands(image.mode) * (2 if image.mode.startswith("I;16") else 4 if image.mode in "IF" else 1)
+    decode = None if allow_8_bit else high_bit_depth.decoder_of(image, stream)
+    if decode is None and not allow_8_bit:
+        high_bit_depth.refuse_cut_samples(image)
+    count = 1 if form in _ONE else total
+    pixel_bytes = bands * (2 if image.mode.startswith("I;16") else 4 if image.mode in "IF" else 1)
     several = "animation" if form in _ANIMATED else "views" if form == "MPO" else "pages"
     kind = "picture" if count == 1 else several
     frames: Callable[[], Iterator[Frame]] = lambda: _frames(image, count)  # noqa: E731
-    if deep is not None:
-        frames = lambda: iter([Frame(deep())])  # noqa: E731
+    if decode is not None:
+        frames = lambda: iter([Frame(decode())])  # noqa: E731
         pixel_bytes *= 2
     elif form == "ICO" and len(_sizes(image)) > 1:
         kind, count, frames = "sizes", len(_sizes(image)), lambda: _icons(image)
     plays = int(image.info.get("loop", 0))
     turned = orientation(metadata.of_image(image))
-    return Contents(form, image.size[::-1], pixel_bytes, frames, kind, count, plays=plays, orientation=turned)
+    return FileContents(form, image.size[::-1], pixel_bytes, frames, kind, count, plays=plays, orientation=turned)
 
 
 def _frames(image: Image.Image, count: int) -> Iterator[Frame]:
     for number in range(count):
-        if count > 1:
-            image.seek(number)
-        image.load()
-        info = metadata.of_image(image)
-        picture = Picture.of_image(image, info)
-        if image.format == "PPM" and image.mode == "I":  # its 16 bits in Pillow's 32
+        with pillow_errors():
+            if count > 1:
+                image.seek(number)
+            image.load()
+        picture = Picture.of_image(image, metadata.of_image(image))
+        if image.format == "PPM" and image.mode == "I":  # Pillow's 32 bits of the file's 16
             picture = picture.with_samples(picture.samples.astype(np.uint16), "L")
         duration = image.info.get("duration", 0) if count > 1 else 0
         yield Frame(picture, (round(1000 * float(duration)), 1_000_000))
@@ -78,137 +79,48 @@ def _sizes(image: Any) -> list[tuple[int, int]]:
 
 def _icons(image: Any) -> Iterator[Frame]:
     for size in reversed(_sizes(image)):  # the largest first: it is the one for programs that take one
-        icon = image.ico.getimage(size)
-        icon.load()
+        with pillow_errors():
+            icon = image.ico.getimage(size)
+            icon.load()
         yield Frame(Picture.of_image(icon, {}))
 
 
-def _refuse_cut_samples(image: Image.Image) -> None:
-    """Refuse what Pillow would cut to 8 bits without a word: the raw mode of the first tile tells the file's own depth."""
-    tiles = getattr(image, "tile", None)
-    if image.mode.startswith(("I", "F")) or not tiles:
-        return
-    arguments = tiles[0].args
-    words = arguments if isinstance(arguments, tuple) else (arguments,)
-    # Of BGR;16 the number is that of a pixel's bits.
-    deep = any(isinstance(w, str) and re.search(r"^(?!BGR).*;(10|12|14|16|32)", w) for w in words)
-    # The sixth way of packing blocks holds floats; and only still pictures are decoded by another library than Pillow.
-    deep = deep or (image.format == "DDS" and words[0] == 6)
-    if deep:
-        raise ArgumentError(
-            f"has more than 8 bits a sample in {image.mode}, which would be cut to 8: --depth 8 allows it; "
-            "or hand it in as a .npy array"
-        )
-
-
-def _deep(image: Any, stream: BinaryIO) -> Callable[[], Picture] | None:
-    """Find what decodes a picture whose samples have more bits than Pillow keeps; None where Pillow keeps them."""
-    info = metadata.of_image(image)
-    if image.format == "PPM" and image.mode == "RGB" and isinstance(image.tile[0].args, tuple):
-        maximum = image.tile[0].args[-1]
-        if isinstance(maximum, int) and maximum > 255:
-            return lambda: _deep_netpbm(image, stream, maximum)
-    if image.format == "SGI" and image.tile and _is_sgi16(stream):
-        from upscale.pictures import sgi
-
-        return lambda: Picture(*sgi.read(stream), None, info)
-    if image.format == "JPEG2000" and image.mode in ("RGB", "RGBA", "LA"):
-        bits = _jpeg2000_bits(stream)
-        return (lambda: _by_imagecodecs("jpeg2k_decode", stream, bits, info)) if 8 < bits <= 16 else None
-    if image.format == "AVIF" and getattr(image, "n_frames", 1) == 1:
-        bits = _avif_bits(stream)
-        return (lambda: _by_imagecodecs("avif_decode", stream, bits, info)) if bits > 8 else None
-    return None
-
-
-def _by_imagecodecs(decoder: str, stream: BinaryIO, bits: int, info: dict[str, Any]) -> Picture:
-    """Decode samples of some bits, and stretch them to 16."""
-    import imagecodecs
-
-    stream.seek(0)
-    with decoder_heard():
-        samples = getattr(imagecodecs, decoder)(stream.read())
-    if samples.dtype != np.uint16 or samples.ndim not in (2, 3):
-        raise ArgumentError(f"has samples of {bits} bits that cannot be decoded; --depth 8 takes them as 8 bits")
-    if bits < 16:
-        samples = np.floor(samples * (65535 / ((1 << bits) - 1)) + 0.5).astype(np.uint16)
-    base = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[samples.shape[2] if samples.ndim == 3 else 1]
-    return Picture(np.ascontiguousarray(samples), mode_of(base, samples.dtype) or "", None, info)
-
-
-def _is_sgi16(stream: BinaryIO) -> bool:
-    stream.seek(3)
-    return stream.read(1) == b"\2"
-
-
-def _jpeg2000_bits(stream: BinaryIO) -> int:
-    """Read the bits of the first component out of the image size marker (ITU-T T.800, A.5.1)."""
-    stream.seek(0)
-    data = stream.read(1 << 16)
-    at = data.find(b"\xff\x51")
-    return (data[at + 40] & 127) + 1 if 0 <= at < len(data) - 40 else 8
-
-
-def _avif_bits(stream: BinaryIO) -> int:
-    """Read the bits of a sample out of the codec's configuration (AV1 in ISOBMFF, 2.3.3)."""
-    stream.seek(0)
-    data = stream.read(1 << 16)
-    at = data.find(b"av1C")
-    flags = data[at + 6] if 0 <= at < len(data) - 6 else 0
-    return 8 if not flags & 64 else 12 if flags & 32 else 10
-
-
-def _deep_netpbm(image: Any, stream: BinaryIO, maximum: int) -> Picture:
-    """Read a PPM file of more than 8 bits: words with the high byte first, or numbers in text (Netpbm's ppm(5))."""
-    stream.seek(0)
-    plain = stream.read(2) == b"P3"
-    stream.seek(image.tile[0].offset)
-    count = image.width * image.height * 3
-    if plain:
-        words = re.sub(rb"#[^\n]*", b"", stream.read()).split()[:count]
-        values = np.array(words, np.uint64)
-    else:
-        values = np.frombuffer(stream.read(2 * count), ">u2").astype(np.uint64)
-    if len(values) < count:
-        raise ArgumentError("damaged: the file ends within the samples")
-    if values.max() > maximum:
-        raise ArgumentError("damaged: a sample is larger than the file's own maximum")
-    scaled = (values * 65535 + maximum // 2) // maximum
-    return Picture(scaled.astype(np.uint16).reshape(image.height, image.width, 3), "RGB;16")
-
-
 class Writer:
-    """Encode pictures by `Image.save`, as `saving.Writer` says: one at once, several when all have come."""
+    """Encode pictures by `Image.save`, as `write_options.Writer` says: a single one at once, several when all are there."""
 
-    def __init__(self, file: BinaryIO, output: Output, target: Format) -> None:
-        self._file, self._output, self._target = file, output, target
+    def __init__(self, file: BinaryIO, options: WriteOptions, target: Format) -> None:
+        self._file, self._options, self._target = file, options, target
         self._pictures: list[Picture] = []
         self._delays: list[tuple[int, int]] = []
 
     def add(self, frame: Frame) -> None:
-        """Encode the next frame, or remember it."""
-        if self._output.total == 1 and self._target.pillow != "ICO":
+        """Encode the next frame, or keep it until `close`."""
+        if self._options.total == 1 and self._target.pillow != "ICO":
             self._save(frame.picture)
         else:
             self._pictures.append(frame.picture)
             self._delays.append(frame.delay)
 
     def close(self) -> None:
-        """Encode what was remembered."""
+        """Encode the frames that were kept."""
         if not self._pictures:
             return
         images = [picture.to_image() for picture in self._pictures]
-        options = metadata.save_options(self._target.pillow, self._pictures[0], self._output)
+        options = _save_options(self._target.pillow, self._pictures[0], self._options)
         if self._target.pillow == "ICO":
-            # PNG inside; Pillow would otherwise make smaller ones of the first.
+            # Without sizes, Pillow would make smaller icons of the first one.
             options = {"sizes": [image.size for image in images], "append_images": images[1:]}
         else:
             options |= {"save_all": True, "append_images": images[1:]}
             if self._target.pillow == "WEBP" and any((p.samples[..., 3:] < 255).any() for p in self._pictures):
-                # Between whole frames, libwebp leaves behind what should have become transparent.
+                # Only key frames: between others, libwebp leaves pixels that should have become transparent.
                 options |= {"kmin": 0, "kmax": 1}
-            options |= {"duration": _durations(self._delays), "loop": self._output.plays or 0}
-        images[0].save(self._file, self._target.pillow, **options)
+            options |= {"duration": _durations(self._delays), "loop": self._options.plays or 0}
+        self._save_image(images[0], options)
+
+    def _save_image(self, image: Image.Image, options: dict[str, Any]) -> None:
+        with library_errors(f"cannot be written as {self._target.name}"):
+            image.save(self._file, self._target.pillow, **options)
 
     def _save(self, picture: Picture) -> None:
         target = self._target
@@ -216,15 +128,17 @@ class Writer:
             self._file.write(_bmp(picture))
         elif picture.mode in ("RGB;16", "RGB;F"):
             self._file.write(_netpbm(picture))
-        elif target.pillow == "AVIF" and self._output.lossless:
+        elif target.pillow == "AVIF" and self._options.lossless:
             import imagecodecs
 
             lost = [k for k in ("icc_profile", "exif", "xmp") if k in picture.info]
             if lost:
-                self._output.note("lossless AVIF is written without a colour profile, EXIF and XMP")
-            self._file.write(imagecodecs.avif_encode(np.ascontiguousarray(picture.samples), level=100))
+                self._options.note("lossless AVIF is written without a colour profile, EXIF and XMP")
+            with library_errors("cannot be written as AVIF"):
+                data = imagecodecs.avif_encode(np.ascontiguousarray(picture.samples), level=100)
+            self._file.write(data)
         else:
-            picture.to_image().save(self._file, target.pillow, **metadata.save_options(target.pillow, picture, self._output))
+            self._save_image(picture.to_image(), _save_options(target.pillow, picture, self._options))
 
 
 def _durations(delays: list[tuple[int, int]]) -> list[int]:
@@ -237,7 +151,7 @@ def _durations(delays: list[tuple[int, int]]) -> list[int]:
 
 
 def _bmp(picture: Picture) -> bytes:
-    """Write RGBA as BMP, which needs the fourth version of its header to say which bits are opacity (BITMAPV4HEADER)."""
+    """Write RGBA as BMP, which needs the fourth version of its header to say which bits are alpha (BITMAPV4HEADER)."""
     height, width = picture.samples.shape[:2]
     x, y = (min(round(float(v) / 0.0254), (1 << 31) - 1) for v in picture.info.get("dpi", (96, 96)))
     samples = picture.samples[::-1, :, [2, 1, 0, 3]].tobytes()
@@ -253,3 +167,44 @@ def _netpbm(picture: Picture) -> bytes:
     if picture.mode == "RGB;16":
         return f"P6\n{width} {height}\n65535\n".encode() + picture.samples.astype(">u2").tobytes()
     return f"PF\n{width} {height}\n-1.0\n".encode() + picture.samples[::-1].astype("<f4").tobytes()
+
+
+def _save_options(target: str, picture: Picture, options: WriteOptions) -> dict[str, Any]:
+    """Return the arguments of `Image.save` that keep metadata and lose no more than was requested.
+
+    Parameters
+    ----------
+    target : str
+        Pillow's name of the output format.
+    picture : Picture
+    options : WriteOptions
+    """
+    info = picture.info
+    arguments: dict[str, Any] = {}
+    if target == "JPEG":
+        arguments = {k: info[k] for k in ("icc_profile", "dpi", "exif", "comment", "xmp") if k in info}
+        for key, longest in _LONGEST_JPEG.items():
+            if len(arguments.get(key, b"")) > longest:
+                options.note(f"JPEG holds at most {longest} bytes of {METADATA[key]}, left out")
+                del arguments[key]
+        if "dpi" in arguments:
+            rounded = tuple(round(float(v)) for v in arguments["dpi"])
+            if not 1 <= min(rounded) <= max(rounded) <= 65535:
+                options.note("JPEG holds no such resolution, left out")
+                del arguments["dpi"]
+            else:
+                arguments["dpi"] = rounded
+        quality = 92 if options.quality is None else options.quality
+        arguments |= {"quality": quality, "subsampling": 0}
+    elif target in ("WEBP", "AVIF"):
+        arguments = {k: info[k] for k in ("icc_profile", "exif", "xmp") if k in info}
+        if target == "WEBP" and (options.lossless or options.quality is None):
+            arguments |= {"lossless": True, "exact": True}
+        elif target == "WEBP":
+            arguments |= {"quality": options.quality, "exact": True, "method": 4}
+        else:
+            arguments |= {"quality": 90 if options.quality is None else options.quality, "subsampling": "4:4:4"}
+            arguments["max_threads"] = options.threads
+    elif target == "BMP":
+        arguments = {k: info[k] for k in ("dpi",) if k in info}
+    return arguments

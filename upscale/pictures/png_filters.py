@@ -25,7 +25,7 @@ class Filtering:
     size : (int, int)
         Height and width, blocks included.
     blocks : (int, int)
-        Each sample that comes stands for a block as high and wide.
+        Height and width of the block of pixels that each incoming sample stands for.
     smooth : bool
         Whether neighbouring pixels mix.
     loops : module
@@ -33,17 +33,17 @@ class Filtering:
     """
 
     def __init__(
-        self, depth: int, base: str, size: tuple[int, int], blocks: tuple[int, int], *, smooth: bool, loops: ModuleType,
-    ) -> None:  # fmt: skip
+        self, depth: int, base: str, size: tuple[int, int], blocks: tuple[int, int], *, smooth: bool, loops: ModuleType
+    ) -> None:
         self._depth, self._loops = depth, loops
         self._step = max(1, _CHANNELS[base] * depth // 8)
-        # Grey of few bits comes scaled to 8 bits.
+        # Grey samples of few bits are scaled to 8 bits.
         self._scale = 255 // ((1 << depth) - 1) if base == "L" else 1
         self._bytes = -(-size[1] * _CHANNELS[base] * depth // 8)
         # Samples of less than a byte are expanded first: their blocks do not end on bytes.
         self._blocks = blocks
         self._expands = depth < 8 and blocks != (1, 1)
-        # Mixed pixels are told by their neighbours; of others, rows as they are may repeat more.
+        # Neighbours predict mixed pixels well; rows of other pictures may repeat more without a filter.
         self._choices: tuple[tuple[int, ...], ...] = ((1, 2, 4), (1, 2, 4) if smooth else (0, 2))
         if base in ("1", "P") or depth < 8:
             self._choices = ((0, 2), (0, 2))
@@ -54,15 +54,15 @@ class Filtering:
         return self._bytes + 1
 
     def kinds(self, variant: int) -> tuple[int, ...]:
-        """Say which filters a variant tries."""
+        """Return the filters that a variant tries."""
         return self._choices[variant]
 
     def rows_of(self, size: int) -> int:
-        """Say how many incoming rows make a band of at most so many bytes."""
+        """Return how many incoming rows make a band of at most `size` bytes."""
         return max(1, size // ((self._bytes + 1) * self._blocks[0]))
 
     def bands(self, bands: Iterable[Array]) -> Iterator["Band"]:
-        """Yield each band, to be filtered when it is known how."""
+        """Yield each band, which is filtered once the variant is chosen."""
         previous: Array | None = None
         for band in bands:
             rows = self._as_bytes(band)
@@ -84,7 +84,13 @@ class Filtering:
         return np.ascontiguousarray(band.reshape(len(band), -1)).view(np.uint8)
 
     def filtered(self, rows: Array, previous: Array, variant: int) -> Array:
-        """Filter rows of bytes by one of the two variants: uint8 (rows, 1 + bytes of a row), the filter's type first."""
+        """Filter rows of bytes by one of the two variants.
+
+        Returns
+        -------
+        ndarray, shape (rows, 1 + bytes of a row)
+            uint8; the filter's type precedes each row.
+        """
         kinds = self._choices[variant]
         height, width = rows.shape
         vertical, horizontal = (1, 1) if self._expands else self._blocks
@@ -96,7 +102,7 @@ class Filtering:
 
 
 class Band:
-    """Rows of bytes, filtered by either variant when that is asked for; it holds until the next one is made."""
+    """Rows of bytes, filtered by either variant on request; a band is valid until the next one is made."""
 
     def __init__(self, filtering: Filtering, rows: Array, previous: Array) -> None:
         self._filtering, self._rows, self._previous = filtering, rows, previous
@@ -110,9 +116,9 @@ class Band:
         return self._made[kinds]
 
     def piece(self, variant: int, size: int) -> Array | None:
-        """Filter about `size` bytes out of its middle; None where that is all there is.
+        """Filter about `size` bytes from the band's middle; None where the band has no more.
 
-        It begins with the first row of a block, since others are all zeros.
+        The piece begins with the first row of a block, since the filtered bytes of the other rows are all zeros.
         """
         height, many = len(self._rows), self._filtering.rows_of(size)
         if many >= height:
@@ -138,8 +144,8 @@ def _packed(band: Array, depth: int, scale: int) -> Array:
 def _in_blocks(filtered: Array, vertical: int, horizontal: int, step: int) -> Array:
     """Turn filtered rows into those of the picture with blocks instead of pixels.
 
-    Inside a block, Sub and Paeth foretell the value to its left, which is the same, and Up the row above, likewise: all of
-    these differences are 0. At a block's beginning they are those of the pixels themselves.
+    Within a block, Sub and Paeth predict the value to the left and Up the value above, which are equal: all of these
+    differences are 0. At the beginning of a block, they are those of the pixels without blocks.
     """
     height, width = len(filtered), (filtered.shape[1] - 1) // step
     out = np.zeros((height, vertical, 1 + width * horizontal * step), np.uint8)
@@ -149,7 +155,7 @@ def _in_blocks(filtered: Array, vertical: int, horizontal: int, step: int) -> Ar
     values = filtered[:, 1:].reshape(height, width, step)
     assert np.shares_memory(blocks, out)
     sparse = (filtered[:, 0] == 1) | (filtered[:, 0] == 4)
-    for i in range(step):  # byte by byte, in long strides: three at a time would take longer
+    for i in range(step):  # byte by byte, in long strides: copying three bytes at a time takes longer
         blocks[:, :, 0, i] = values[:, :, i]
     dense = ~sparse
     if dense.any():

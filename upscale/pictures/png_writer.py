@@ -1,11 +1,10 @@
-"""A streaming PNG writer: rows in, file out, all cores busy; and APNG, which is several of them in one file.
+"""A streaming writer of PNG, and of APNG, whose frames are several PNG pictures in one file.
 
-Rows are filtered and deflated in bands, each by itself, so that cores can work side by side and memory holds a few bands. The
-layout of chunks is that of the PNG specification, third edition (W3C, 2025).
+Rows are filtered and deflated in bands, each by itself, so that cores can work in parallel and only a few bands are in memory.
+The layout of chunks is that of the PNG specification, third edition (W3C, 2025).
 """
 
 import struct
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -18,33 +17,29 @@ from upscale import threads
 from upscale.errors import ArgumentError
 from upscale.pictures import png_filters
 from upscale.pictures.picture import DISPOSALS, Frame, Picture
-from upscale.pictures.write_options import Output
+from upscale.pictures.png_format import SIGNATURE, chunk
+from upscale.pictures.png_metadata import png_chunks
+from upscale.pictures.write_options import WriteOptions
 
 Array = NDArray[Any]
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {"1": 0, "L": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
-#: Bytes of rows that are deflated in one go: many enough that what is lost between two of them weighs nothing.
+#: Bytes of rows that are deflated in one go: so many that starting anew for each band costs next to nothing.
 _BAND = 1 << 20
-#: Bytes out of a band on which the ways of packing are tried.
+#: Bytes of a band on which the ways of packing are tried.
 _TRIAL = 1 << 14
 #: The header of a zlib stream, and an empty block that ends it.
 _BEGIN, _FINISH = b"\x78\x01", b"\x03\x00"
 
 
-def chunk(kind: bytes, data: bytes = b"") -> bytes:
-    """Frame data as a PNG chunk."""
-    return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))))
-
-
 class Writer:
-    """Encode a picture, or the frames of an animation, as `saving.Writer` says.
+    """Encode a picture, or the frames of an animation, as `write_options.Writer` says.
 
     The first frame decides the colour type, the palette and the metadata of all.
     """
 
-    def __init__(self, file: BinaryIO, output: Output) -> None:
-        self._file, self._output = file, output
+    def __init__(self, file: BinaryIO, options: WriteOptions) -> None:
+        self._file, self._options = file, options
         self._begun = False
         self._number = 0
         self._frames = 0
@@ -61,28 +56,28 @@ class Writer:
         Parameters
         ----------
         frame : Frame
-            Its picture's samples are not looked at.
+            Its picture's samples are ignored.
         bands : iterable of ndarray
         size : (int, int)
             Height and width, blocks included.
         blocks : (int, int)
-            Each sample stands for a block as high and wide.
+            Height and width of the block of pixels that each sample stands for.
         """
         picture = frame.picture
         if not self._begun:
             self._begin(picture)
         number = None
-        if self._output.plays is not None:
+        if self._options.plays is not None:
             delay = _delay(frame.delay)
             disposal = DISPOSALS.index(frame.disposal)
-            place = size[1], size[0], frame.left, frame.top
-            self._control(struct.pack(">IIIIHHBB", *place, *delay, disposal, frame.over))
+            area = size[1], size[0], frame.left, frame.top
+            self._control(struct.pack(">IIIIHHBB", *area, *delay, disposal, frame.over))
             number = self._number if self._frames else None
         self._encode(picture, bands, size, blocks, framed=number is not None)
         self._frames += 1
 
     def add_cover(self, picture: Picture) -> None:
-        """Encode the picture of an animation that is no frame of it; before the frames."""
+        """Encode the picture that viewers without animation show; call it before the frames are added."""
         self._begin(picture)
         self._encode(picture, iter([picture.samples]), picture.samples.shape[:2], (1, 1), framed=False)
         self._frames = 1
@@ -97,10 +92,8 @@ class Writer:
         self._number += 1
 
     def _begin(self, picture: Picture) -> None:
-        from upscale.pictures.metadata import png_chunks
-
         self._begun = True
-        height, width = self._output.size
+        height, width = self._options.size
         if max(height, width) >= 1 << 31:
             raise ArgumentError(f"a PNG file holds at most {(1 << 31) - 1} pixels a side")
         self._depth = _depth(picture)
@@ -108,7 +101,7 @@ class Writer:
         write = self._file.write
         write(SIGNATURE)
         write(chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, self._depth, colour, 0, 0, 0)))
-        first, later = png_chunks(picture.info, (picture.base, self._depth), self._output.smooth)
+        first, later = png_chunks(picture.info, (picture.base, self._depth), self._options.smooth)
         for kind, data in first:
             write(chunk(kind, data))
         if picture.palette is not None:
@@ -118,27 +111,27 @@ class Writer:
             write(chunk(b"tRNS", transparency))
         for kind, data in later:
             write(chunk(kind, data))
-        if self._output.plays is not None:
-            write(chunk(b"acTL", struct.pack(">II", self._output.total, self._output.plays)))
+        if self._options.plays is not None:
+            write(chunk(b"acTL", struct.pack(">II", self._options.total, self._options.plays)))
 
     def _encode(
         self, picture: Picture, bands: Iterable[Array], size: tuple[int, int], blocks: tuple[int, int], *, framed: bool
     ) -> None:
-        """Write the image data of one frame: what the workers deflate, in order, as one zlib stream in many chunks."""
+        """Write the image data of one frame: the deflated bands, in order, as one zlib stream in many chunks."""
         filtering = png_filters.Filtering(
-            self._depth, picture.base, size, blocks, smooth=self._output.smooth, loops=self._output.loops
+            self._depth, picture.base, size, blocks, smooth=self._options.smooth, loops=self._options.loops
         )
-        checksum, waiting = 1, _BEGIN
+        checksum, unwritten = 1, _BEGIN
         made = filtering.bands(_in_bands(bands, filtering.rows_of(_BAND)))
-        ways = (_SMOOTH_WAYS if self._output.smooth else _WAYS)[self._output.compression]
-        tasks = _with_ways(ways, made, self._output.smooth)
+        ways = (_SMOOTH_WAYS if self._options.smooth else _WAYS)[self._options.compression]
+        tasks = _with_ways(ways, made, self._options.smooth)
         for data, adler, length in self._workers.run(_deflated, tasks):
-            if len(waiting) > len(_BEGIN):
-                self._data(waiting, framed)
-                waiting = b""
-            waiting += data
+            if len(unwritten) > len(_BEGIN):
+                self._data(unwritten, framed)
+                unwritten = b""
+            unwritten += data
             checksum = _adler_joined(checksum, adler, length)
-        self._data(waiting + _FINISH + struct.pack(">I", checksum), framed)
+        self._data(unwritten + _FINISH + struct.pack(">I", checksum), framed)
 
     def _data(self, data: bytes, framed: bool) -> None:
         if framed:
@@ -160,14 +153,14 @@ def _transparency(picture: Picture, depth: int) -> bytes:
         return b""
     if picture.base == "P":
         assert picture.palette is not None
-        opacity = value if isinstance(value, bytes) else b"\xff" * value + b"\0"
-        return opacity[: min(len(picture.palette), 1 << depth)]
+        alpha = value if isinstance(value, bytes) else b"\xff" * value + b"\0"
+        return alpha[: min(len(picture.palette), 1 << depth)]
     scale = 255 // ((1 << depth) - 1) if depth < 8 else 1
     return b"".join(struct.pack(">H", v // scale) for v in (value if isinstance(value, tuple) else (value,)))
 
 
 def _delay(seconds: tuple[int, int]) -> tuple[int, int]:
-    """Fit a fraction of seconds into two numbers of 16 bits."""
+    """Return a fraction of seconds as two numbers of 16 bits."""
     numerator, denominator = seconds
     if numerator < 1 << 16 and denominator < 1 << 16:
         return numerator, denominator
@@ -175,7 +168,7 @@ def _delay(seconds: tuple[int, int]) -> tuple[int, int]:
 
 
 def _in_bands(pieces: Iterable[Array], height: int) -> Iterator[Array]:
-    """Cut pieces of rows into pieces of at most some height."""
+    """Split pieces of rows into pieces of at most `height` rows."""
     for piece in pieces:
         for at in range(0, len(piece), height):
             yield piece[at : at + height]
@@ -183,34 +176,34 @@ def _in_bands(pieces: Iterable[Array], height: int) -> Iterator[Array]:
 
 # Each way of packing: which filtering, zlib's level and strategy (Z_RLE or the default).
 _RUNS, _SEARCH, _BEST = (0, 1, 3), (1, 6, 0), (1, 9, 0)
-#: Which ways are tried. Runs are soonest, and smallest where pixels mix; a search finds the repeats of sprites.
+#: Which ways are tried. Runs are fastest, and smallest where pixels mix; a search finds the repeats of sprites.
 _WAYS = {"fast": (_RUNS,), "balanced": (_RUNS, _SEARCH), "small": (_RUNS, (0, 9, 0), _BEST)}
-#: Where pixels mix, most of what a search finds is found in a third of the time.
+#: Where pixels mix, a shorter search finds most of it in a third of the time.
 _SMOOTH_WAYS = _WAYS | {"balanced": (_RUNS, (1, 4, 0))}
-#: Neighbouring bands of mixed pixels that are packed alike, in the way that a piece of the first one shows.
-_ALIKE = 8
+#: So many successive bands of mixed pixels are packed in the way that suits a piece of the first one.
+_SAME_WAY = 8
 
 Ways = tuple[tuple[int, int, int], ...]
 
 
 def _with_ways(ways: Ways, bands: Iterable[png_filters.Band], smooth: bool) -> Iterator[tuple[tuple[Array, int, int], ...]]:
     """Yield each band, filtered, with the levels and strategies to be tried on it; a piece of it shows which are promising."""
-    chosen, alike = ways, 0
+    chosen, bands_left = ways, 0
     for band in bands:
-        if alike == 0:
-            chosen, alike = (ways, 1) if ways is _WAYS["small"] else _promising(ways, band)
-            alike = _ALIKE if smooth else alike
+        if bands_left == 0:
+            chosen, bands_left = (ways, 1) if ways is _WAYS["small"] else _promising(ways, band)
+            bands_left = _SAME_WAY if smooth else bands_left
         yield tuple((band.whole(variant), level, strategy) for variant, level, strategy in chosen)
-        alike -= 1
+        bands_left -= 1
 
 
 def _promising(ways: Ways, band: png_filters.Band) -> tuple[Ways, int]:
-    """Choose the way that packs a piece of a band best; all of them, where a piece is all there is.
+    """Choose the way that packs a piece of a band best; all of them where the band is no larger than a piece.
 
     Returns
     -------
     (Ways, int)
-        And for how many bands this holds: for the next one too, where a search finds nothing at all.
+        And for how many bands the choice is valid: 2 where a search finds nothing at all.
     """
     if len(ways) == 1:
         return ways, 1
@@ -226,12 +219,12 @@ def _promising(ways: Ways, band: png_filters.Band) -> tuple[Ways, int]:
 
 
 def _deflated(*ways: tuple[Array, int, int]) -> tuple[bytes, int, int]:
-    """Deflate a band by the way that makes it smallest, as blocks that others may follow.
+    """Deflate a band in the way that makes it smallest, as blocks that others may follow.
 
     Returns
     -------
     (bytes, int, int)
-        The blocks, the checksum of what they hold, and its length.
+        The blocks, and checksum and length of the data in them.
     """
     from zlib_ng import zlib_ng
 
@@ -242,7 +235,7 @@ def _deflated(*ways: tuple[Array, int, int]) -> tuple[bytes, int, int]:
 def _packed(rows: Array, level: int, strategy: int) -> bytes:
     from zlib_ng import zlib_ng
 
-    # Raw blocks, flushed so that they end on a byte; nothing refers to what lies before them.
+    # Raw blocks, flushed so that they end on a byte; nothing in them refers to an earlier band.
     packer = zlib_ng.compressobj(level, zlib_ng.DEFLATED, -15, 9, strategy)
     data: bytes = packer.compress(rows) + packer.flush(zlib_ng.Z_FULL_FLUSH)
     return data
@@ -257,9 +250,9 @@ def _adler_joined(first: int, second: int, length: int) -> int:
 
 
 class _Workers:
-    """Threads that are started when there is a second task, and not more tasks under way than keep them busy.
+    """Threads that start when there is a second task; no more tasks are under way than keep them busy.
 
-    How many may work is asked again and again, since it may change while a large picture is written.
+    The number of threads is read again for each task, since it may change while a large picture is written.
     """
 
     def __init__(self) -> None:

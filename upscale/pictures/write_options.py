@@ -1,12 +1,12 @@
-"""What every writer is told besides the pictures."""
+"""The options that every writer gets, and the methods that every writer has."""
 
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from upscale.pictures.picture import Frame
 
 
-class Output(NamedTuple):
-    """What is to be written.
+class WriteOptions(NamedTuple):
+    """Options for writing a file: canvas size, number of frames, compression, threads.
 
     Attributes
     ----------
@@ -15,18 +15,19 @@ class Output(NamedTuple):
     total : int
         How many frames or pages will come.
     plays : int or None
-        How often an animation is played, 0 for ever; None where it is none.
+        How often an animation is played, 0 for ever; None where the file is not an animation.
     quality : int or None
-        0 to 100, for formats that may lose something; None for the format's own default.
+        0 to 100, for lossy formats; None for the format's own default.
     lossless : bool
+        Write WebP and AVIF without loss.
     compression : str
         One of `choices.COMPRESSIONS`.
     smooth : bool
-        Whether neighbouring pixels mix, as tconv makes them, and blocks are not of one colour.
+        Whether the operator mixes neighbouring pixels, so that there are no blocks of one colour.
     strip : bool
         Whether to leave out what colours do not need; `Frame.picture.info` is stripped already.
     extras : bytes
-        As in `picture.Contents`.
+        As in `picture.FileContents`.
     loops : module or None
         One of the engines' loops, for what a writer computes itself.
     threads : int
@@ -50,9 +51,12 @@ class Output(NamedTuple):
 
 
 class Writer(Protocol):
-    """What encodes frames into a file, one after another."""
+    """An encoder of frames into a file, one after another.
 
-    def __init__(self, file: BinaryIO, output: Output) -> None: ...
+    Every method may raise `ArgumentError` where the format or its encoder refuses the picture.
+    """
+
+    def __init__(self, file: BinaryIO, options: WriteOptions) -> None: ...
 
     def add(self, frame: Frame) -> None:
         """Encode the next frame."""

@@ -1,0 +1,61 @@
+"""What decoders raise, warn of and print, turned into one plain error or into notes."""
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+
+from upscale.errors import ArgumentError, FileError, library_errors
+from upscale.output_files import why
+
+Note = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def file_errors(name: str) -> Iterator[None]:
+    """Turn an `ArgumentError`, an error of the system or a lack of memory into a `FileError` that names the file.
+
+    Everything else is a fault of this package and passes.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise FileError(f"{name}: there is no such file") from None
+    except IsADirectoryError:
+        raise FileError(f"{name}: is a folder; name a picture in it") from None
+    except (FileError, ArgumentError) as error:
+        raise FileError(f"{name}: {error}") from error
+    except OSError as error:
+        raise FileError(f"{name}: cannot be read: {why(error)}") from error
+    except MemoryError:
+        raise FileError(f"{name}: there is not enough memory to decode it") from None
+
+
+@contextlib.contextmanager
+def pillow_errors() -> Iterator[None]:
+    """Do as `library_errors` around a call of Pillow, which has two exceptions of its own.
+
+    Raises
+    ------
+    ArgumentError
+        Where Pillow raises anything.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    with library_errors():
+        try:
+            yield
+        except UnidentifiedImageError as error:
+            raise ArgumentError("not a picture that can be read, or damaged at its beginning") from error
+        except Image.DecompressionBombError as error:
+            raise ArgumentError("has too many pixels: perhaps an attack; --max-pixels allows more") from error
+
+
+@contextlib.contextmanager
+def warnings_as_notes(note: Note) -> Iterator[None]:
+    """Turn Pillow's warnings into notes; its guard against huge pictures only warns at half of what it refuses."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        if not issubclass(warning.category, DeprecationWarning) and warning.category.__name__ != "DecompressionBombWarning":
+            note(" ".join(str(warning.message).split()))
