@@ -9,7 +9,7 @@ from PIL import Image
 # What runs in the background of a shell is told to ignore this, and so would be every command that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-#: Folders whose tests compile loops, which takes seconds for each type of picture.
+#: OutputFolders whose tests compile loops, which takes seconds for each type of picture.
 COMPILING = ("loops", "operators", "learning")
 
 

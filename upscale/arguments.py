@@ -73,7 +73,7 @@ def output_array(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: DTypeL
     return out
 
 
-def picture_shape(array: NDArray[Any]) -> None:
+def check_picture_shape(array: NDArray[Any]) -> None:
     """Check that an array is a picture.
 
     Raises
@@ -87,7 +87,7 @@ def picture_shape(array: NDArray[Any]) -> None:
         raise ArgumentError(f"the array is empty: its shape is {array.shape}")
 
 
-def is_same(padding: Any) -> bool:
+def is_same_padding(padding: Any) -> bool:
     """Say whether padding is "same" or not given at all; an array has no truth value of its own."""
     return padding is None or (isinstance(padding, str) and padding == "same")
 
@@ -118,7 +118,7 @@ def _both(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
 
 
-def frozen(array: NDArray[Any]) -> NDArray[Any]:
+def read_only_view(array: NDArray[Any]) -> NDArray[Any]:
     """View an array as read-only, so that the compiled loops see one type of input and not two."""
     view = array.view()
     view.flags.writeable = False

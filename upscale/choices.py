@@ -18,24 +18,24 @@ MOST_PIXELS = 178_956_970
 MOST_OUTPUT_PIXELS = 1 << 36
 
 
-def factor_text(factor: tuple[int, int]) -> str:
+def format_factor(factor: tuple[int, int]) -> str:
     """Write a factor, (vertical, horizontal), as the command line takes it.
 
     Examples
     --------
-    >>> factor_text((2, 2)), factor_text((2, 3))
+    >>> format_factor((2, 2)), format_factor((2, 3))
     ('2', '3x2')
     """
     vertical, horizontal = factor
     return str(horizontal) if vertical == horizontal else f"{horizontal}x{vertical}"
 
 
-def counted(number: int, noun: str) -> str:
+def pluralize(number: int, noun: str) -> str:
     """Write a number of things.
 
     Examples
     --------
-    >>> counted(1, "picture"), counted(2, "picture")
+    >>> pluralize(1, "picture"), pluralize(2, "picture")
     ('1 picture', '2 pictures')
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"

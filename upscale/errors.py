@@ -23,7 +23,7 @@ class FileError(UpscaleError):
 
 
 @contextmanager
-def naming(what: str, kind: type[UpscaleError] = ArgumentError) -> Iterator[None]:
+def prefix_errors(what: str, kind: type[UpscaleError] = ArgumentError) -> Iterator[None]:
     """Name an option or a file in what is wrong with it; `kind` is what an `ArgumentError` becomes."""
     try:
         yield

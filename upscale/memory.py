@@ -47,12 +47,12 @@ def _text(path: str) -> str:
         return file.read()
 
 
-def in_bytes(number: float) -> str:
+def format_bytes(number: float) -> str:
     """Write a number of bytes for people, in powers of 1000.
 
     Examples
     --------
-    >>> in_bytes(999), in_bytes(1_234_567)
+    >>> format_bytes(999), format_bytes(1_234_567)
     ('999 bytes', '1.23 MB')
     """
     power = min(3, int(math.log10(max(number, 1)) // 3))

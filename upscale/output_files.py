@@ -22,7 +22,7 @@ except ImportError:  # Windows
 DASH = "-"
 
 
-def why(error: OSError) -> str:
+def os_error_text(error: OSError) -> str:
     """Describe in a few words what the system refused."""
     return (error.strerror or str(error) or type(error).__name__).lower()
 
@@ -58,7 +58,7 @@ def read_standard_input() -> io.BytesIO:
     try:
         data = sys.stdin.buffer.read()
     except OSError as error:
-        raise FileError(f"standard input: cannot be read: {why(error)}") from error
+        raise FileError(f"standard input: cannot be read: {os_error_text(error)}") from error
     if not data:
         raise FileError("standard input: empty; name an INPUT and an OUTPUT, or see upscale --help")
     return io.BytesIO(data)
@@ -87,7 +87,7 @@ def write_through(path: str, data: memoryview) -> None:
         raise
     except OSError as error:
         name = "standard output" if path == DASH else path
-        raise FileError(f"{name}: cannot be written: {why(error)}") from error
+        raise FileError(f"{name}: cannot be written: {os_error_text(error)}") from error
 
 
 def write(path: str, data: bytes) -> None:
@@ -126,7 +126,7 @@ def check_place(path: str) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:  # a name that is too long
-        raise FileError(f"{path}: cannot be written: {why(error)}") from error
+        raise FileError(f"{path}: cannot be written: {os_error_text(error)}") from error
 
 
 _PART = re.compile(r"\.upscale-([0-9a-f]{8})([0-9a-f]{8})-[0-9a-z]+\.part")
@@ -231,7 +231,7 @@ def replacing(path: str, token: str = "", *, overwrite: bool = True) -> Iterator
         try:
             handle = _made(part)
         except OSError as error:
-            raise FileError(f"{path}: its folder cannot be written to: {why(error)}") from error
+            raise FileError(f"{path}: its folder cannot be written to: {os_error_text(error)}") from error
         with os.fdopen(handle, "w+b") as file:
             with contextlib.suppress(OSError, AttributeError):
                 os.fchmod(handle, stat.S_IMODE(os.stat(target).st_mode))
@@ -244,7 +244,7 @@ def replacing(path: str, token: str = "", *, overwrite: bool = True) -> Iterator
     except FileExistsError:
         raise FileError(f"{path}: exists already, and --no-overwrite was given") from None
     except OSError as error:
-        raise FileError(f"{path}: cannot be written: {why(error)}") from error
+        raise FileError(f"{path}: cannot be written: {os_error_text(error)}") from error
     finally:
         with contextlib.suppress(OSError):
             os.unlink(part)
@@ -264,7 +264,7 @@ def _move(part: str, target: str, overwrite: bool) -> None:
         os.replace(part, target)
 
 
-class Folders:
+class OutputFolders:
     """Output folders, made and cleaned of what dead processes left when they are first needed."""
 
     def __init__(self) -> None:
@@ -284,6 +284,6 @@ class Folders:
         try:
             os.makedirs(folder or ".", exist_ok=True)
         except OSError as error:
-            raise FileError(f"{folder}: the folder cannot be made: {why(error)}") from error
+            raise FileError(f"{folder}: the folder cannot be made: {os_error_text(error)}") from error
         remove_leftovers(folder or ".")
         self._ready.add(folder)

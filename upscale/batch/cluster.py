@@ -22,7 +22,7 @@ from upscale.batch.report import Report
 from upscale.batch.task import Result, Task
 from upscale.batch.worker_process import WorkerProcess
 from upscale.errors import ArgumentError, FileError
-from upscale.output_files import Folders, new_token, remove_leftovers
+from upscale.output_files import OutputFolders, new_token, remove_leftovers
 
 #: How many files, and bytes of them, are handed out in one piece.
 _FILES, _BYTES = 16, 1 << 22
@@ -173,7 +173,7 @@ class _WorkerPool:
         self._lock = threading.Lock()
         self._idle: list[tuple[Settings, WorkerProcess, SimpleQueue[Any]]] = []
         self._memory: MemoryBudget | None = None
-        self._folders = Folders()
+        self._folders = OutputFolders()
         self._threads = threads
 
     def do(self, settings: Settings, task: Task) -> Result:

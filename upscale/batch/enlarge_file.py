@@ -10,13 +10,13 @@ from upscale.batch.frame_plan import plan_frames
 from upscale.batch.options import Options
 from upscale.batch.run_log import RunLog, verbose_report
 from upscale.batch.task import Result, Task
-from upscale.errors import FileError
 from upscale.loops.engine import CHOOSER, Work
 from upscale.output_files import DASH, read_standard_input, replacing, write_through
 
 if TYPE_CHECKING:
+    from upscale.batch.enlarge_frames import FileRun
     from upscale.operators.enlargement import Request
-    from upscale.pictures.picture import FileContents
+    from upscale.pictures import reading
 
 
 def enlarge_file(
@@ -53,58 +53,32 @@ def enlarge_file(
     """
     began = time.perf_counter()
     with log.stage("start"):
-        from upscale.batch.enlarge_frames import FileRun, enlarge_frames
         from upscale.pictures import reading
     state = file_checks.check_output(task, options, one_of_many=one_of_many)
     if state.up_to_date:
         return Result("skipped", seconds=time.perf_counter() - began)
     with reading.opened(read_standard_input() if task.source == DASH else task.source, task.name) as stream:
-        before = file_checks.identity(stream)
-        with log.stage("read"):
-            source = reading.Source(
-                stream,
-                task.name,
-                layout=options.layout,
-                allow_8_bit=options.depth == 8,
-                max_pixels=options.max_pixels,
-                note=log.note,
-            )
-        contents = source.contents
-        target = file_checks.target_of(task, contents)
-        file_checks.check_options(options, target, one_of_many=one_of_many)
-        plan = plan_frames(task.name, contents, request, target, options)
-        for note in plan.notes:
-            log.note(note)
-        file_checks.check_limits(task.name, contents, plan, target, options)
+        identity = file_checks.identity(stream)
+        run, source = _plan(task, options, request, log, stream, one_of_many=one_of_many)
         result = Result(
             "planned",
             notes=log.notes,
-            size=contents.upright_size[::-1],
-            out_size=plan.size[::-1],
-            format=target.name,
-            frames=plan.total,
-            bytes_in=before[2] if before else 0,
-            memory=plan.memory,
+            size=run.contents.upright_size[::-1],
+            out_size=run.plan.size[::-1],
+            format=run.target.name,
+            frames=run.plan.total,
+            bytes_in=identity[2] if identity else 0,
+            memory=run.plan.memory,
         )
-        if state.may_be_done and file_checks.has_wanted_size(task.output, contents, request, options.layout):
+        if state.may_be_done and file_checks.has_wanted_size(task.output, run.contents, request, options.layout):
             return result._replace(status="skipped", seconds=time.perf_counter() - began)
         if state.exists:
             file_checks.check_protected(task, options)
         if options.dry_run:
             return result
-        admit(plan.memory)
-        _start_engine(contents, plan.size, request, options.engine)
-        run = FileRun(task, options, request, target, contents, plan, log)
-        if state.streamed:
-            buffer = io.BytesIO()
-            size = enlarge_frames(run, source, buffer)
-            write_through(task.output, buffer.getbuffer())
-            written = buffer.tell()
-        else:
-            with replacing(task.output, token, overwrite=not options.no_overwrite) as out:
-                size = enlarge_frames(run, source, out)
-                written = out.seek(0, 2)
-                _check_unchanged(task.name, before, stream)
+        admit(run.plan.memory)
+        _start_engine(run)
+        size, written = _write(run, source, state, token, lambda: file_checks.check_unchanged(task.name, identity, stream))
     result = result._replace(
         status="written",
         notes=log.notes,
@@ -116,17 +90,61 @@ def enlarge_file(
     return result._replace(report=tuple(verbose_report(task, options, request, result, log)))
 
 
-def _start_engine(contents: "FileContents", size: tuple[int, int], request: "Request", engine: str) -> None:
-    """Start Numba before anything is decoded, where it will be needed."""
-    samples, pixels = size[0] * size[1] * contents.pixel_bytes, contents.size[0] * contents.size[1]
-    if request.operator is None:
+def _plan(
+    task: Task, options: Options, request: "Request", log: RunLog, stream: BinaryIO, *, one_of_many: bool
+) -> "tuple[FileRun, reading.Source]":
+    """Open a picture and decide all that can be decided before it is decoded; check it against options and limits."""
+    from upscale.batch.enlarge_frames import FileRun
+    from upscale.pictures import reading
+
+    with log.stage("read"):
+        source = reading.Source(
+            stream,
+            task.name,
+            layout=options.layout,
+            allow_8_bit=options.depth == 8,
+            max_pixels=options.max_pixels,
+            note=log.note,
+        )
+    contents = source.contents
+    target = file_checks.target_of(task, contents)
+    file_checks.check_options(options, target, one_of_many=one_of_many)
+    plan = plan_frames(task.name, contents, request, target, options)
+    for note in plan.notes:
+        log.note(note)
+    file_checks.check_limits(task.name, contents, plan, target, options)
+    return FileRun(task, options, request, target, contents, plan, log), source
+
+
+def _write(
+    run: "FileRun", source: "reading.Source", state: file_checks.OutputState, token: str, check: Callable[[], None]
+) -> tuple[tuple[int, int], int]:
+    """Enlarge all frames into the output; return its height and width, and its bytes.
+
+    `check` is called before the output appears.
+    """
+    from upscale.batch.enlarge_frames import enlarge_frames
+
+    output = run.task.output
+    if state.streamed:
+        buffer = io.BytesIO()
+        size = enlarge_frames(run, source, buffer)
+        write_through(output, buffer.getbuffer())
+        return size, buffer.tell()
+    with replacing(output, token, overwrite=not run.options.no_overwrite) as out:
+        size = enlarge_frames(run, source, out)
+        written = out.seek(0, 2)
+        check()
+    return size, written
+
+
+def _start_engine(run: "FileRun") -> None:
+    """Start Numba before anything is decoded, if it will be needed."""
+    (height, width), contents, operator = run.plan.size, run.contents, run.request.operator
+    samples, pixels = height * width * contents.pixel_bytes, contents.size[0] * contents.size[1]
+    if operator is None:
         work = Work("nn", pixels, samples)
     else:
-        work = Work("tconv", pixels, min(samples, 4 * size[0] * size[1]), request.operator.taps)
-    if CHOOSER.choose(engine, work).name == "numba":
+        work = Work("tconv", pixels, min(samples, 4 * height * width), operator.taps)
+    if CHOOSER.choose(run.options.engine, work).name == "numba":
         CHOOSER.start_early()
-
-
-def _check_unchanged(name: str, before: file_checks.Identity | None, stream: BinaryIO) -> None:
-    if before != file_checks.identity(stream):
-        raise FileError(f"{name}: changed while it was read; nothing was written")

@@ -9,7 +9,7 @@ from upscale.batch.frame_plan import FramePlan
 from upscale.batch.options import Options, unused_option
 from upscale.batch.task import Task
 from upscale.errors import ArgumentError, FileError, UpscaleError
-from upscale.memory import available, in_bytes
+from upscale.memory import available, format_bytes
 from upscale.output_files import DASH, check_place, is_regular
 from upscale.pictures import formats
 from upscale.pictures.picture import FileContents
@@ -155,7 +155,7 @@ def check_limits(name: str, contents: FileContents, plan: FramePlan, target: for
     for have, what in ((available(), "are free"), (options.max_memory, "are allowed by --max-memory")):
         if have is not None and plan.memory > have:
             raise FileError(
-                f"{name}: would become {width}x{height}, which takes {in_bytes(plan.memory)}; {in_bytes(have)} {what}"
+                f"{name}: would become {width}x{height}, which takes {format_bytes(plan.memory)}; {format_bytes(have)} {what}"
             )
 
 
@@ -170,3 +170,15 @@ def identity(stream: BinaryIO) -> Identity | None:
         if stat.S_ISREG(found.st_mode):
             return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
     return None
+
+
+def check_unchanged(name: str, before: Identity | None, stream: BinaryIO) -> None:
+    """Check that nobody wrote a file while it was read.
+
+    Raises
+    ------
+    FileError
+        Where somebody did.
+    """
+    if before != identity(stream):
+        raise FileError(f"{name}: changed while it was read; nothing was written")

@@ -7,8 +7,8 @@ import stat
 from collections import deque
 from typing import NamedTuple
 
-from upscale.choices import counted
-from upscale.output_files import why
+from upscale.choices import pluralize
+from upscale.output_files import os_error_text
 from upscale.pictures import formats
 
 
@@ -83,7 +83,7 @@ class Search:
             self.failed.append((path, f"{path}: {'a link to nothing' if os.path.lexists(path) else 'there is no such file'}"))
             return []
         except OSError as error:
-            self.failed.append((path, f"{path}: cannot be read: {why(error)}"))
+            self.failed.append((path, f"{path}: cannot be read: {os_error_text(error)}"))
             return []
         # Of pipes and devices nothing is read, whatever their name.
         if stat.S_ISREG(mode) and formats.is_picture(path):
@@ -122,7 +122,7 @@ class Search:
                     folders.append((entry.path, place))
             if left_out:
                 are = "is" if left_out == 1 else "are"
-                self.notes.append(f"{folder}: {counted(left_out, 'folder')} in it {are} left alone; -r takes them too")
+                self.notes.append(f"{folder}: {pluralize(left_out, 'folder')} in it {are} left alone; -r takes them too")
         if again:
             more = f" (and {len(again) - 1} more links alike)" if len(again) > 1 else ""
             self.notes.append(f"{again[0]}: leads to a folder that is taken already, and is left alone{more}")
@@ -133,7 +133,7 @@ class Search:
             with os.scandir(folder) as entries:
                 return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
         except OSError as error:
-            self.failed.append((folder, f"{folder}: cannot be looked into: {why(error)}"))
+            self.failed.append((folder, f"{folder}: cannot be looked into: {os_error_text(error)}"))
             return []
 
 

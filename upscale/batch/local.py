@@ -17,7 +17,7 @@ from upscale.batch.report import Report
 from upscale.batch.task import Result, Task
 from upscale.batch.worker_process import WorkerProcess
 from upscale.errors import FileError
-from upscale.output_files import Folders, new_token, why
+from upscale.output_files import OutputFolders, new_token, os_error_text
 from upscale.signals import Interrupted, recorded
 
 #: Seconds between two looks at the clock where nothing happens.
@@ -47,7 +47,7 @@ class Batch:
         self._left = len(plan.tasks)  # of the pending ones
         self._settings = Settings(options, report.notices)
         self._inbox: SimpleQueue[tuple[WorkerProcess | None, Any]] = SimpleQueue()
-        self._folders = Folders()
+        self._folders = OutputFolders()
         self._signals = ExitStack()
         # Started before all else, since they take a while.
         self._workers: list[WorkerProcess] = []
@@ -56,7 +56,7 @@ class Batch:
                 self._workers.append(self._new_worker())
             except OSError as error:  # no more files, processes or memory for one; those that there are will do
                 if not self._workers:
-                    raise FileError(f"no process can be started: {why(error)}") from error
+                    raise FileError(f"no process can be started: {os_error_text(error)}") from error
                 break
         self._memory = MemoryBudget(options.max_memory, len(self._workers))
         self._asking: dict[WorkerProcess, int] = {}  # the bytes for which each one waits

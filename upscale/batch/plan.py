@@ -11,7 +11,7 @@ from upscale.batch.find_inputs import Found, Search, file_id
 from upscale.batch.task import Task
 from upscale.choices import METHODS
 from upscale.errors import ArgumentError
-from upscale.output_files import why
+from upscale.output_files import os_error_text
 from upscale.pictures import formats
 
 #: What `--name` may be made of.
@@ -153,7 +153,7 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
         try:
             status = os.stat(file.path)
         except OSError as error:
-            plan.failed.append((file.path, f"{file.path}: cannot be read: {why(error)}"))
+            plan.failed.append((file.path, f"{file.path}: cannot be read: {os_error_text(error)}"))
             continue
         ids[status.st_dev, status.st_ino] = file.path
         plan.tasks.append(Task(file.path, output, _target(output), file_id(output) in kept))

@@ -11,10 +11,10 @@ import click
 
 from upscale.batch.plan import Plan
 from upscale.batch.task import Result, Task
-from upscale.choices import counted
+from upscale.choices import pluralize
 from upscale.errors import FileError
-from upscale.memory import in_bytes
-from upscale.output_files import why
+from upscale.memory import format_bytes
+from upscale.output_files import os_error_text
 
 
 def one_line(text: str) -> str:
@@ -31,9 +31,13 @@ def line_of_json(task: Task, result: Result) -> str:
         values["notes"] = [one_line(n) for n in result.notes]
     if result.format:
         values |= {
-            "size": result.size, "output_size": result.out_size, "format": result.format, "frames": result.frames,
-            "bytes": result.bytes_in, "memory": result.memory,
-        }  # fmt: skip
+            "size": result.size,
+            "output_size": result.out_size,
+            "format": result.format,
+            "frames": result.frames,
+            "bytes": result.bytes_in,
+            "memory": result.memory,
+        }
     if result.status == "written":
         values |= {"output_bytes": result.bytes_out, "engine": result.engine}
     if result.seconds:
@@ -90,9 +94,14 @@ class Report:
         shared = self._json and sys.stdout is not None and sys.stdout.isatty()  # with what scripts are told
         if self.notices and not shared and not self._dry_run and plan.tasks:
             self._bar = click.progressbar(
-                length=max(1, sum(plan.sizes) + len(plan.sizes)), file=sys.stderr, show_percent=True, show_eta=True,
-                item_show_func=lambda item: item, bar_template="%(bar)s %(info)s", width=24,
-            )  # fmt: skip
+                length=max(1, sum(plan.sizes) + len(plan.sizes)),
+                file=sys.stderr,
+                show_percent=True,
+                show_eta=True,
+                item_show_func=lambda item: item,
+                bar_template="%(bar)s %(info)s",
+                width=24,
+            )
             self._bar.__enter__()
             self._bar.render_progress()
 
@@ -157,14 +166,14 @@ class Report:
         others = len(self._plan.others)
         parts += [f"{undone} not done"] if undone else []
         parts += [f"{others} not {'a picture' if others == 1 else 'pictures'}"] if others else []
-        parts += [f"{counted(len(self._plan.results), 'result')} of before"] if self._plan.results else []
+        parts += [f"{pluralize(len(self._plan.results), 'result')} of before"] if self._plan.results else []
         text = f"{ending}{', '.join(parts)}"
         megapixels = self._pixels / 1e6
         if self._dry_run:
-            return f"{text}; {megapixels:,.4g} megapixels, at most {in_bytes(self._most_memory)} of memory for one"
+            return f"{text}; {megapixels:,.4g} megapixels, at most {format_bytes(self._most_memory)} of memory for one"
         if counts["written"]:
-            text += f"; {in_bytes(self._bytes)}, {megapixels:,.4g} megapixels in {seconds:.3g} s: "
-            text += f"{in_bytes(self._bytes / seconds)}/s, {megapixels / seconds:,.3g} megapixels/s"
+            text += f"; {format_bytes(self._bytes)}, {megapixels:,.4g} megapixels in {seconds:.3g} s: "
+            text += f"{format_bytes(self._bytes / seconds)}/s, {megapixels / seconds:,.3g} megapixels/s"
         return text
 
     def _position(self) -> str:
@@ -190,7 +199,7 @@ class Report:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise FileError(f"standard output: cannot be written: {why(error)}") from error
+            raise FileError(f"standard output: cannot be written: {os_error_text(error)}") from error
 
 
 def _verbose_line(task: Task, result: Result) -> str:
@@ -208,7 +217,7 @@ def planned(task: Task, result: Result) -> str:
         return f"{task.source} -> {task.output}: skipped, is there"
     return (
         f"{task.source} ({_size(result.size)}) -> {task.output} ({_size(result.out_size)}, {result.format}), "
-        f"{in_bytes(result.memory)} of memory"
+        f"{format_bytes(result.memory)} of memory"
     )
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from upscale.batch.options import Options
-from upscale.errors import naming
+from upscale.errors import prefix_errors
 
 if TYPE_CHECKING:
     from upscale.operators.enlargement import Request
@@ -32,13 +32,18 @@ def _operator(options: Options) -> "Operator":
 
     source = options.kernel
     assert source is not None
-    with naming(f"--kernel {source.label}"):
+    with prefix_errors(f"--kernel {source.label}"):
         kernel = load(source, options.factor)
     if options.groups is not None or options.bias is not None:
-        with naming("--groups" if options.bias is None else "--bias"):
+        with prefix_errors("--groups" if options.bias is None else "--bias"):
             kernel = with_groups_and_bias(kernel, options.groups, options.bias)
-    with naming(f"--kernel {source.label}"):
+    with prefix_errors(f"--kernel {source.label}"):
         return make_operator(
-            kernel, options.factor, options.padding, output_padding=options.output_padding, dilation=options.dilation,
-            edge=options.edge, normalize=options.normalize,
-        )  # fmt: skip
+            kernel,
+            options.factor,
+            options.padding,
+            output_padding=options.output_padding,
+            dilation=options.dilation,
+            edge=options.edge,
+            normalize=options.normalize,
+        )

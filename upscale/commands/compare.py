@@ -57,21 +57,48 @@ def _crop(text: str) -> tuple[int, int, int, int]:
 
 @click.command(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.argument("picture", metavar="INPUT", shell_complete=completion.files)
-@click.option("-o", "--output", required=True, metavar="SHEET", shell_complete=completion.files,
-              help="The sheet, such as .png, .webp or .jpg; .html makes a page.")  # fmt: skip
-@click.option("-k", "--kernels", type=Parsed("kernels", _kernels), multiple=True, metavar="KERNEL,...",
-              shell_complete=completion.kernel_lists,
-              help="What is compared: nn, presets, shipped kernels and kernel files; rows typed out, with semicolons between, "
-              f"need an option of their own.  [default: {','.join(_DEFAULT)}]")  # fmt: skip
-@click.option("-f", "--factor", type=Parsed("factor", option_types.factor), metavar="N|WxH",
-              help="How many times larger.  [default: the kernels' own, or 2]")  # fmt: skip
-@click.option("--normalize/--no-normalize", default=None,
-              help="Keep flat pictures flat.  [default: presets are normalised, own kernels are not]")  # fmt: skip
-@click.option("--crop", type=Parsed("crop", _crop), metavar="X,Y,W,H",
-              help="What is shown, in pixels of INPUT: left, top, width, height.  "
-              "[default: all of it, or its middle]")  # fmt: skip
-@click.option("--truth", metavar="FILE", shell_complete=completion.files,
-              help="The picture that INPUT was made from: measure PSNR and SSIM, and show it as well.")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="SHEET",
+    shell_complete=completion.files,
+    help="The sheet, such as .png, .webp or .jpg; .html makes a page.",
+)
+@click.option(
+    "-k",
+    "--kernels",
+    type=Parsed("kernels", _kernels),
+    multiple=True,
+    metavar="KERNEL,...",
+    shell_complete=completion.kernel_lists,
+    help="What is compared: nn, presets, shipped kernels and kernel files; rows typed out, with semicolons between, "
+    f"need an option of their own.  [default: {','.join(_DEFAULT)}]",
+)
+@click.option(
+    "-f",
+    "--factor",
+    type=Parsed("factor", option_types.factor),
+    metavar="N|WxH",
+    help="How many times larger.  [default: the kernels' own, or 2]",
+)
+@click.option(
+    "--normalize/--no-normalize",
+    default=None,
+    help="Keep flat pictures flat.  [default: presets are normalised, own kernels are not]",
+)
+@click.option(
+    "--crop",
+    type=Parsed("crop", _crop),
+    metavar="X,Y,W,H",
+    help="What is shown, in pixels of INPUT: left, top, width, height.  [default: all of it, or its middle]",
+)
+@click.option(
+    "--truth",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="The picture that INPUT was made from: measure PSNR and SSIM, and show it as well.",
+)
 @click.option("--html", is_flag=True, help="Write a page with a slider between any two beside the sheet.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.version_option(__version__, prog_name="upscale-compare", message="%(prog)s %(version)s")

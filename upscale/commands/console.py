@@ -10,7 +10,7 @@ import click
 
 from upscale import signals
 from upscale.errors import ArgumentError, FileError, UpscaleError, show_traceback
-from upscale.output_files import why
+from upscale.output_files import os_error_text
 
 #: Keeps the exception that ended a command, and its frames, alive: freeing LLVM objects that an interrupt left half-built would
 #: free them twice.
@@ -59,7 +59,7 @@ def _explained(name: str, error: Exception) -> tuple[str, int]:
     if isinstance(error, UpscaleError):
         return str(error), 1
     if isinstance(error, OSError):
-        return f"{error.filename or 'standard output, or a file'}: {why(error)}", 1
+        return f"{error.filename or 'standard output, or a file'}: {os_error_text(error)}", 1
     if isinstance(error, MemoryError):
         return "there is not enough memory", 1
     # A fault of ours; a traceback would help nobody who only has the command.
@@ -67,7 +67,7 @@ def _explained(name: str, error: Exception) -> tuple[str, int]:
 
 
 @contextmanager
-def naming(what: str) -> Iterator[None]:
+def as_usage_error(what: str) -> Iterator[None]:
     """Make what is wrong with a value wrong usage, and name the option or argument."""
     try:
         yield
@@ -93,7 +93,7 @@ def say(text: str, *, err: bool = False) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise FileError(f"{stream}: cannot be written: {why(error)}") from error
+        raise FileError(f"{stream}: cannot be written: {os_error_text(error)}") from error
 
 
 def note(name: str, text: str) -> None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from upscale import signals, threads
-from upscale.choices import factor_text
+from upscale.choices import format_factor
 from upscale.commands import console
 from upscale.commands.enlarge_options import GroupedCommand, check_options, enlarge_options
 from upscale.errors import ArgumentError, FileError
 from upscale.kernels import presets, shipped
-from upscale.output_files import DASH, Folders, is_regular, same_file, why
+from upscale.output_files import DASH, OutputFolders, is_regular, os_error_text, same_file
 from upscale.pictures import formats
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _listed(path: str, null: bool, inputs: list[str]) -> list[str]:
             with open(path, "rb") as file:
                 data = file.read()
     except OSError as error:
-        raise FileError(f"--files-from {path}: cannot be read: {why(error)}") from error
+        raise FileError(f"--files-from {path}: cannot be read: {os_error_text(error)}") from error
     lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     names = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in lines if line.strip()]
     # A list is no command line: what is named - in it is a file.
@@ -154,7 +154,7 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
     from upscale.batch.task import Task
 
     if into_folder and not options.dry_run:
-        Folders().prepare(output)
+        OutputFolders().prepare(output)
     looks_on = not values["quiet"] and sys.stderr is not None and sys.stderr.isatty()
     log = RunLog((lambda line: click.echo(f"upscale: {line}", err=True)) if looks_on else None)
     task = Task(source, output, target)
@@ -245,7 +245,7 @@ def _naming(output: str, options: "Options", values: dict[str, Any], request: "R
     if options.kernel is not None:
         text = os.path.splitext(os.path.basename(options.kernel.path))[0] or options.kernel.text
         kernel = "typed" if options.kernel.kind == "typed" else re.sub(r'[\\/:*?"<>|\0]', "-", text)
-    fields = {"factor": factor_text(factor), "method": options.method, "kernel": kernel}
+    fields = {"factor": format_factor(factor), "method": options.method, "kernel": kernel}
     return plan.Naming(output, template, values["format"] or "", values["parents"], fields)
 
 

@@ -314,8 +314,11 @@ def check_options(values: dict[str, Any], given: set[str]) -> None:
     elif values["kernel"] is None:
         raise click.UsageError(f"--method tconv needs --kernel: {kernel_spec.ACCEPTED}")
     for one, other in (
-        ("lossless", "quality"), ("quiet", "verbose"), ("no_overwrite", "skip_existing"), ("no_overwrite", "update"),
+        ("lossless", "quality"),
+        ("quiet", "verbose"),
+        ("no_overwrite", "skip_existing"),
+        ("no_overwrite", "update"),
         ("no_overwrite", "overwrite"),
-    ):  # fmt: skip
+    ):
         if one in given and other in given:
             raise click.UsageError(f"--{one.replace('_', '-')} and --{other.replace('_', '-')} exclude each other")

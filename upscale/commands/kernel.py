@@ -51,18 +51,30 @@ def _factor(text: str) -> Callable[[Any], Any]:
     return click.option("-f", "--factor", type=Parsed("factor", option_types.factor), metavar="N|WxH", help=text)
 
 
-_normalize = click.option("--normalize/--no-normalize", default=None,
-                          help="Divide the weights by what reaches each place.  [default: as the kernel says]")  # fmt: skip
+_normalize = click.option(
+    "--normalize/--no-normalize",
+    default=None,
+    help="Divide the weights by what reaches each place.  [default: as the kernel says]",
+)
 
 
 @command.command(context_settings=_SETTINGS)
 @click.argument("kernel", type=Parsed("kernel", kernel_spec.parse_kernel), shell_complete=completion.kernels)
 @_factor("The stride.  [default: the kernel's own, or 2]")
 @_normalize
-@click.option("--channels", type=Parsed("channels", _channels), metavar="IN,OUT",
-              help="Which weights to show of a kernel that mixes channels, from 0.  [default: 0,0]")  # fmt: skip
-@click.option("-o", "--output", metavar="FILE", shell_complete=completion.files,
-              help="Draw it into a .png, .svg or .pdf file. Needs matplotlib.")  # fmt: skip
+@click.option(
+    "--channels",
+    type=Parsed("channels", _channels),
+    metavar="IN,OUT",
+    help="Which weights to show of a kernel that mixes channels, from 0.  [default: 0,0]",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="Draw it into a .png, .svg or .pdf file. Needs matplotlib.",
+)
 def show(
     kernel: KernelSpec,
     factor: tuple[int, int] | None,
@@ -83,7 +95,7 @@ def show(
     from upscale.figures.kernel_report import report
 
     name = _name(kernel)
-    with console.naming(f"KERNEL {kernel.label}"):
+    with console.as_usage_error(f"KERNEL {kernel.label}"):
         read = _read(kernel, factor, normalize)
         if channels is not None and read.channels is None:
             raise ArgumentError("applies to each channel alike: it has nothing for --channels to choose from")
@@ -102,13 +114,21 @@ def show(
 @click.argument("target", metavar="[OUT]", required=False, shell_complete=completion.files)
 @click.option("-o", "--output", metavar="OUT", shell_complete=completion.files, help="Where to write, instead of OUT.")
 @_factor("The stride that the weights are made for, which .npz keeps.  [default: IN's own]")
-@click.option("--padding", type=Parsed("padding", option_types.padding), metavar="same|N|N,N|T,B,L,R",
-              help="What they want cut off, which .npz keeps.  [default: IN's own]")  # fmt: skip
+@click.option(
+    "--padding",
+    type=Parsed("padding", option_types.padding),
+    metavar="same|N|N,N|T,B,L,R",
+    help="What they want cut off, which .npz keeps.  [default: IN's own]",
+)
 @click.option("--groups", type=click.IntRange(min=1), metavar="N", help="Groups of channels, which .npz keeps.")
-@click.option("--bias", type=Parsed("bias", option_types.bias), metavar="NUMBERS|FILE", shell_complete=completion.files,
-              help="Added to each output channel; .npz, .safetensors, .pt and .pth keep it.")  # fmt: skip
-@click.option("--normalize/--no-normalize", default=None,
-              help="Have the kernel normalised, or not.  [default: as IN says]")  # fmt: skip
+@click.option(
+    "--bias",
+    type=Parsed("bias", option_types.bias),
+    metavar="NUMBERS|FILE",
+    shell_complete=completion.files,
+    help="Added to each output channel; .npz, .safetensors, .pt and .pth keep it.",
+)
+@click.option("--normalize/--no-normalize", default=None, help="Have the kernel normalised, or not.  [default: as IN says]")
 def convert(source: KernelSpec, target: str | None, output: str | None, **values: Any) -> None:
     """Write the kernel IN in the form of OUT's suffix.
 
@@ -126,7 +146,7 @@ def convert(source: KernelSpec, target: str | None, output: str | None, **values
     from upscale.kernels.write_files import write_kernel
 
     given = {"factor": values["factor"], "padding": values["padding"], "normalized": values["normalize"]}
-    with console.naming(f"IN {source.label}"):
+    with console.as_usage_error(f"IN {source.label}"):
         kernel = with_groups_and_bias(load(source), values["groups"], values["bias"])
         kernel = kernel.replaced(**{key: value for key, value in given.items() if value is not None})
         _check_use(kernel)
@@ -136,8 +156,14 @@ def convert(source: KernelSpec, target: str | None, output: str | None, **values
 @command.command(context_settings=_SETTINGS)
 @click.argument("preset", metavar="PRESET", type=Parsed("kernel", kernel_spec.parse_kernel), shell_complete=completion.kernels)
 @_factor("The stride.  [default: 2]")
-@click.option("-o", "--output", required=True, metavar="FILE", shell_complete=completion.files,
-              help="Where to write; the suffix decides the form.")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="Where to write; the suffix decides the form.",
+)
 def make(preset: KernelSpec, factor: tuple[int, int] | None, output: str) -> None:
     """Write the kernel of PRESET, or of one that is shipped, for a factor."""
     if not preset.depends_on_factor:
@@ -146,21 +172,38 @@ def make(preset: KernelSpec, factor: tuple[int, int] | None, output: str) -> Non
     from upscale.kernels.load import load
     from upscale.kernels.write_files import write_kernel
 
-    with console.naming(f"PRESET {preset.label}"):
+    with console.as_usage_error(f"PRESET {preset.label}"):
         kernel = load(preset, factor)
     _told(path, write_kernel(path, kernel, name))
 
 
 @command.command(context_settings=_SETTINGS)
 @click.argument("input", metavar="INPUT", shell_complete=completion.files)
-@click.option("-k", "--kernel", required=True, type=Parsed("kernel", kernel_spec.parse_kernel), metavar="KERNEL",
-              shell_complete=completion.kernels, help="What --kernel of upscale takes, of 2 dimensions.")  # fmt: skip
+@click.option(
+    "-k",
+    "--kernel",
+    required=True,
+    type=Parsed("kernel", kernel_spec.parse_kernel),
+    metavar="KERNEL",
+    shell_complete=completion.kernels,
+    help="What --kernel of upscale takes, of 2 dimensions.",
+)
 @_factor("The stride.  [default: the kernel's own, or 2]")
-@click.option("--padding", type=Parsed("padding", option_types.padding), metavar="same|N|N,N|T,B,L,R",
-              help="What is cut off the whole output; it is drawn pale.  [default: the kernel's own, or same]")  # fmt: skip
+@click.option(
+    "--padding",
+    type=Parsed("padding", option_types.padding),
+    metavar="same|N|N,N|T,B,L,R",
+    help="What is cut off the whole output; it is drawn pale.  [default: the kernel's own, or same]",
+)
 @_normalize
-@click.option("-o", "--output", required=True, metavar="FILE", shell_complete=completion.files,
-              help="A .png, .svg or .pdf sheet, or a .gif. Needs matplotlib.")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="A .png, .svg or .pdf sheet, or a .gif. Needs matplotlib.",
+)
 def explain(
     input: str, kernel: KernelSpec, factor: tuple[int, int] | None, padding: Any, normalize: bool | None, output: str
 ) -> None:
@@ -181,11 +224,11 @@ def explain(
     from upscale.kernels.read_files import read_array
     from upscale.operators.operator import make_operator
 
-    with console.naming(f"KERNEL {kernel.label}"):
+    with console.as_usage_error(f"KERNEL {kernel.label}"):
         read = _read(kernel, factor, normalize)
         check_kernel(read)
         planned = make_operator(read, factor, padding, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=normalize)
-    with console.naming(f"INPUT {input}"):
+    with console.as_usage_error(f"INPUT {input}"):
         steps = compute_steps(read_array(input) if values is None else np.array(values), planned)
     name = "a kernel" if kernel.kind == "typed" else _name(kernel)
     with matplotlib_files.drawing():
@@ -256,7 +299,7 @@ def _check_use(kernel: "Kernel") -> None:
 
 
 def _typed(text: str) -> tuple[tuple[float, ...], ...]:
-    with console.naming("INPUT"):
+    with console.as_usage_error("INPUT"):
         return number_text.parse_rows(text, "array")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from upscale import __version__
-from upscale.choices import counted
+from upscale.choices import pluralize
 from upscale.commands import completion, console, option_types
 from upscale.commands.option_types import Parsed
 from upscale.errors import ArgumentError, FileError
@@ -25,24 +25,54 @@ Examples:
 
 @click.command(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.argument("paths", nargs=-1, required=True, metavar="PICTURE_OR_FOLDER...", shell_complete=completion.files)
-@click.option("-o", "--output", required=True, metavar="KERNEL.npz", shell_complete=completion.files,
-              help="The kernel's file.")  # fmt: skip
-@click.option("-f", "--factor", type=Parsed("factor", option_types.factor), default="2", show_default=True, metavar="N",
-              help="How many times larger the kernel makes pictures.")  # fmt: skip
-@click.option("--size", type=click.IntRange(min=1), metavar="N",
-              help="The kernel's side, an odd number of times the factor.  [default: 9 times]")  # fmt: skip
-@click.option("--adaptive", is_flag=True,
-              help="Learn corrections as well, one of which is chosen for each pixel: better, and slower.")  # fmt: skip
-@click.option("--downscale", default="bicubic", show_default=True, metavar="HOW",
-              shell_complete=completion.offer(["bicubic", "box", "lanczos", "gaussian:"], also="file"),
-              help="How low-resolution twins are made: bicubic, box, lanczos, gaussian:S or a kernel's file; "
-              "with +jpeg:Q behind it, they are JPEGs of quality Q.")  # fmt: skip
-@click.option("--low", metavar="FOLDER", shell_complete=completion.folders,
-              help="Take the twins from files of the same names in this folder.")  # fmt: skip
-@click.option("--validate", metavar="FOLDER", shell_complete=completion.folders,
-              help="Measure with these pictures.  [default: a tenth, held out]")  # fmt: skip
-@click.option("--sample", type=click.IntRange(min=1), default=1_000_000, show_default=True, metavar="N",
-              help="Learn from at most so many places of each picture.")  # fmt: skip
+@click.option("-o", "--output", required=True, metavar="KERNEL.npz", shell_complete=completion.files, help="The kernel's file.")
+@click.option(
+    "-f",
+    "--factor",
+    type=Parsed("factor", option_types.factor),
+    default="2",
+    show_default=True,
+    metavar="N",
+    help="How many times larger the kernel makes pictures.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The kernel's side, an odd number of times the factor.  [default: 9 times]",
+)
+@click.option(
+    "--adaptive", is_flag=True, help="Learn corrections as well, one of which is chosen for each pixel: better, and slower."
+)
+@click.option(
+    "--downscale",
+    default="bicubic",
+    show_default=True,
+    metavar="HOW",
+    shell_complete=completion.offer(["bicubic", "box", "lanczos", "gaussian:"], also="file"),
+    help="How low-resolution twins are made: bicubic, box, lanczos, gaussian:S or a kernel's file; "
+    "with +jpeg:Q behind it, they are JPEGs of quality Q.",
+)
+@click.option(
+    "--low",
+    metavar="FOLDER",
+    shell_complete=completion.folders,
+    help="Take the twins from files of the same names in this folder.",
+)
+@click.option(
+    "--validate",
+    metavar="FOLDER",
+    shell_complete=completion.folders,
+    help="Measure with these pictures.  [default: a tenth, held out]",
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    default=1_000_000,
+    show_default=True,
+    metavar="N",
+    help="Learn from at most so many places of each picture.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.version_option(__version__, prog_name="upscale-learn", message="%(prog)s %(version)s")
 def command(paths: tuple[str, ...], output: str, low: str | None, validate: str | None, quiet: bool, **values: Any) -> None:
@@ -99,14 +129,14 @@ def command(paths: tuple[str, ...], output: str, low: str | None, validate: str 
     side, found = result.kernel.shape[0], result.kernel.corrections
     corrections = "" if found is None else f" and {found.classes} corrections"
     click.echo(
-        f"{output}: {side}x{side}{corrections} for factor {vertical}, learned from {counted(result.pictures, 'picture')} "
+        f"{output}: {side}x{side}{corrections} for factor {vertical}, learned from {pluralize(result.pictures, 'picture')} "
         f"({result.samples:,} places) in {time.perf_counter() - began:.1f} s; ridge {result.ridge:g}"
     )
     if not result.measured:
         click.echo("there was no picture left to measure with: --validate FOLDER")
         return
     whose = "of --validate" if checked else "held out, by a kernel that has not seen them"
-    click.echo(f"on {counted(result.measured, 'picture')} {whose}:")
+    click.echo(f"on {pluralize(result.measured, 'picture')} {whose}:")
     click.echo(f"{'':10}{'PSNR':>9}{'SSIM':>9}")
     for name, (psnr, ssim) in result.quality.items():
         click.echo(f"{name:10}{psnr:9.2f}{ssim:9.4f}")

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from upscale.choices import DEFAULT_FACTOR, factor_text
-from upscale.errors import ArgumentError, FileError, naming
+from upscale.choices import DEFAULT_FACTOR, format_factor
+from upscale.errors import ArgumentError, FileError, prefix_errors
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.load import load
 from upscale.learning import image_quality
 from upscale.loops.engine import CHOOSER
-from upscale.memory import available, in_bytes
+from upscale.memory import available, format_bytes
 from upscale.operators.enlargement import CLIPPED, Enlargement, Request
 from upscale.operators.operator import make_operator
 from upscale.pictures import adapt_to_format, formats, mode_conversion
@@ -132,7 +132,7 @@ class Comparison(NamedTuple):
         width, height = self.size
         whole = self.crop == (0, 0, width, height)
         shown = f"all of {width}x{height}" if whole else f"crop {','.join(map(str, self.crop))} of {width}x{height}"
-        return f"{shown}, factor {factor_text(self.factor)}"
+        return f"{shown}, factor {format_factor(self.factor)}"
 
 
 def load_contenders(
@@ -158,12 +158,12 @@ def load_contenders(
     """
     loaded: list[Kernel | None] = []
     for _, spec in kernels:  # those with a factor of their own first, since it decides the others
-        with naming(_option(spec)):
+        with prefix_errors(_option(spec)):
             loaded.append(None if spec is None or spec.depends_on_factor else load(spec))
     factor = factor or next((k.factor for k in loaded if k is not None and k.factor), None) or DEFAULT_FACTOR
     found = []
     for (name, spec), kernel in zip(kernels, loaded, strict=True):
-        with naming(_option(spec)):
+        with prefix_errors(_option(spec)):
             if spec is not None and kernel is None:
                 kernel = load(spec, factor)
             found.append(Contender(name, Request(factor) if kernel is None else _request(kernel, factor, normalize)))
@@ -211,19 +211,19 @@ def compare(path: str, contenders: Sequence[Contender], crop: Crop | None = None
     true = None if truth is None else _read_truth(truth, path, (width, height), factor)
     for name, known in ((path, picture), (str(truth), true)):
         if true is not None and known is not None:  # what cannot be measured is reported before the work
-            with naming(name, FileError):
+            with prefix_errors(name, FileError):
                 luma_of(known)
     notes: list[str] = []
-    with naming(path, FileError):
+    with prefix_errors(path, FileError):
         panels = [Panel("input", to_displayable(_crop(picture, crop)))]
     for name, request in contenders:
-        with naming(f"{path}, enlarged by {name}", FileError):
+        with prefix_errors(f"{path}, enlarged by {name}", FileError):
             enlarged, seconds, remarks = _enlarge_timed(picture, request)
             psnr, ssim = measure_quality(enlarged, true, max(factor)) if true is not None else (None, None)
             panels.append(Panel(name, to_displayable(_crop(enlarged, crop, factor)), psnr, ssim, seconds))
         notes.extend(f"{name}: {text}" for text in remarks)
     if true is not None:
-        with naming(str(truth), FileError):
+        with prefix_errors(str(truth), FileError):
             panels.append(Panel("truth", to_displayable(_crop(true, crop, factor))))
         if not any(p.psnr is not None for p in panels):
             notes.append(f"{truth}: too small for PSNR and SSIM, which leave out a border of {max(factor)} pixels")
@@ -235,7 +235,7 @@ def _read(path: str) -> Picture:
     picture = first_picture(path)
     if not picture.mode and picture.samples.dtype.kind == "f":
         picture = picture._replace(samples=picture.samples.astype(np.float32))
-    with naming(path, FileError):
+    with prefix_errors(path, FileError):
         try:
             return adapt_to_format.adapt(picture, formats.FORMATS[".png"])
         except ArgumentError:
@@ -261,7 +261,9 @@ def _check_memory(path: str, picture: Picture, factor: tuple[int, int], crop: Cr
     need, have = height * width * (3 * pixel + (_MEASURING if measured else 0)), available()
     need += crop[2] * crop[3] * factor[0] * factor[1] * (panels + 1) * _PANEL
     if have is not None and need > have:
-        raise FileError(f"{path}: would become {width}x{height}, which takes {in_bytes(need)}; {in_bytes(have)} are free")
+        raise FileError(
+            f"{path}: would become {width}x{height}, which takes {format_bytes(need)}; {format_bytes(have)} are free"
+        )
 
 
 def _read_truth(truth: str, path: str, size: tuple[int, int], factor: tuple[int, int]) -> Picture:

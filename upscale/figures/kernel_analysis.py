@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale.choices import DEFAULT_FACTOR, factor_text
+from upscale.choices import DEFAULT_FACTOR, format_factor
 from upscale.errors import ArgumentError, KernelError
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.phase_sums import normalize_phases, phase_sums
@@ -42,10 +42,10 @@ def analyse(kernel: Kernel, factor: tuple[int, int] | None = None, channels: tup
         If there are no such channels, or the kernel is made for another factor or cannot be normalised.
     """
     if factor and kernel.factor and factor != kernel.factor:
-        raise ArgumentError(f"is made for factor {factor_text(kernel.factor)}, not for {factor_text(factor)}")
+        raise ArgumentError(f"is made for factor {format_factor(kernel.factor)}, not for {format_factor(factor)}")
     factor = factor or kernel.factor or DEFAULT_FACTOR
     if max(factor) > _LARGEST:
-        raise ArgumentError(f"is for factor {factor_text(factor)}; at most {_LARGEST} can be examined")
+        raise ArgumentError(f"is for factor {format_factor(factor)}; at most {_LARGEST} can be examined")
     applied = normalize_phases(kernel.weights, factor, kernel.groups) if kernel.normalized else kernel.weights
     weights, summed = _choose_channels(kernel.weights, channels, kernel.groups)
     found = KernelAnalysis(

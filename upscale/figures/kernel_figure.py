@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale.choices import factor_text
+from upscale.choices import format_factor
 from upscale.figures.kernel_analysis import KernelAnalysis
 from upscale.figures.kernel_report import EVEN, percent, verdict
 from upscale.figures.matplotlib_files import COLOURS, GREY, new_figure, plain, short
@@ -40,7 +40,7 @@ def draw(analysis: KernelAnalysis, name: str) -> Any:
     if kernel.corrections is not None:
         kind += f"; without its {kernel.corrections.classes} corrections, but for the edge"
     figure.suptitle(
-        f"{plain(name)}: {width} x {height} weights for factor {factor_text(analysis.factor)}, {kind}\n"
+        f"{plain(name)}: {width} x {height} weights for factor {format_factor(analysis.factor)}, {kind}\n"
         + textwrap.fill(" ".join(verdict(analysis)), 140),
         fontsize=13,
     )

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale.choices import factor_text
+from upscale.choices import format_factor
 from upscale.figures.kernel_analysis import CANCELS, KernelAnalysis
 from upscale.kernels.phase_sums import phase_sums
 
@@ -84,7 +84,7 @@ def percent(value: float) -> str:
 def _header(analysis: KernelAnalysis, name: str) -> list[str]:
     kernel, (height, width) = analysis.kernel, analysis.weights.shape
     kind = "normalised" if kernel.normalized else "as it is, not normalised"
-    lines = [f"kernel: {name}, {width}x{height} for factor {factor_text(analysis.factor)}, {kind}"]
+    lines = [f"kernel: {name}, {width}x{height} for factor {format_factor(analysis.factor)}, {kind}"]
     if kernel.channels is not None:
         taken, made = kernel.channels
         groups = f" in {kernel.groups} groups" if kernel.groups > 1 else ""

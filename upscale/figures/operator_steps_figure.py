@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale.choices import factor_text
+from upscale.choices import format_factor
 from upscale.figures.matplotlib_files import COLOURS, new_figure, plain, short
 from upscale.figures.operator_steps import OperatorSteps
 
@@ -94,7 +94,7 @@ def draw_cells(axes: Any, values: Array, left: float, highlighted: Array, kept: 
 
 
 def _title(steps: OperatorSteps, name: str) -> str:
-    kernel, factor = steps.operator.kernel, factor_text(steps.operator.factor)
+    kernel, factor = steps.operator.kernel, format_factor(steps.operator.factor)
     kind = ", normalised" if kernel.normalized else ""
     return f"Transposed convolution, stride {factor}, by {plain(name)} ({kernel.shape[1]} x {kernel.shape[0]}{kind})"
 

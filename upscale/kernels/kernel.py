@@ -7,7 +7,7 @@ from typing import Any, Never
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from upscale.arguments import as_array, factor_pair, is_same, paddings
+from upscale.arguments import as_array, factor_pair, is_same_padding, paddings
 from upscale.errors import ArgumentError
 from upscale.kernels.corrections import Corrections
 from upscale.kernels.low_rank import Factors1D, Floats, OuterProducts, factor_rank_1
@@ -122,7 +122,7 @@ class Kernel:
             shape=array.shape[-2:],
             normalized=normalized,
             factor=pair,
-            padding=padding if is_same(padding) else paddings(padding),
+            padding=padding if is_same_padding(padding) else paddings(padding),
             bias=offsets,
             groups=groups,
             title=title,

@@ -26,7 +26,7 @@ from upscale.kernels.file_format import (
 from upscale.kernels.kernel import Kernel, finite_numbers
 from upscale.kernels.kernel_spec import suffix_of
 from upscale.kernels.number_text import parse_rows
-from upscale.output_files import why
+from upscale.output_files import os_error_text
 
 #: Bytes that a kernel file, unpacked, may have: 64 channels in and out of 64 x 64 weights in float64 are half of it.
 _LARGEST = 1 << 28
@@ -111,7 +111,7 @@ def _as_file_error(path: str, what: str) -> Iterator[None]:
     except FileNotFoundError:
         raise FileError(f"{path}: there is no such kernel file") from None
     except OSError as error:
-        raise FileError(f"{path}: cannot be read: {why(error)}") from error
+        raise FileError(f"{path}: cannot be read: {os_error_text(error)}") from error
     except MissingLibraryError as error:
         raise FileError(f"{path}: {error}") from error
     except _DamagedError as error:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale.choices import factor_text
+from upscale.choices import format_factor
 from upscale.errors import ArgumentError, FileError
 from upscale.kernels.file_format import FORMAT, TENSOR_SUFFIXES, VERSION, bias_name, import_optional
 from upscale.kernels.kernel import LONGEST, Kernel
@@ -73,7 +73,7 @@ def _omissions(kernel: Kernel, bias_file: str) -> list[str]:
     if kernel.normalized:
         notes.append("does not say that it is normalised: use it with --normalize, which borders need to keep their brightness")
     if kernel.factor is not None:
-        notes.append(f"holds no factor: use it with --factor {factor_text(kernel.factor)}")
+        notes.append(f"holds no factor: use it with --factor {format_factor(kernel.factor)}")
     if isinstance(kernel.padding, tuple):
         sides = [side for both in kernel.padding for side in both]
         text = str(sides[0]) if len(set(sides)) == 1 else ",".join(map(str, sides))

@@ -40,8 +40,11 @@ def _choose(guide, at, turned, bank, chosen):
         here = at + x
         if x + 4 <= turned.size:
             begin_0, begin_1, begin_2, begin_3 = (
-                turned[x] * nodes, turned[x + 1] * nodes, turned[x + 2] * nodes, turned[x + 3] * nodes,
-            )  # fmt: skip
+                turned[x] * nodes,
+                turned[x + 1] * nodes,
+                turned[x + 2] * nodes,
+                turned[x + 3] * nodes,
+            )
             node_0 = node_1 = node_2 = node_3 = np.int64(0)
             while node_0 < nodes:
                 node_0 = _further(guide, here, first, second, threshold, begin_0, node_0)
@@ -84,10 +87,18 @@ def _correction(pixels, at, wide, order, turned, weights, begin, sums):
         a, b, c = begin + order[np.uint64(n)], begin + order[np.uint64(n + 1)], begin + order[np.uint64(n + 2)]
         d, e = begin + order[np.uint64(n + 3)], begin + order[np.uint64(n + 4)]
         _add_5(
-            sums, weights[a : a + size], weights[b : b + size], weights[c : c + size], weights[d : d + size],
-            weights[e : e + size], pixels[np.uint64(row - 2)] - middle, pixels[np.uint64(row - 1)] - middle,
-            pixels[np.uint64(row)] - middle, pixels[np.uint64(row + 1)] - middle, pixels[np.uint64(row + 2)] - middle,
-        )  # fmt: skip
+            sums,
+            weights[a : a + size],
+            weights[b : b + size],
+            weights[c : c + size],
+            weights[d : d + size],
+            weights[e : e + size],
+            pixels[np.uint64(row - 2)] - middle,
+            pixels[np.uint64(row - 1)] - middle,
+            pixels[np.uint64(row)] - middle,
+            pixels[np.uint64(row + 1)] - middle,
+            pixels[np.uint64(row + 2)] - middle,
+        )
 
 
 @making

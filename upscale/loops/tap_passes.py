@@ -53,9 +53,16 @@ def _add_taps(data, offsets, number, at, weights, row, sums):
             continue
         c, d = offsets[t + 2] + at, offsets[t + 3] + at
         _add_4(
-            sums, data[a : a + n], data[b : b + n], data[c : c + n], data[d : d + n],
-            weights[t, row], weights[t + 1, row], weights[t + 2, row], weights[t + 3, row],
-        )  # fmt: skip
+            sums,
+            data[a : a + n],
+            data[b : b + n],
+            data[c : c + n],
+            data[d : d + n],
+            weights[t, row],
+            weights[t + 1, row],
+            weights[t + 2, row],
+            weights[t + 3, row],
+        )
         t += 4
 
 
@@ -146,9 +153,18 @@ def _sum_into_row(data, offsets, number, at, weights, row, start, scratch, limit
         return _store_2(sums, a, b, weights[t, row], weights[t + 1, row], limits, out)
     c, d = offsets[t + 2] + at, offsets[t + 3] + at
     return _store_4(
-        sums, a, b, data[c : c + n], data[d : d + n],
-        weights[t, row], weights[t + 1, row], weights[t + 2, row], weights[t + 3, row], limits, out,
-    )  # fmt: skip
+        sums,
+        a,
+        b,
+        data[c : c + n],
+        data[d : d + n],
+        weights[t, row],
+        weights[t + 1, row],
+        weights[t + 2, row],
+        weights[t + 3, row],
+        limits,
+        out,
+    )
 
 
 @inner
@@ -159,9 +175,17 @@ def sum_into_rows(data, offsets, number, weights, start, scratch, limits, out):
         end = min(begin + CHUNK, out.shape[1])
         for row in range(out.shape[0]):
             clipped += _sum_into_row(
-                data, offsets, number, begin, weights, row, start[begin:end], scratch[: end - begin], limits,
+                data,
+                offsets,
+                number,
+                begin,
+                weights,
+                row,
+                start[begin:end],
+                scratch[: end - begin],
+                limits,
                 out[row, begin:end],
-            )  # fmt: skip
+            )
     return clipped
 
 

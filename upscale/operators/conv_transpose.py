@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from upscale.arguments import as_array, frozen, output_array, paddings, pair
+from upscale.arguments import as_array, output_array, paddings, pair, read_only_view
 from upscale.choices import ENGINES
 from upscale.errors import ArgumentError
 from upscale.loops.engine import CHOOSER, Work
@@ -110,12 +110,19 @@ def conv_transpose2d(
     )
     rows, columns = tables(vertical, horizontal, False)
     taps = rows.line.shape[1] * columns.start.shape[1] * w.shape[0] / groups
-    planes = frozen(np.ascontiguousarray(x, dtype).reshape(-1, *x.shape[-2:]))
+    planes = read_only_view(np.ascontiguousarray(x, dtype).reshape(-1, *x.shape[-2:]))
     _, loops = CHOOSER.load(engine, Work("tconv", x.size, result.size, taps))
     loops.dense(
-        planes, 1, np.ascontiguousarray(w, np.float64), groups, offsets.astype(dtype)[:, None], rows, columns,
-        np.ones((1, 1, 1)), result.reshape(-1, height, width),
-    )  # fmt: skip
+        planes,
+        1,
+        np.ascontiguousarray(w, np.float64),
+        groups,
+        offsets.astype(dtype)[:, None],
+        rows,
+        columns,
+        np.ones((1, 1, 1)),
+        result.reshape(-1, height, width),
+    )
     return result
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from upscale.arguments import as_array, factor_pair, is_same, output_array, paddings, pair, picture_shape
+from upscale.arguments import as_array, check_picture_shape, factor_pair, is_same_padding, output_array, paddings, pair
 from upscale.choices import ENGINES
 from upscale.errors import ArgumentError
 from upscale.kernels.kernel_spec import ACCEPTED, parse_kernel
@@ -110,7 +110,7 @@ def enlarge(
         spread = pair(output_padding, "output_padding") + pair(dilation, "dilation")
         if (
             kernel is not None
-            or not is_same(padding)
+            or not is_same_padding(padding)
             or normalize is not None
             or linear
             or (*spread, edge) != (0, 0, 1, 1, "zero")
@@ -127,7 +127,7 @@ def enlarge(
             raise ArgumentError("out goes with an array, not with an image")
         return _enlarge_image(picture, request, engine)
     source = np.ascontiguousarray(as_array(picture, "picture"))
-    picture_shape(source)
+    check_picture_shape(source)
     computed = computable(source, request)
     # What the loops cannot store (half floats, foreign byte order) is computed in the type they work on, then cast.
     options: dict[str, Any] = {}
@@ -157,11 +157,16 @@ def _operator(
         kernel = load(parse_kernel(kernel), given)
     elif not isinstance(kernel, Kernel):
         kernel = Kernel(kernel)
-    padding = padding if is_same(padding) else paddings(padding)
+    padding = padding if is_same_padding(padding) else paddings(padding)
     return make_operator(
-        kernel, given, padding, output_padding=pair(output_padding, "output_padding"), dilation=pair(dilation, "dilation"),
-        edge=edge, normalize=normalize,
-    )  # fmt: skip
+        kernel,
+        given,
+        padding,
+        output_padding=pair(output_padding, "output_padding"),
+        dilation=pair(dilation, "dilation"),
+        edge=edge,
+        normalize=normalize,
+    )
 
 
 def _enlarge_image(image: "Image", request: Request, engine: str) -> "Image":

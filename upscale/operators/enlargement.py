@@ -83,9 +83,14 @@ class Enlargement:
     """
 
     def __init__(
-        self, picture: "Picture", request: Request, engine: str = "auto", *, floats: bool = False,
+        self,
+        picture: "Picture",
+        request: Request,
+        engine: str = "auto",
+        *,
+        floats: bool = False,
         watch: Callable[[Engine, ModuleType], None] = lambda engine, loops: None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if request.operator is not None:
             from upscale.pictures.mode_conversion import filterable
 

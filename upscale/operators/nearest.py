@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from upscale.arguments import as_array, factor_pair, frozen, output_array, picture_shape
+from upscale.arguments import as_array, check_picture_shape, factor_pair, output_array, read_only_view
 from upscale.errors import ArgumentError
 from upscale.loops.engine import CHOOSER, Work
 
@@ -50,7 +50,7 @@ class NearestPlan:
         begin = first_row // vertical
         source = _as_bytes(self._source[begin : begin + len(out) // vertical])
         size = source.shape[1] // self._source.shape[1]
-        loops.nearest(frozen(source), vertical, horizontal, size, _as_bytes(out))
+        loops.nearest(read_only_view(source), vertical, horizontal, size, _as_bytes(out))
 
 
 def unpool_nearest(array: ArrayLike, factor: int | tuple[int, int], out: Array | None = None) -> Array:
@@ -85,7 +85,7 @@ def unpool_nearest(array: ArrayLike, factor: int | tuple[int, int], out: Array |
     array([['a', 'a', 'a', 'b', 'b', 'b']], dtype='<U1')
     """
     source = np.ascontiguousarray(as_array(array, "array"))
-    picture_shape(source)
+    check_picture_shape(source)
     if source.dtype.hasobject or not source.dtype.itemsize:
         raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")
     plan = NearestPlan(source, factor_pair(factor))

@@ -111,9 +111,15 @@ class Operator(NamedTuple):
 
 
 def make_operator(
-    kernel: Kernel, factor: tuple[int, int] | None, padding: Any, *, output_padding: tuple[int, int],
-    dilation: tuple[int, int], edge: str, normalize: bool | None,
-) -> Operator:  # fmt: skip
+    kernel: Kernel,
+    factor: tuple[int, int] | None,
+    padding: Any,
+    *,
+    output_padding: tuple[int, int],
+    dilation: tuple[int, int],
+    edge: str,
+    normalize: bool | None,
+) -> Operator:
     """Put a kernel and the parameters of the operator together; where one is None, the kernel's own holds.
 
     Raises

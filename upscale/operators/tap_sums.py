@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from upscale.arguments import frozen
+from upscale.arguments import read_only_view
 from upscale.loops.tables import RowTaps
 from upscale.operators.operator import Operator
 from upscale.operators.rounding import Rounding
@@ -79,7 +79,7 @@ class TapSums:
             Only used by kernels of low rank; others need floats as output.
         out : ndarray, shape (rows, W' * channels)
         """
-        planes = frozen(source.reshape(1, len(source), -1))
+        planes = read_only_view(source.reshape(1, len(source), -1))
         if self.low_rank:
             return int(loops.separable(planes, self._step, self._base, rows, self._columns, *rounding, out[None]))
         self.add_planes(loops, planes, rows, out[None])
@@ -87,7 +87,9 @@ class TapSums:
 
     def add_planes(self, loops: ModuleType, planes: Array, rows: RowTaps, out: Array) -> None:
         """Compute output planes (M, rows, W') of floats from input planes (C, H, W) by all of the kernel's weights."""
-        loops.dense(frozen(planes), self._step, self._weights, self._groups, self._base, rows, self._columns, self._gain, out)
+        loops.dense(
+            read_only_view(planes), self._step, self._weights, self._groups, self._base, rows, self._columns, self._gain, out
+        )
 
 
 def unrounded(computed: DTypeLike) -> Rounding:

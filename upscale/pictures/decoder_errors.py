@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator
 
 from upscale.errors import ArgumentError, FileError, library_errors
-from upscale.output_files import why
+from upscale.output_files import os_error_text
 
 Note = Callable[[str], None]
 
@@ -25,7 +25,7 @@ def file_errors(name: str) -> Iterator[None]:
     except (FileError, ArgumentError) as error:
         raise FileError(f"{name}: {error}") from error
     except OSError as error:
-        raise FileError(f"{name}: cannot be read: {why(error)}") from error
+        raise FileError(f"{name}: cannot be read: {os_error_text(error)}") from error
     except MemoryError:
         raise FileError(f"{name}: there is not enough memory to decode it") from None
 
