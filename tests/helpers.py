@@ -107,15 +107,15 @@ def read_frames(path, notes=None):
         return source.contents, list(source.frames(source.contents.frames))
 
 
-def image_of(mode):
+def image_of(mode, seed=0):
     """Make a small picture of one of Pillow's modes."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     if mode == "1":
         return Image.fromarray(rng.integers(0, 2, (5, 6), np.uint8) * 255).convert("1")
     if mode == "P":
         return Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8)).quantize(16)
     if mode == "PA":
-        return image_of("P").convert("PA")
+        return image_of("P", seed).convert("PA")
     shape = (5, 6, len(Image.new(mode, (1, 1)).getbands()))
     if mode in ("I;16", "I", "F"):
         dtype = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]

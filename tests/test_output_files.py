@@ -119,7 +119,8 @@ def test_what_an_interrupt_met_is_left_as_it_is():
     code = """
 import signal
 import click
-from upscale import console, signals
+from upscale import signals
+from upscale.commands import console
 
 class Half:
     def __del__(self):

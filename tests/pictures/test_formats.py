@@ -108,7 +108,7 @@ def test_what_a_format_cannot_hold_is_refused_with_what_helps(tmp_path, argument
     image_of("RGBA").save(tmp_path / "alpha.png")
     image_of("F").save(tmp_path / "float.tiff")
     Image.new("L", (200, 2)).save(tmp_path / "large.png")
-    pages = [image_of("L") for _ in range(3)]
+    pages = [image_of("L", seed) for seed in range(3)]
     pages[0].save(tmp_path / "pages.tiff", save_all=True, append_images=pages[1:])
     pages[0].save(tmp_path / "moving.gif", save_all=True, append_images=pages[1:2])
     done = run(*arguments, cwd=tmp_path)

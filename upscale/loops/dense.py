@@ -85,7 +85,8 @@ def _dense_part(source, step, weights, base, rows, columns, gain, out, begin, en
     sums = new_array(base.dtype, (end - begin if channels > 1 else at_once) * stride, phase_size)
     border_sums = new_array(base.dtype, end - begin, border.size * step)
     shifts, most = new_array(np.int64, 1, stride)[0], row_lines.shape[1] * columns.start.shape[1]
-    shifts[:] = columns.phase_shift
+    for p in range(stride):
+        shifts[p] = columns.phase_shift[p]
     taps = _Taps(
         new_array(np.int64, at_once * stride, most),
         new_array(base.dtype, most, at_once * stride),

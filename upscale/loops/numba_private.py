@@ -14,10 +14,14 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.core.errors import TypingError
-from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
+
+try:
+    from numba.core import cgutils
+    from numba.core.errors import TypingError
+    from numba.core.imputils import impl_ret_borrowed
+except ImportError:
+    cgutils = None
 
 #: False where no cache folder can be written: the loops are then compiled in each process.
 CACHED = True
@@ -226,3 +230,26 @@ def fetch_add(typing_context, counter, more):
         return builder.atomic_rmw("add", shared.data, arguments[1], "monotonic")
 
     return types.int64(counter, types.int64), generate
+
+
+if cgutils is None:  # plain versions, with which a cached loop is ready later
+
+    @numba.njit
+    def borrow(array):
+        """Return the array."""
+        return array
+
+    @numba.njit
+    def as_row(array):
+        """Return a contiguous array as a 1-D view."""
+        return array.reshape(array.size)
+
+    @numba.njit
+    def new_array(kind, rows, columns):
+        """Return a new 2-D array."""
+        return np.empty((rows, columns), kind)
+
+    @numba.njit
+    def new_zeros(kind, rows, columns):
+        """Return a new 2-D array of zeros."""
+        return np.zeros((rows, columns), kind)
