@@ -38,6 +38,13 @@ def _add_4(sums, a, b, c, d, wa, wb, wc, wd):
 
 
 @inner
+def _add_6(sums, a, b, c, d, e, f, wa, wb, wc, wd, we, wf):
+    for x in range(sums.size):
+        first = fma(wc, c[x], fma(wb, b[x], fma(wa, a[x], sums[x])))
+        sums[x] = fma(wf, f[x], fma(we, e[x], fma(wd, d[x], first)))
+
+
+@inner
 def _add_taps(data, offsets, number, at, weights, row, sums):
     """Add `number` taps to sums: weights[t, row] times data[offsets[t] + at :]. Each pass over sums adds up to four."""
     n, t = sums.size, 0
@@ -52,6 +59,24 @@ def _add_taps(data, offsets, number, at, weights, row, sums):
             t += 2
             continue
         c, d = offsets[t + 2] + at, offsets[t + 3] + at
+        if left == 6:
+            e, f = offsets[t + 4] + at, offsets[t + 5] + at
+            _add_6(
+                sums,
+                data[a : a + n],
+                data[b : b + n],
+                data[c : c + n],
+                data[d : d + n],
+                data[e : e + n],
+                data[f : f + n],
+                weights[t, row],
+                weights[t + 1, row],
+                weights[t + 2, row],
+                weights[t + 3, row],
+                weights[t + 4, row],
+                weights[t + 5, row],
+            )
+            return
         _add_4(
             sums,
             data[a : a + n],
@@ -131,6 +156,17 @@ def _store_4(sums, a, b, c, d, wa, wb, wc, wd, limits, out):
 
 
 @inner
+def _store_6(sums, a, b, c, d, e, f, wa, wb, wc, wd, we, wf, limits, out):
+    clipped, low, high, half, like = np.int32(0), limits[0], limits[1], limits[2], out.dtype.type(0)
+    for x in range(out.size):
+        total = fma(wc, c[x], fma(wb, b[x], fma(wa, a[x], sums[x])))
+        total = fma(wf, f[x], fma(we, e[x], fma(wd, d[x], total)))
+        out[x], changed = _to_sample(total, low, high, half, like)
+        clipped = np.int32(clipped + changed)
+    return np.int64(clipped)
+
+
+@inner
 def _sum_into_row(data, offsets, number, at, weights, row, start, scratch, limits, out):
     """Add taps to `start` as `_add_taps` does and store the sums in out; return how many were clipped.
 
@@ -138,7 +174,7 @@ def _sum_into_row(data, offsets, number, at, weights, row, start, scratch, limit
     """
     if number == 0:
         return store_row(start, limits, out)
-    n, last = out.size, (4, 1, 2, 1)[number % 4]
+    n, last = out.size, 6 if number == 6 else (4, 1, 2, 1)[number % 4]
     t, sums = number - last, start
     if t > 0:
         for x in range(n):
@@ -152,6 +188,25 @@ def _sum_into_row(data, offsets, number, at, weights, row, start, scratch, limit
     if last == 2:
         return _store_2(sums, a, b, weights[t, row], weights[t + 1, row], limits, out)
     c, d = offsets[t + 2] + at, offsets[t + 3] + at
+    if last == 6:
+        e, f = offsets[t + 4] + at, offsets[t + 5] + at
+        return _store_6(
+            sums,
+            a,
+            b,
+            data[c : c + n],
+            data[d : d + n],
+            data[e : e + n],
+            data[f : f + n],
+            weights[t, row],
+            weights[t + 1, row],
+            weights[t + 2, row],
+            weights[t + 3, row],
+            weights[t + 4, row],
+            weights[t + 5, row],
+            limits,
+            out,
+        )
     return _store_4(
         sums,
         a,
