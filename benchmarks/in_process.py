@@ -8,7 +8,7 @@ from typing import Any
 import peers
 from pictures import photograph
 
-from upscale.loops import compiled  # noqa: F401  (started, as in a program that enlarges many pictures)
+from upscale.loops.engine import CHOOSER
 
 #: Megapixels of output, RGB.
 SIZES = (0.01, 0.1, 1, 8, 64, 250, 1000)
@@ -33,6 +33,7 @@ def in_turn(functions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, f
 
 def measured() -> dict[str, dict[str, list[tuple[float, float]]]]:
     """Measure: job -> library -> [(megapixels of output, seconds)]."""
+    CHOOSER.has_numba()  # starts it, as in a program that enlarges many pictures
     result: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for job, (factor, preset) in JOBS.items():
         lines: dict[str, list[tuple[float, float]]] = {}

@@ -12,11 +12,13 @@ from PIL import Image
 
 import upscale
 from upscale.loops import compiled
+from upscale.loops.engine import CHOOSER
 from upscale.pictures import png_filters
 
 
 def report() -> str:
     """Return the result as Markdown."""
+    CHOOSER.has_numba()  # starts it; until then, small pictures go through NumPy
     picture = photograph(540, 960)
     image = Image.fromarray(picture)
     out, filled = (np.empty((2160, 3840, 3), np.uint8) for _ in range(2))

@@ -6,7 +6,9 @@
 import numba
 import numpy as np
 
+from upscale.loops import vectors
 from upscale.loops.numba_private import inner
+from upscale.loops.tables import CORRECTION_MULTIPLE
 
 
 @inner
@@ -39,10 +41,21 @@ def fma(weight, value, total):
     return np.float64(weight) * np.float64(value) + np.float64(total)
 
 
+@inner
+def sum_weighted(around, order, turned, weights, begin, made, to):
+    for k in range(CORRECTION_MULTIPLE):
+        made[to + k] = 0
+    for n in range(25):
+        row = begin + order[turned + n]
+        for k in range(CORRECTION_MULTIPLE):
+            made[to + k] = vectors.fma(weights[row + k], around[n] - around[12], made[to + k])
+
+
 #: Block -> (its plain version, the loops to measure it in). Others exist for the start or cannot be replaced one by one.
 BLOCKS = {
     "repeat_pixels": (repeat, ("nearest",)),
     "copy_row": (copy, ("nearest",)),
+    "sum_weighted": (sum_weighted, ("correct",)),
     "borrow": (borrowed, ("separable", "dense", "correct")),
     "as_row": (flat, ("separable", "dense", "correct")),
 }

@@ -62,6 +62,23 @@ def test_fma(dtype):
     assert (fast[4::2] != 0).any() == (dtype == np.float32)
 
 
+@numba.njit
+def both_sum_weighted(around, order, turned, weights, begin, fast, plain, to):
+    vectors.sum_weighted(around, order, turned, weights, begin, fast, to)
+    plain_blocks.sum_weighted(around, order, turned, weights, begin, plain, to)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sum_weighted(dtype):
+    rng = np.random.default_rng(0)
+    weights, around = rng.normal(size=5000).astype(dtype), rng.normal(size=25).astype(dtype)
+    order = rng.integers(0, 2000, 80)
+    fast, plain = np.full((2, 100), 7, dtype)
+    both_sum_weighted(around, order, 31, weights, 1001, fast, plain, 17)
+    assert np.array_equal(fast, plain)
+    assert (fast[[16, 65]] == 7).all()  # no others were written
+
+
 @numba.njit(parallel=True)
 def fetch_all(counter, seen):
     for _ in numba.prange(seen.size):

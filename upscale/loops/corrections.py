@@ -7,7 +7,8 @@ import numpy as np
 from numba import prange
 
 from upscale.loops.numba_private import as_row, borrow, compiled_loop, fetch_add, inner, making, new_array, new_zeros
-from upscale.loops.vectors import fma
+from upscale.loops.tables import CORRECTION_MULTIPLE
+from upscale.loops.vectors import sum_weighted
 
 
 @inner
@@ -63,42 +64,24 @@ def _choose(guide, at, turned, bank, chosen):
 
 
 @inner
-def _add_5(sums, a, b, c, d, e, va, vb, vc, vd, ve):
-    for k in range(sums.size):
-        sums[k] = fma(ve, e[k], fma(vd, d[k], fma(vc, c[k], fma(vb, b[k], fma(va, a[k], sums[k])))))
+def _correction(pixels, at, wide, order, turned, weights, begin, size, made, to, around):
+    """Sum the differences of the 5 x 5 values around pixel `at` from the middle one, times their weights, in made[to:].
 
-
-@inner
-def _correction(pixels, at, wide, order, turned, weights, begin, sums):
-    """Sum the differences of the 5 x 5 values around pixel `at` from the middle one, times their weights.
-
-    Rows of pixels are `wide` apart. The weights of neighbour n begin at begin + order[turned + n]. Where all values are equal,
-    no weights are read.
+    Rows of pixels are `wide` apart. The weights of neighbour n begin at begin + order[turned + n]; they are `size`, a multiple of
+    `CORRECTION_MULTIPLE`. Where all values are equal, no weights are read. `around` is memory for 25 values.
     """
-    middle, differ, size = pixels[np.uint64(at)], False, sums.size
-    for y in range(-2, 3):
-        for x in range(-2, 3):
-            differ |= pixels[np.uint64(at + y * wide + x)] != middle
-    sums[:] = 0
-    if not differ:
-        return
     for y in range(5):
-        row, n = at + (y - 2) * wide, turned + 5 * y
-        a, b, c = begin + order[np.uint64(n)], begin + order[np.uint64(n + 1)], begin + order[np.uint64(n + 2)]
-        d, e = begin + order[np.uint64(n + 3)], begin + order[np.uint64(n + 4)]
-        _add_5(
-            sums,
-            weights[a : a + size],
-            weights[b : b + size],
-            weights[c : c + size],
-            weights[d : d + size],
-            weights[e : e + size],
-            pixels[np.uint64(row - 2)] - middle,
-            pixels[np.uint64(row - 1)] - middle,
-            pixels[np.uint64(row)] - middle,
-            pixels[np.uint64(row + 1)] - middle,
-            pixels[np.uint64(row + 2)] - middle,
-        )
+        for x in range(5):
+            around[np.uint64(5 * y + x)] = pixels[np.uint64(at + (y - 2) * wide + x - 2)]
+    differ = False
+    for n in range(25):
+        differ |= around[np.uint64(n)] != around[12]
+    if differ:
+        for part in range(0, size, CORRECTION_MULTIPLE):
+            sum_weighted(around, order, turned, weights, begin + part, made, to + part)
+    else:
+        for k in range(size):
+            made[np.uint64(to + k)] = 0
 
 
 @making
@@ -112,6 +95,7 @@ def _correct_part(pixels, guide, bank, first_row, out, begin, end, left, right):
     made = new_array(pixels.dtype, 3, (width + 2) * channels * size)
     flat_made, long = as_row(made), made.shape[1]
     turned, chosen = new_array(np.int64, 3, width + 2), new_array(np.int64, 1, width + 2)[0]
+    around = new_array(pixels.dtype, 1, 25)[0]
     sources, parts = new_array(np.int64, 1, 9)[0], new_array(np.int64, 1, 9)[0]
     for y in range(begin - 1, end + 1):
         row = (y + 3) % 3
@@ -121,8 +105,8 @@ def _correct_part(pixels, guide, bank, first_row, out, begin, end, left, right):
         for x in range(width + 2):
             place = chosen[x] * 25 * size
             for c in range(channels):
-                sums = made[row, (x * channels + c) * size : (x * channels + c + 1) * size]
-                _correction(as_row(pixels[c]), first + x, wide, order, turned[row, x] * 25, weights, place, sums)
+                to = row * long + (x * channels + c) * size
+                _correction(as_row(pixels[c]), first + x, wide, order, turned[row, x] * 25, weights, place, size, flat_made, to, around)
         if y <= begin:
             continue
         for x in range(width):

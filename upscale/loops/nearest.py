@@ -14,6 +14,15 @@ _CACHES = 1 << 25
 
 
 @inner
+def _repeat(row, size, factor, target):
+    """Copy each pixel of a row `factor` times. Where both numbers are constants, LLVM makes it shuffles of many pixels at once."""
+    for x in range(row.size // size):
+        for i in range(factor):
+            for b in range(size):
+                target[np.uint64((x * factor + i) * size + b)] = row[np.uint64(x * size + b)]
+
+
+@inner
 def _nearest_part(source, vertical, horizontal, size, out, begin, end, streamed):
     """Duplicate rows `begin` to `end`; see `nearest`."""
     flat = source.shape[1]
@@ -21,13 +30,18 @@ def _nearest_part(source, vertical, horizontal, size, out, begin, end, streamed)
         row, first = source[y], out[y * vertical]
         if horizontal == 1:
             copy_row(row, first, False)
+        elif size == 1 and horizontal == 2:
+            _repeat(row, 1, 2, first)
+        elif size == 1 and horizontal == 3:
+            _repeat(row, 1, 3, first)
+        elif size == 1 and horizontal == 4:
+            _repeat(row, 1, 4, first)
+        elif size == 3 and horizontal == 2:
+            _repeat(row, 3, 2, first)
         else:
             many = max(0, (flat - (size + 15) // 16 * 16) // size + 1)
             repeat_pixels(row, size, horizontal, many, first)
-            for x in range(many, flat // size):
-                for i in range(horizontal):
-                    for b in range(size):
-                        first[(x * horizontal + i) * size + b] = row[x * size + b]
+            _repeat(row[many * size :], size, horizontal, first[many * size * horizontal :])
         for i in range(1, vertical):
             copy_row(first, out[y * vertical + i], streamed)
 

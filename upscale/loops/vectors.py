@@ -28,6 +28,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from upscale.loops.numba_private import fuses_products
+from upscale.loops.tables import CORRECTION_MULTIPLE
 
 
 def _pointer(context, builder, signature, arguments, which, at, kind):
@@ -127,6 +128,21 @@ def copy_row(typing_context, row, target, streamed):
     return types.void(row, target, types.boolean), generate
 
 
+def _multiply_add(context, builder, weight, value, total):
+    """Emit total + weight * value of floats, or of vectors of 16 32-bit or 8 64-bit ones; see `fma`."""
+    kind, vector = total.type, isinstance(total.type, ir.VectorType)
+    double = ir.VectorType(ir.DoubleType(), kind.count) if vector else ir.DoubleType()
+    if (kind.element if vector else kind) == ir.DoubleType():
+        return builder.fadd(total, builder.fmul(weight, value))
+    if fuses_products(context):
+        name = f"llvm.fma.v{kind.count}f32" if vector else "llvm.fma.f32"
+        fused = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
+        return builder.call(fused, [weight, value, total])
+    # Processors without the instruction: 64-bit floats represent products of 32-bit floats exactly.
+    weight, value, total = (builder.fpext(number, double) for number in (weight, value, total))
+    return builder.fptrunc(builder.fadd(total, builder.fmul(weight, value)), kind)
+
+
 # def fma(weight, value, total): return total + weight * value  # rounded once for float32
 @intrinsic
 def fma(typing_context, weight, value, total):
@@ -137,15 +153,49 @@ def fma(typing_context, weight, value, total):
     """
 
     def generate(context, builder, signature, arguments):
-        weight, value, total = arguments
-        kind, double = total.type, ir.DoubleType()
-        if kind == double:
-            return builder.fadd(total, builder.fmul(weight, value))
-        if fuses_products(context):
-            fused = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), "llvm.fma.f32")
-            return builder.call(fused, [weight, value, total])
-        # Processors without the instruction: 64-bit floats represent products of 32-bit floats exactly.
-        weight, value, total = (builder.fpext(number, double) for number in (weight, value, total))
-        return builder.fptrunc(builder.fadd(total, builder.fmul(weight, value)), kind)
+        return _multiply_add(context, builder, *arguments)
 
     return total(total, total, total), generate
+
+
+# def sum_weighted(around, order, turned, weights, begin, made, to):
+#     made[to : to + CORRECTION_MULTIPLE] = 0
+#     for n in range(25):
+#         row = begin + order[turned + n]
+#         for k in range(CORRECTION_MULTIPLE):
+#             made[to + k] = fma(around[n] - around[12], weights[row + k], made[to + k])
+@intrinsic
+def sum_weighted(typing_context, around, order, turned, weights, begin, made, to):
+    """Sum the differences of 25 values from the middle one, times `CORRECTION_MULTIPLE` weights of each, in made[to:].
+
+    The weights of value n begin at begin + order[turned + n]. The sums stay in registers, which no plain loop achieves: LLVM keeps
+    the 25 differences in registers instead, or checks for each row of weights that it does not overlap the sums.
+    """
+
+    def generate(context, builder, signature, arguments):
+        arrays = (context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 1, 3, 5))
+        around, order, weights, made = (array.data for array in arrays)
+        _, _, turned, _, begin, _, to = arguments
+        dtype = signature.args[0].dtype
+        index, many = begin.type, 512 // dtype.bitwidth
+        vector = ir.VectorType(context.get_value_type(dtype), many)
+        steps = range(0, CORRECTION_MULTIPLE, many)
+
+        def vectors(data, at):
+            return [builder.bitcast(builder.gep(data, [builder.add(at, index(k))]), vector.as_pointer()) for k in steps]
+
+        middle, totals = builder.load(builder.gep(around, [index(12)])), [ir.Constant(vector, None) for _ in steps]
+        for n in range(25):
+            value = builder.fsub(builder.load(builder.gep(around, [index(n)])), middle)
+            value = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.IntType(32)(0))
+            value = builder.shuffle_vector(value, value, ir.Constant(ir.VectorType(ir.IntType(32), many), None))
+            row = builder.add(begin, builder.load(builder.gep(order, [builder.add(turned, index(n))])))
+            for i, piece in enumerate(vectors(weights, row)):
+                weight = builder.load(piece, align=dtype.bitwidth // 8)
+                totals[i] = _multiply_add(context, builder, value, weight, totals[i])
+        for total, piece in zip(totals, vectors(made, to), strict=True):
+            builder.store(total, piece, align=dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    integer = types.intp
+    return types.void(around, order, integer, weights, integer, made, integer), generate
