@@ -88,7 +88,7 @@ def check_picture_shape(array: NDArray[Any]) -> None:
 
 
 def is_same_padding(padding: Any) -> bool:
-    """Say whether padding is "same" or not given at all; an array has no truth value of its own."""
+    """Return whether padding is "same" or not given at all; an array has no truth value of its own."""
     return padding is None or (isinstance(padding, str) and padding == "same")
 
 

@@ -28,7 +28,7 @@ def os_error_text(error: OSError) -> str:
 
 
 def same_file(source: str, target: str) -> bool:
-    """Say whether two paths are one file; either may stand for standard input or output."""
+    """Return whether two paths are one file; either may stand for standard input or output."""
     try:
         one = os.fstat(sys.stdin.fileno()) if source == DASH else os.stat(source)
         other = os.fstat(sys.stdout.fileno()) if target == DASH else os.stat(target)
@@ -38,7 +38,7 @@ def same_file(source: str, target: str) -> bool:
 
 
 def is_regular(path: str) -> bool:
-    """Say whether a path is a regular file, or nothing yet: one that is replaced and not written to."""
+    """Return whether a path is a regular file, or nothing yet: one that is replaced and not written to."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except OSError:

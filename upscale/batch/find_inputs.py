@@ -68,7 +68,7 @@ class Search:
         return found
 
     def _is_output(self, match: str, pattern: str) -> bool:
-        """Say whether a pattern has found the output folder, or something in it."""
+        """Return whether a pattern has found the output folder, or something in it."""
         parts = re.split(r"[\\/]" if os.sep == "\\" else "/", match)
         fixed = next(i for i, part in enumerate(re.split(r"[\\/]" if os.sep == "\\" else "/", pattern)) if glob.has_magic(part))
         return self._output is not None and any(

@@ -195,7 +195,7 @@ def _target(output: str) -> formats.Format | None:
 
 
 def _ignores_case(folder: str) -> bool:
-    """Say whether names that differ in case only are one file in a folder, or in what is there of its path."""
+    """Return whether names that differ in case only are one file in a folder, or in what is there of its path."""
     folder = os.path.abspath(folder)
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)

@@ -12,7 +12,7 @@ from upscale.loops.tap_passes import store_row
 
 @compiled_loop
 def premultiply(pixels):
-    """Multiply the colours of (H, W, C) by its last channel, opacity, in place."""
+    """Multiply the colours of (H, W, C) by its last channel, alpha, in place."""
     height, width, channels = pixels.shape
     for y in prange(height):
         for x in range(width):
@@ -22,9 +22,9 @@ def premultiply(pixels):
 
 @compiled_loop
 def unpremultiply(pixels, bias, least, most):
-    """Divide the colours of (H, W, C) by its last channel, opacity, and add the bias; clip opacity to most.
+    """Divide the colours of (H, W, C) by its last channel, alpha, and add the bias; clip alpha to most.
 
-    Where opacity is not above least, nothing is seen: the pixel becomes 0.
+    Where alpha is not above least, nothing is visible: the pixel becomes 0.
     """
     height, width, channels = pixels.shape
     for y in prange(height):

@@ -67,8 +67,8 @@ def _choose(guide, at, turned, bank, chosen):
 def _correction(pixels, at, wide, order, turned, weights, begin, size, made, to, around):
     """Sum the differences of the 5 x 5 values around pixel `at` from the middle one, times their weights, in made[to:].
 
-    Rows of pixels are `wide` apart. The weights of neighbour n begin at begin + order[turned + n]; they are `size`, a multiple of
-    `CORRECTION_MULTIPLE`. Where all values are equal, no weights are read. `around` is memory for 25 values.
+    Rows of pixels are `wide` apart. The weights of neighbour n begin at begin + order[turned + n]; there are `size` of each, a
+    multiple of `CORRECTION_MULTIPLE`. Where all values are equal, no weights are read. `around` is memory for 25 values.
     """
     for y in range(5):
         for x in range(5):
@@ -106,7 +106,8 @@ def _correct_part(pixels, guide, bank, first_row, out, begin, end, left, right):
             place = chosen[x] * 25 * size
             for c in range(channels):
                 to = row * long + (x * channels + c) * size
-                _correction(as_row(pixels[c]), first + x, wide, order, turned[row, x] * 25, weights, place, size, flat_made, to, around)
+                plane, facing = as_row(pixels[c]), turned[row, x] * 25
+                _correction(plane, first + x, wide, order, facing, weights, place, size, flat_made, to, around)
         if y <= begin:
             continue
         for x in range(width):

@@ -10,7 +10,7 @@ from numba import prange
 
 from upscale.loops.lines import extend_line, fill_repeated, line_span, rows_with_same_lines
 from upscale.loops.numba_private import as_row, borrow, compiled_loop, fetch_add, inner, making, new_array, new_zeros
-from upscale.loops.tap_passes import add_rows, interleave_phases
+from upscale.loops.tap_passes import add_row_pair, add_rows, interleave_phases
 
 #: Rows of sums that stay in the cache from one channel to the next.
 _HEIGHT = 16
@@ -74,7 +74,7 @@ def _dense_part(source, step, weights, base, rows, columns, gain, out, begin, en
     """Compute rows `begin` to `end` of one plane from the planes (C, H, W * step) and weights (C, kH, kW)."""
     source, out = borrow(source), borrow(out)
     size, stride, channels = out.shape[1], columns.start.shape[0], source.shape[0]
-    at_once = max(1, 4 // stride)  # output rows
+    at_once = min(2, stride)  # output rows, where they take the same lines
     # Fields are taken out of their tuples once: references to them would be counted at each use.
     row_lines, line_rows, border = rows.line, rows.source, columns.border
     first_line, last_line = line_span(row_lines, begin, end)
@@ -104,7 +104,12 @@ def _dense_part(source, step, weights, base, rows, columns, gain, out, begin, en
             phase_rows = sums[first : first + many * stride]
             for i in range(many * stride if channel == 0 else 0):
                 fill_repeated(base, phase_rows[i])
-            add_rows(flat_lines, taps.offsets, taps.numbers, taps.weights, phase_size, phase_rows)
+            if many == 2:
+                for p in range(stride):
+                    offsets, number = taps.offsets[p], taps.numbers[p]
+                    add_row_pair(flat_lines, offsets, number, taps.weights, p, p + stride, phase_size, phase_rows)
+            else:
+                add_rows(flat_lines, taps.offsets, taps.numbers, taps.weights, phase_size, phase_rows)
             for t in range(relative.size if border.size else 0):
                 relative[t] = row_lines[y, t] - first_line if row_lines[y, t] >= 0 else -1
             for i in range(many):

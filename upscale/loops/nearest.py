@@ -15,7 +15,7 @@ _CACHES = 1 << 25
 
 @inner
 def _repeat(row, size, factor, target):
-    """Copy each pixel of a row `factor` times. Where both numbers are constants, LLVM makes it shuffles of many pixels at once."""
+    """Copy each pixel of a row `factor` times. Where both numbers are constants, LLVM shuffles many pixels at once."""
     for x in range(row.size // size):
         for i in range(factor):
             for b in range(size):

@@ -1,4 +1,4 @@
-"""The loops of `loops`, function for function, in plain NumPy: for work that is done before Numba would have started.
+"""The compiled loops, function for function, in plain NumPy: for work that is done before Numba would have started.
 
 The arguments and the results are the same, and sums run in the same order. Products of 32-bit floats are added by way of 64
 bits, which rounds twice; a fused multiply-add, as most processors have it, rounds once. So about one addition in 2 ** 30
@@ -42,27 +42,27 @@ def _as_pixels(rows: Array, step: int) -> Array:
     return rows.reshape(*rows.shape[:-1], rows.shape[-1] // step, step)
 
 
-def _add(total: Array, weight: Array, pieces: Array, room: Array | None = None) -> None:
+def _add(total: Array, weight: Array, pieces: Array, memory: Array | None = None) -> None:
     """Add weighted pieces to a total; those of 32-bit floats come as 64-bit ones, which hold their products unrounded.
 
-    The products may have a room of 64-bit floats, so that they need no new memory.
+    The products may be given memory for 64-bit floats, so that none is allocated.
     """
-    room = np.multiply(weight, pieces, out=room)
-    np.add(room, total, out=room)
-    total[...] = room
+    memory = np.multiply(weight, pieces, out=memory)
+    np.add(memory, total, out=memory)
+    total[...] = memory
 
 
 def nearest(source: Array, vertical: int, horizontal: int, size: int, out: Array) -> None:
     """Duplicate pixels of `size` bytes: (H, W * size) over their blocks of out, (H * vertical, W * horizontal * size)."""
-    lane = math.gcd(size, 8)  # as wide as divide a pixel evenly
+    element = math.gcd(size, 8)  # bytes: the most that divide a pixel evenly
     height = source.shape[0]
-    pixels = np.ascontiguousarray(source).view(f"u{lane}").reshape(height, -1, size // lane)
+    pixels = np.ascontiguousarray(source).view(f"u{element}").reshape(height, -1, size // element)
     wide = pixels.repeat(horizontal, axis=1).view(np.uint8)
     out.reshape(height, vertical, -1)[:] = wide.reshape(height, 1, -1)
 
 
 def _into_lines(rows: Array, step: int, columns: "ColumnTaps", lines: Array) -> None:
-    """Give rows (H, W * step) room on both sides for what lies beyond the border: in the first lines (H, positions, step)."""
+    """Extend rows (H, W * step) on both sides by what lies beyond the border, into the first lines (H, positions, step)."""
     pixels, lines = _as_pixels(rows, step), lines[: len(rows)]
     left, right = columns.left, columns.left + pixels.shape[1]
     lines[:, left:right] = pixels
@@ -87,24 +87,24 @@ def separable(
     spans = [_span(taps[begin : begin + part]) for begin in range(0, height, part)]
     most = max(highest + 1 - lowest for lowest, highest in spans)
 
-    def work(places: Iterator[tuple[int, int]]) -> int:
+    def work(parts: Iterator[tuple[int, int]]) -> int:
         clipped = 0
-        # Memory that the system must first clear takes longer than the sums: all places share it.
+        # Memory that the system must first clear takes longer than the sums: all parts share it.
         lines, wide = np.empty((most, len(columns.source), step)), np.empty((len(terms), most + 1, size))
-        lane = -(-size // step // len(columns.start)) * step
-        pieces, room = np.empty((2, max(many * size, most * lane)))
-        sums = np.empty(len(room), limits.dtype)
-        for plane, number in places:
+        phase_size = -(-size // step // len(columns.start)) * step
+        pieces, memory = np.empty((2, max(many * size, most * phase_size)))
+        sums = np.empty(len(memory), limits.dtype)
+        for plane, number in parts:
             lowest, highest = spans[number]
             used = taps[number * part : (number + 1) * part]
             used = np.where(used >= 0, used - lowest, most)
             given = source[plane, lowest : highest + 1]
             _into_lines(given, step, columns, lines)
             for term in terms:
-                _widen(lines[: len(given)], columns, term, room, sums, wide[term])
+                _widen(lines[: len(given)], columns, term, memory, sums, wide[term])
             for at in range(0, len(used), many):
                 chosen = used[at : at + many]
-                total, piece, product = (_shaped(a, (len(chosen), size)) for a in (sums, pieces, room))
+                total, piece, product = (_shaped(a, (len(chosen), size)) for a in (sums, pieces, memory))
                 total[:] = start
                 here = slice(number * part + at, number * part + at + len(chosen))
                 for t, row in enumerate(chosen.T):
@@ -129,13 +129,13 @@ def _shaped(values: Array, shape: tuple[int, ...]) -> Array:
     return values[: math.prod(shape)].reshape(shape)
 
 
-def _sum_of(work: Callable[[Iterator[tuple[int, int]]], int], places: list[tuple[int, int]], step: int) -> int:
-    """Have all places worked on and add up the results: by threads that take one after the other, where there are many.
+def _sum_of(work: Callable[[Iterator[tuple[int, int]]], int], parts: list[tuple[int, int]], step: int) -> int:
+    """Work on all parts and add up the results: by threads that take one after the other, where there are many.
 
-    Steps of few values are soonest done by one thread: several would wait for Python itself.
+    For steps of few values, one thread is fastest: several would wait for Python itself.
     """
-    left = iter(places)
-    if len(places) < 4 or step < _AT_ONCE // 4 or threads.count() == 1:
+    left = iter(parts)
+    if len(parts) < 4 or step < _AT_ONCE // 4 or threads.count() == 1:
         return work(left)
     from concurrent.futures import ThreadPoolExecutor
 
@@ -143,20 +143,20 @@ def _sum_of(work: Callable[[Iterator[tuple[int, int]]], int], places: list[tuple
         return sum(pool.map(work, [left] * threads.count()))
 
 
-def _widen(lines: Array, columns: "ColumnTaps", term: int, room: Array, sums: Array, wide: Array) -> None:
+def _widen(lines: Array, columns: "ColumnTaps", term: int, memory: Array, sums: Array, wide: Array) -> None:
     """Sum lines (H, positions, step) over the horizontal taps of a term, as 64-bit floats; wide's last row becomes zeros."""
     height, _, step = lines.shape
     target, stride = _as_pixels(wide[:height], step), len(columns.start)
     wide[-1] = 0
     for p in range(min(stride, target.shape[1])):
-        lane = target[:, p::stride]
-        width = lane.shape[1]
-        total, product = _shaped(sums, lane.shape), _shaped(room, lane.shape)
+        phase = target[:, p::stride]
+        width = phase.shape[1]
+        total, product = _shaped(sums, phase.shape), _shaped(memory, phase.shape)
         total[:] = 0
         for s in range(columns.number[p]):
             at = columns.start[p, s]
             _add(total, columns.weight[term, p, s], lines[:, at : at + width], product)
-        lane[:] = total
+        phase[:] = total
     for e, column in enumerate(columns.border):  # whose products are rounded
         pixel = np.zeros((height, step), sums.dtype)
         for s, at in enumerate(columns.border_position[e]):
@@ -179,25 +179,25 @@ def dense(
     """Transposed convolution of floats by any kernel, with channels mixed within groups."""
     channels, out_channels = weights.shape[0] // groups, weights.shape[1]
     taps, (height, size), dtype = _row_of_taps(rows), out.shape[1:], base.dtype
-    lanes = range(min(len(columns.start), size // step))
+    phases = range(min(len(columns.start), size // step))
     part = max(16, min(height, _AT_ONCE // size))
     spans = [_span(taps[begin : begin + part]) for begin in range(0, height, part)]
     most = max(highest + 1 - lowest for lowest, highest in spans)
 
-    def work(places: Iterator[tuple[int, int]]) -> int:
+    def work(parts: Iterator[tuple[int, int]]) -> int:
         lines = np.empty((most + 1, len(columns.source), step))
         chosen = np.empty((part, *lines.shape[1:]))
-        sums = np.empty((len(lanes), part * (size // step // len(columns.start) + 1) * step), dtype)
-        room = np.empty(sums.shape[1])
+        sums = np.empty((len(phases), part * (size // step // len(columns.start) + 1) * step), dtype)
+        memory = np.empty(sums.shape[1])
         edges = np.empty((len(columns.border), part, step), dtype)
-        for plane, number in places:
+        for plane, number in parts:
             lowest, highest = spans[number]
             here = slice(number * part, min((number + 1) * part, height))
             used = np.where(taps[here] >= 0, taps[here] - lowest, most)
             batch, m = divmod(plane, groups * out_channels)
             first_weight = m // out_channels * channels
             gains, target = gain[m % len(gain)][rows.gain_row[here]], _as_pixels(out[plane, here], step)
-            totals = [_shaped(sums[p], target[:, p :: len(columns.start)].shape) for p in lanes]
+            totals = [_shaped(sums[p], target[:, p :: len(columns.start)].shape) for p in phases]
             for total in (*totals, edges):
                 total[:] = base[m % len(base)]
             for channel in range(first_weight, first_weight + channels):
@@ -210,7 +210,7 @@ def dense(
                     for p, total in enumerate(totals):
                         for s in range(columns.number[p]):
                             w = (weight[:, columns.tap[p, s]] / gains[:, columns.gain_column[p]]).astype(dtype)
-                            at, product = columns.start[p, s], _shaped(room, total.shape)
+                            at, product = columns.start[p, s], _shaped(memory, total.shape)
                             _add(total, w[:, None, None], given[:, at : at + total.shape[1]], product)
                     for e, edge in enumerate(edges[:, : len(row)]):  # whose products are rounded
                         for s, at in enumerate(columns.border_position[e]):
@@ -229,7 +229,7 @@ def dense(
 
 
 def orientation(guide: Array) -> Array:
-    """Choose the flips and the turn of each place of a guide but the outermost; see `kernels.corrections.orders`."""
+    """Choose the flips and the turn of each pixel of a guide but the outermost; see `kernels.corrections.orders`."""
     above, here, below = guide[:-2], guide[1:-1], guide[2:]
     right, left = ((above[:, x] + here[:, x]) + (here[:, x] + below[:, x]) for x in (slice(2, None), slice(None, -2)))
     down, up = ((row[:, :-2] + row[:, 1:-1]) + (row[:, 1:-1] + row[:, 2:]) for row in (below, above))
@@ -239,7 +239,7 @@ def orientation(guide: Array) -> Array:
 
 
 def _choose(guide: Array, bank: "CorrectionTables") -> tuple[Array, Array]:
-    """Choose orientation and class of each place of a guide (H, W) but for 2 at each side, row by row."""
+    """Choose orientation and class of each pixel of a guide (H, W) but for 2 at each side, row by row."""
     turned, at, flat = orientation(guide[1:-1, 1:-1]).ravel(), _middles(guide.shape), guide.ravel()
     node, nodes = np.zeros(at.size, np.int64), len(bank.threshold)
     for _ in range(nodes.bit_length()):
@@ -249,7 +249,7 @@ def _choose(guide: Array, bank: "CorrectionTables") -> tuple[Array, Array]:
 
 
 def _middles(shape: tuple[int, ...]) -> Array:
-    """List the places of (H, W) but for 2 at each side, in flat rows."""
+    """List the pixels of (H, W) but for 2 at each side, in flat rows."""
     rows, columns = np.arange(2, shape[0] - 2), np.arange(2, shape[1] - 2)
     return (rows[:, None] * shape[1] + columns).ravel()
 
@@ -294,19 +294,19 @@ def _corrections(pixels: Array, guide: Array, bank: "CorrectionTables") -> Array
 
 
 def premultiply(pixels: Array) -> None:
-    """Multiply the colours of (H, W, C) by its last channel, opacity, in place."""
+    """Multiply the colours of (H, W, C) by its last channel, alpha, in place."""
     pixels[..., :-1] *= pixels[..., -1:]
 
 
 def unpremultiply(pixels: Array, bias: Array, least: float, most: float) -> None:
-    """Divide the colours of (H, W, C) by its last channel, opacity, and add the bias; clip opacity to most.
+    """Divide the colours of (H, W, C) by its last channel, alpha, and add the bias; clip alpha to most.
 
-    Where opacity is not above least, nothing is seen: the pixel becomes 0.
+    Where alpha is not above least, nothing is visible: the pixel becomes 0.
     """
     alpha = pixels[..., -1:]
-    seen = alpha > least
-    pixels[..., :-1] = np.where(seen, pixels[..., :-1] / np.where(seen, alpha, 1) + bias[:-1], 0)
-    pixels[..., -1:] = np.where(seen, np.minimum(alpha, most), 0)
+    visible = alpha > least
+    pixels[..., :-1] = np.where(visible, pixels[..., :-1] / np.where(visible, alpha, 1) + bias[:-1], 0)
+    pixels[..., -1:] = np.where(visible, np.minimum(alpha, most), 0)
 
 
 def store(values: Array, rounded: bool, limits: Array, out: Array) -> int:
@@ -337,8 +337,8 @@ def _png_rows(rows: Array, above: Array, step: int, kinds: Array, spread: int, o
         elif kind == 4:
             # All in bytes. Where both differences have one sign, the corner is the farthest.
             to_left, to_up = _distance(up, corner), _distance(left, corner)
-            alike = (up >= corner) == (left >= corner)
-            to_corner = _distance(to_left, to_up) | -alike.view(np.uint8)
+            same_sign = (up >= corner) == (left >= corner)
+            to_corner = _distance(to_left, to_up) | -same_sign.view(np.uint8)
             guess = _chosen(to_up <= to_corner, up, corner)
             guess = _chosen(to_left <= np.minimum(to_up, to_corner), left, guess)
         made.append(rows - guess)

@@ -168,8 +168,8 @@ def fma(typing_context, weight, value, total):
 def sum_weighted(typing_context, around, order, turned, weights, begin, made, to):
     """Sum the differences of 25 values from the middle one, times `CORRECTION_MULTIPLE` weights of each, in made[to:].
 
-    The weights of value n begin at begin + order[turned + n]. The sums stay in registers, which no plain loop achieves: LLVM keeps
-    the 25 differences in registers instead, or checks for each row of weights that it does not overlap the sums.
+    The weights of value n begin at begin + order[turned + n]. The sums stay in registers, which no plain loop achieves:
+    LLVM keeps the 25 differences in registers instead, or checks for each row of weights that it does not overlap the sums.
     """
 
     def generate(context, builder, signature, arguments):
