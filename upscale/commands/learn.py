@@ -82,6 +82,34 @@ def command(paths: tuple[str, ...], output: str, low: str | None, validate: str 
     them with the least squared error is written to KERNEL.npz, for upscale --method tconv --kernel KERNEL.npz.
     """
     began = time.perf_counter()
+    factor = _checked_factor(output, low, values)
+    from upscale.output_files import check_place
+
+    check_place(output)
+    found = _found(paths)
+    low_copies = [_low_copy(f.path, f.folder, low) for f in found] if low is not None else None
+    checked = [f.path for f in _found((validate,))] if validate is not None else []
+    from upscale.kernels.write_files import write_kernel
+    from upscale.learning.from_files import LearnRequest
+
+    request = LearnRequest(
+        [f.path for f in found],
+        low_copies,
+        factor,
+        values["size"],
+        values["downscale"],
+        checked,
+        values["sample"],
+        values["adaptive"],
+    )
+    result = _learned(request, quiet)
+    write_kernel(output, result.kernel)
+    if not quiet:
+        _report(output, factor, result, time.perf_counter() - began, bool(checked))
+
+
+def _checked_factor(output: str, low: str | None, values: dict[str, Any]) -> int:
+    """Check options that do not depend on pictures; return the factor."""
     vertical, horizontal = values["factor"]
     if vertical != horizontal:
         raise click.UsageError("--factor: a kernel is learned for one factor, the same both ways")
@@ -92,15 +120,7 @@ def command(paths: tuple[str, ...], output: str, low: str | None, validate: str 
         and click.get_current_context().get_parameter_source("downscale") is click.core.ParameterSource.COMMANDLINE
     ):
         raise click.UsageError("--low and --downscale exclude each other")
-    from upscale.output_files import check_place
-
-    check_place(output)
-    found = _found(paths)
-    twins = [_twin(f.path, f.folder, low) for f in found] if low is not None else None
-    checked = [f.path for f in _found((validate,))] if validate is not None else []
-    from upscale.kernels.write_files import write_kernel
     from upscale.learning.downscale import parse_downscale
-    from upscale.learning.from_files import LearnRequest
     from upscale.learning.least_squares import taps_of
 
     try:
@@ -108,20 +128,11 @@ def command(paths: tuple[str, ...], output: str, low: str | None, validate: str 
         parse_downscale(values["downscale"])
     except ArgumentError as error:
         raise click.UsageError(str(error)) from error
-    request = LearnRequest(
-        [f.path for f in found],
-        twins,
-        vertical,
-        values["size"],
-        values["downscale"],
-        checked,
-        values["sample"],
-        values["adaptive"],
-    )
-    result = _learned(request, quiet)
-    write_kernel(output, result.kernel)
-    if quiet:
-        return
+    return int(vertical)
+
+
+def _report(output: str, factor: int, result: Any, seconds: float, validated: bool) -> None:
+    """Print what was learned, and how well it does on pictures that it was not learned from."""
     for note in result.notes[:10]:
         click.echo(f"upscale-learn: passed over: {' '.join(note.split())}", err=True)
     if len(result.notes) > 10:
@@ -129,13 +140,13 @@ def command(paths: tuple[str, ...], output: str, low: str | None, validate: str 
     side, found = result.kernel.shape[0], result.kernel.corrections
     corrections = "" if found is None else f" and {found.classes} corrections"
     click.echo(
-        f"{output}: {side}x{side}{corrections} for factor {vertical}, learned from {pluralize(result.pictures, 'picture')} "
-        f"({result.samples:,} places) in {time.perf_counter() - began:.1f} s; ridge {result.ridge:g}"
+        f"{output}: {side}x{side}{corrections} for factor {factor}, learned from {pluralize(result.pictures, 'picture')} "
+        f"({result.samples:,} places) in {seconds:.1f} s; ridge {result.ridge:g}"
     )
     if not result.measured:
         click.echo("there was no picture left to measure with: --validate FOLDER")
         return
-    whose = "of --validate" if checked else "held out, by a kernel that has not seen them"
+    whose = "of --validate" if validated else "held out, by a kernel that has not seen them"
     click.echo(f"on {pluralize(result.measured, 'picture')} {whose}:")
     click.echo(f"{'':10}{'PSNR':>9}{'SSIM':>9}")
     for name, (psnr, ssim) in result.quality.items():
@@ -155,11 +166,11 @@ def _found(paths: tuple[str, ...]) -> list[Any]:
     return found
 
 
-def _twin(path: str, folder: str, low: str) -> str:
-    twin = os.path.join(low, folder, os.path.basename(path))
-    if not os.path.isfile(twin):
+def _low_copy(path: str, folder: str, low: str) -> str:
+    copy = os.path.join(low, folder, os.path.basename(path))
+    if not os.path.isfile(copy):
         raise FileError(f"--low {low}: there is no {os.path.join(folder, os.path.basename(path))}, the twin of {path}")
-    return twin
+    return copy
 
 
 def _learned(request: Any, quiet: bool) -> Any:

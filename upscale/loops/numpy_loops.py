@@ -215,10 +215,8 @@ def dense(
                     for e, edge in enumerate(edges[:, : len(row)]):  # whose products are rounded
                         for s, at in enumerate(columns.border_position[e]):
                             if at >= 0:
-                                w = (weight[:, columns.border_tap[e, s]] / gains[:, columns.border_gain_column[e]]).astype(
-                                    dtype
-                                )
-                                edge += w[:, None] * given[:, at].astype(dtype)
+                                w = weight[:, columns.border_tap[e, s]] / gains[:, columns.border_gain_column[e]]
+                                edge += w.astype(dtype)[:, None] * given[:, at].astype(dtype)
             for p, total in enumerate(totals):
                 target[:, p :: len(columns.start)] = total
             for column, edge in zip(columns.border, edges, strict=True):
