@@ -29,6 +29,16 @@ def test_the_commands_page_is_up_to_date(reference):
     assert same, "docs/commands.md is not what the commands say: run `python docs/make_reference.py`"
 
 
+def test_files_that_the_architecture_page_names_exist():
+    text = (DOCS / "architecture.md").read_text()
+    names = re.findall(r"`([a-z_]+/(?:[a-z_0-9]+(?:\.py)?)?)`", text)
+    assert len(names) > 40
+    for name in names:
+        places = (ROOT / name, ROOT / "upscale" / name, ROOT / "upscale" / f"{name}.py", ROOT / "tests" / name)
+        assert any(place.exists() for place in places), name
+    assert len(text.splitlines()) < 150
+
+
 def test_the_reference_names_every_command_and_option(reference):
     scripts = re.findall(r"^([\w-]+) = \"upscale\.__main__:", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert sorted(scripts) == sorted(reference.COMMANDS)
