@@ -29,8 +29,8 @@ from upscale.kernels.kernel_spec import parse_kernel
 from upscale.kernels.load import load
 from upscale.loops import vectors
 from upscale.operators.correction_tables import correction_tables
-from upscale.operators.operator import Operator
-from upscale.operators.transposed import TransposedPlan
+from upscale.operators.parameters import Operator
+from upscale.operators.transposed_plan import TransposedPlan
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 import plain_blocks

@@ -13,7 +13,7 @@ from upscale.figures.operator_steps import compute_steps
 from upscale.kernels.kernel_spec import parse_kernel
 from upscale.kernels.load import load
 from upscale.kernels.presets import PRESETS
-from upscale.operators.operator import Operator
+from upscale.operators.parameters import Operator
 
 ROOT = Path(__file__).parent.parent
 GAP, LINE, CAPTION = 12, 22, 44

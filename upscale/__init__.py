@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from upscale.learning.learn_kernel import learn_kernel as learn_kernel
     from upscale.operators.conv_transpose import conv_transpose2d as conv_transpose2d
     from upscale.operators.enlarge import enlarge as enlarge
-    from upscale.operators.nearest import unpool_nearest as unpool_nearest
+    from upscale.operators.nearest_plan import unpool_nearest as unpool_nearest
 
 __version__ = "0.1.0"
 
 #: The public names, and where each is at home. Type checkers read the imports above, which a test holds equal.
 _HOMES = {
     "enlarge": "upscale.operators.enlarge",
-    "unpool_nearest": "upscale.operators.nearest",
+    "unpool_nearest": "upscale.operators.nearest_plan",
     "conv_transpose2d": "upscale.operators.conv_transpose",
     "Kernel": "upscale.kernels.kernel",
     "learn_kernel": "upscale.learning.learn_kernel",

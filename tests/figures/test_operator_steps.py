@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import upscale
 from upscale.errors import ArgumentError
 from upscale.figures.operator_steps import compute_steps
-from upscale.operators.operator import make_operator
+from upscale.operators.parameters import make_operator
 
 
 def steps_of(values, what, factor, padding="same", normalize=None):

@@ -46,7 +46,7 @@ def test_who_calls_again_and_again_gets_numba(function, monkeypatch):
             return chosen, loops
 
     monkeypatch.setattr(engine, "NUMBA_SECONDS", 0.001)
-    for module in ("nearest", "enlarge", "conv_transpose"):
+    for module in ("nearest_plan", "enlarge", "conv_transpose"):
         monkeypatch.setattr(f"upscale.operators.{module}.CHOOSER", Chooser())
     array = np.zeros((150, 200), np.float32)
     arguments = (array, 2) if function != "conv_transpose2d" else (array[None], np.ones((1, 1, 1, 1)))
@@ -143,6 +143,6 @@ def test_engines_that_do_not_exist():
 
 def test_the_process_has_one_chooser():
     from upscale.batch import enlarge_file, worker
-    from upscale.operators import conv_transpose, enlarge, nearest
+    from upscale.operators import conv_transpose, enlarge, nearest_plan
 
-    assert {id(m.CHOOSER) for m in (enlarge_file, worker, conv_transpose, enlarge, nearest)} == {id(CHOOSER)}
+    assert {id(m.CHOOSER) for m in (enlarge_file, worker, conv_transpose, enlarge, nearest_plan)} == {id(CHOOSER)}

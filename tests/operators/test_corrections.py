@@ -12,8 +12,9 @@ from PIL import Image
 
 import upscale
 from upscale.kernels.write_files import write_kernel
-from upscale.operators.enlargement import Enlargement, Request
-from upscale.operators.operator import make_operator
+from upscale.operators.enlarge_picture import Enlargement
+from upscale.operators.methods import Request
+from upscale.operators.parameters import make_operator
 from upscale.pictures.picture import Picture
 
 single = upscale.Kernel(np.outer(*[np.array([1.0, 3, 3, 1])] * 2) / 16, normalized=True, factor=2)

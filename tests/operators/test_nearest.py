@@ -6,7 +6,7 @@ import pytest
 from helpers import ENGINES
 
 import upscale
-from upscale.operators.nearest import NearestPlan
+from upscale.operators.nearest_plan import NearestPlan
 
 
 @ENGINES

@@ -12,9 +12,9 @@ from upscale.choices import EDGES
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.presets import named
 from upscale.loops import compiled, numpy_loops
-from upscale.operators.operator import Operator
+from upscale.operators.parameters import Operator
 from upscale.operators.tap_tables import beyond
-from upscale.operators.transposed import TransposedPlan
+from upscale.operators.transposed_plan import TransposedPlan
 
 RNG = np.random.default_rng(5)
 PADDINGS = ("same", ((0, 0), (0, 0)), ((1, 0), (0, 2)))

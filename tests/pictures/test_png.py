@@ -209,8 +209,9 @@ def test_a_colour_key_becomes_opacity_where_pixels_mix(tmp_path):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_tconv_by_box_is_nn_with_opacity_in_full_depth(dtype):
     import upscale
-    from upscale.operators.enlargement import Enlargement, Request
-    from upscale.operators.operator import make_operator
+    from upscale.operators.enlarge_picture import Enlargement
+    from upscale.operators.methods import Request
+    from upscale.operators.parameters import make_operator
 
     rng = np.random.default_rng(0)
     most = np.iinfo(dtype).max
@@ -378,7 +379,8 @@ def shown(data):
     st.integers(0, 99),
 )
 def test_animations_are_the_same_but_larger(parts, base, cover, plays, seed):
-    from upscale.operators.enlargement import Enlargement, Request
+    from upscale.operators.enlarge_picture import Enlargement
+    from upscale.operators.methods import Request
 
     data = animation(parts, base, cover, plays, seed)
     contents = read(data)

@@ -15,7 +15,7 @@ from upscale.output_files import DASH, read_standard_input, replacing, write_thr
 
 if TYPE_CHECKING:
     from upscale.batch.enlarge_frames import FileRun
-    from upscale.operators.enlargement import Request
+    from upscale.operators.methods import Request
     from upscale.pictures import reading
 
 

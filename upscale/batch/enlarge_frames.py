@@ -10,7 +10,8 @@ from upscale.batch.options import Options
 from upscale.batch.run_log import RunLog
 from upscale.batch.task import Task
 from upscale.errors import ArgumentError, FileError, KernelError
-from upscale.operators.enlargement import CLIPPED, Enlargement, Request
+from upscale.operators.enlarge_picture import CLIPPED, Enlargement
+from upscale.operators.methods import Request
 from upscale.pictures import formats, metadata, mode_conversion, reading, writing
 from upscale.pictures.adapt_to_format import adapt, apply_options, restore_colour_key
 from upscale.pictures.orientation import orientation, upright

@@ -5,17 +5,17 @@ import os
 import stat
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from upscale.available_memory import available, format_bytes
 from upscale.batch.frame_plan import FramePlan
 from upscale.batch.options import Options, unused_option
 from upscale.batch.task import Task
 from upscale.errors import ArgumentError, FileError, UpscaleError
-from upscale.memory import available, format_bytes
 from upscale.output_files import DASH, check_place, is_regular
 from upscale.pictures import formats
 from upscale.pictures.picture import FileContents
 
 if TYPE_CHECKING:
-    from upscale.operators.enlargement import Request
+    from upscale.operators.methods import Request
 
 
 class OutputState(NamedTuple):

@@ -9,7 +9,7 @@ from upscale.pictures.adapt_to_format import ConversionOptions
 from upscale.pictures.picture import FileContents
 
 if TYPE_CHECKING:
-    from upscale.operators.enlargement import Request
+    from upscale.operators.methods import Request
 
 #: Bytes of bands under way.
 _BANDS = 1 << 27

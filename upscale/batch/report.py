@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
+from upscale.available_memory import format_bytes
 from upscale.batch.plan import Plan
 from upscale.batch.task import Result, Task
 from upscale.choices import pluralize
 from upscale.errors import FileError
-from upscale.memory import format_bytes
 from upscale.output_files import os_error_text
 
 

@@ -6,8 +6,8 @@ from upscale.batch.options import Options
 from upscale.errors import prefix_errors
 
 if TYPE_CHECKING:
-    from upscale.operators.enlargement import Request
-    from upscale.operators.operator import Operator
+    from upscale.operators.methods import Request
+    from upscale.operators.parameters import Operator
 
 
 def make_request(options: Options) -> "Request":
@@ -20,7 +20,7 @@ def make_request(options: Options) -> "Request":
     FileError
         Where the kernel's file cannot be read.
     """
-    from upscale.operators.enlargement import Request
+    from upscale.operators.methods import Request
 
     operator = _operator(options) if options.kernel is not None else None
     return Request(operator.factor if operator else options.factor or (2, 2), operator, options.linear)
@@ -28,7 +28,7 @@ def make_request(options: Options) -> "Request":
 
 def _operator(options: Options) -> "Operator":
     from upscale.kernels.load import load, with_groups_and_bias
-    from upscale.operators.operator import make_operator
+    from upscale.operators.parameters import make_operator
 
     source = options.kernel
     assert source is not None

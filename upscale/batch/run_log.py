@@ -12,8 +12,8 @@ from upscale.loops.engine import Engine
 from upscale.output_files import DASH
 
 if TYPE_CHECKING:
-    from upscale.operators.enlargement import Request
-    from upscale.operators.operator import Operator
+    from upscale.operators.methods import Request
+    from upscale.operators.parameters import Operator
 
 
 class RunLog:

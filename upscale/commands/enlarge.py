@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from upscale.batch.options import Options
     from upscale.batch.plan import Naming, Plan
     from upscale.batch.task import Result, Task
-    from upscale.operators.enlargement import Request
+    from upscale.operators.methods import Request
 
 _EXAMPLES = """\b
 Examples:

@@ -222,7 +222,7 @@ def explain(
     from upscale.figures.operator_steps import check_kernel, compute_steps
     from upscale.figures.operator_steps_figure import draw_frames, draw_sheet
     from upscale.kernels.read_files import read_array
-    from upscale.operators.operator import make_operator
+    from upscale.operators.parameters import make_operator
 
     with console.as_usage_error(f"KERNEL {kernel.label}"):
         read = _read(kernel, factor, normalize)
@@ -291,7 +291,7 @@ def _told(path: str, notes: list[str]) -> None:
 def _check_use(kernel: "Kernel") -> None:
     """Check that a kernel that is written can be used."""
     from upscale.figures.kernel_analysis import analyse
-    from upscale.operators.operator import make_operator
+    from upscale.operators.parameters import make_operator
 
     make_operator(kernel, None, None, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=None)
     if kernel.normalized:

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from upscale.available_memory import available, format_bytes
 from upscale.choices import DEFAULT_FACTOR, format_factor
 from upscale.errors import ArgumentError, FileError, prefix_errors
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.load import load
 from upscale.learning import image_quality
 from upscale.loops.engine import CHOOSER
-from upscale.memory import available, format_bytes
-from upscale.operators.enlargement import CLIPPED, Enlargement, Request
-from upscale.operators.operator import make_operator
+from upscale.operators.enlarge_picture import CLIPPED, Enlargement
+from upscale.operators.methods import Request
+from upscale.operators.parameters import make_operator
 from upscale.pictures import adapt_to_format, formats, mode_conversion
 from upscale.pictures.luma import luma_of
 from upscale.pictures.picture import CHANNELS, Picture

@@ -12,8 +12,8 @@ from upscale.errors import ArgumentError, KernelError
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.phase_sums import normalize_phases, phase_sums
 from upscale.operators.enlarge import enlarge
-from upscale.operators.operator import Operator
-from upscale.operators.transposed import TransposedPlan
+from upscale.operators.parameters import Operator
+from upscale.operators.transposed_plan import TransposedPlan
 
 Array = NDArray[Any]
 

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError
 from upscale.kernels.kernel import Kernel
-from upscale.operators.operator import Operator, out_size
-from upscale.operators.transposed import TransposedPlan
+from upscale.operators.parameters import Operator, out_size
+from upscale.operators.transposed_plan import TransposedPlan
 
 Array = NDArray[Any]
 

@@ -1,5 +1,5 @@
 """The two operators, nearest-neighbour unpooling and transposed convolution, on arrays, images and pictures.
 
-May import `pictures` and everything below it. A new method is a file here, with a class like `NearestPlan`, and a row in
-`upscale.choices.METHODS`.
+May import `pictures` and everything below it. A new method is a file here, with a class like `NearestPlan`, a row
+in `methods`, and its name in `upscale.choices.METHODS`.
 """

@@ -10,7 +10,7 @@ from upscale.arguments import as_array, output_array, paddings, pair, read_only_
 from upscale.choices import ENGINES
 from upscale.errors import ArgumentError
 from upscale.loops.engine import CHOOSER, Work
-from upscale.operators.operator import out_size
+from upscale.operators.parameters import out_size
 from upscale.operators.tap_tables import axis, tables
 
 

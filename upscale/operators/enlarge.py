@@ -10,13 +10,14 @@ from upscale.choices import ENGINES
 from upscale.errors import ArgumentError
 from upscale.kernels.kernel_spec import ACCEPTED, parse_kernel
 from upscale.loops.engine import CHOOSER
-from upscale.operators.enlargement import Enlargement, Request, computable, curve_for, make_plan
+from upscale.operators.enlarge_picture import Enlargement, curve_for
+from upscale.operators.methods import Request, computable, make_plan
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from upscale.kernels.kernel import Kernel
-    from upscale.operators.operator import Operator
+    from upscale.operators.parameters import Operator
 
 Array = NDArray[Any]
 
@@ -148,7 +149,7 @@ def _operator(
 ) -> "Operator":
     from upscale.kernels.kernel import Kernel
     from upscale.kernels.load import load
-    from upscale.operators.operator import make_operator
+    from upscale.operators.parameters import make_operator
 
     if kernel is None:
         raise ArgumentError(f"tconv needs a kernel: {ACCEPTED}")

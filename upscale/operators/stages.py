@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from upscale.kernels.corrections import Corrections
 from upscale.operators.correction_tables import correction_tables
-from upscale.operators.operator import Operator
+from upscale.operators.parameters import Operator
 from upscale.operators.tap_tables import beyond
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from upscale.arguments import read_only_view
 from upscale.loops.tables import RowTaps
-from upscale.operators.operator import Operator
+from upscale.operators.parameters import Operator
 from upscale.operators.rounding import Rounding
 from upscale.operators.tap_tables import gain_table, tables, weighted_tables
 

@@ -15,7 +15,7 @@ from upscale.errors import ArgumentError
 from upscale.kernels.kernel import Kernel
 from upscale.loops.engine import Work
 from upscale.loops.tables import RowTaps
-from upscale.operators.operator import Operator
+from upscale.operators.parameters import Operator
 from upscale.operators.rounding import compute_dtype, rounding_to
 from upscale.operators.stages import CorrectionStage, nearest_pixels, to_floats
 from upscale.operators.tap_sums import TapSums, unrounded

@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from upscale import threads
 from upscale.errors import ArgumentError
 from upscale.loops.engine import CHOOSER, Engine
-from upscale.operators.nearest import NearestPlan
+from upscale.operators.methods import Request, computable, make_plan
 
 if TYPE_CHECKING:
-    from upscale.operators.operator import Operator
-    from upscale.operators.transposed import TransposedPlan
     from upscale.pictures.picture import Picture
     from upscale.pictures.tone_curves import Curve
 
@@ -22,36 +20,6 @@ Array = NDArray[Any]
 
 #: A user is warned if more than this share of the samples was clipped.
 CLIPPED = 0.01
-
-
-class Request(NamedTuple):
-    """What is asked for, whatever the picture.
-
-    Attributes
-    ----------
-    factor : (int, int)
-        Vertical and horizontal.
-    operator : Operator or None
-        The transposed convolution, or None for nn.
-    linear : bool
-        Filter in linear light.
-    """
-
-    factor: tuple[int, int]
-    operator: "Operator | None" = None
-    linear: bool = False
-
-    def size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Compute (height, width) of the result for that of a picture.
-
-        Raises
-        ------
-        ArgumentError
-            Where the padding cuts everything off.
-        """
-        if self.operator is None:
-            return size[0] * self.factor[0], size[1] * self.factor[1]
-        return self.operator.size(size)
 
 
 class Enlargement:
@@ -190,29 +158,3 @@ def _with_mode(picture: "Picture", shape: tuple[int, ...], dtype: "np.dtype[Any]
     # Opacity is made of opacity alone: what else a kernel makes is colour, grey or just channels.
     bases = {2: "LA", 4: "RGBA"} if picture.base in ("LA", "RGBA") else {1: "L", 3: "RGB"}
     return picture._replace(mode=mode_of(bases.get(after, ""), dtype) or CHANNELS)
-
-
-def computable(source: Array, request: Request) -> Array:
-    """Convert samples to a type that the method computes with: half floats to 32 bits, and to native byte order.
-
-    Raises
-    ------
-    ArgumentError
-        Where there is no such type.
-    """
-    if request.operator is None:
-        if source.dtype.hasobject or not source.dtype.itemsize:
-            raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")
-        return source
-    if source.dtype.kind not in "iuf" or source.dtype.itemsize > 8:
-        raise ArgumentError(f"tconv computes with integers and floats of up to 64 bits, not with {source.dtype}")
-    return source.astype(np.float32 if source.dtype == np.float16 else source.dtype.newbyteorder("="), order="C", copy=False)
-
-
-def make_plan(source: Array, request: Request, dtype: DTypeLike, **options: Any) -> "NearestPlan | TransposedPlan":
-    """Plan the enlargement of an array; the transposed convolution is imported when it is needed."""
-    if request.operator is None:
-        return NearestPlan(source, request.factor)
-    from upscale.operators.transposed import TransposedPlan
-
-    return TransposedPlan(source, request.operator, dtype, **options)

@@ -1,0 +1,71 @@
+"""The methods: which plan computes each, and the types that it computes with. A new method has its row here."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from upscale.errors import ArgumentError
+from upscale.operators.nearest_plan import NearestPlan
+
+if TYPE_CHECKING:
+    from upscale.operators.parameters import Operator
+    from upscale.operators.transposed_plan import TransposedPlan
+
+Array = NDArray[Any]
+
+
+class Request(NamedTuple):
+    """What is asked for, whatever the picture.
+
+    Attributes
+    ----------
+    factor : (int, int)
+        Vertical and horizontal.
+    operator : Operator or None
+        The transposed convolution, or None for nn.
+    linear : bool
+        Filter in linear light.
+    """
+
+    factor: tuple[int, int]
+    operator: "Operator | None" = None
+    linear: bool = False
+
+    def size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Compute (height, width) of the result for that of a picture.
+
+        Raises
+        ------
+        ArgumentError
+            Where the padding cuts everything off.
+        """
+        if self.operator is None:
+            return size[0] * self.factor[0], size[1] * self.factor[1]
+        return self.operator.size(size)
+
+
+def computable(source: Array, request: Request) -> Array:
+    """Convert samples to a type that the method computes with: half floats to 32 bits, and to native byte order.
+
+    Raises
+    ------
+    ArgumentError
+        Where there is no such type.
+    """
+    if request.operator is None:
+        if source.dtype.hasobject or not source.dtype.itemsize:
+            raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")
+        return source
+    if source.dtype.kind not in "iuf" or source.dtype.itemsize > 8:
+        raise ArgumentError(f"tconv computes with integers and floats of up to 64 bits, not with {source.dtype}")
+    return source.astype(np.float32 if source.dtype == np.float16 else source.dtype.newbyteorder("="), order="C", copy=False)
+
+
+def make_plan(source: Array, request: Request, dtype: DTypeLike, **options: Any) -> "NearestPlan | TransposedPlan":
+    """Plan the enlargement of an array; the transposed convolution is imported when it is needed."""
+    if request.operator is None:
+        return NearestPlan(source, request.factor)
+    from upscale.operators.transposed_plan import TransposedPlan
+
+    return TransposedPlan(source, request.operator, dtype, **options)
