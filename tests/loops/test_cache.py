@@ -13,7 +13,7 @@ import upscale
 
 
 def python(code, **options):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, **options)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=400, **options)
 
 
 def test_loops_from_the_cache_need_nothing_to_compile_with():

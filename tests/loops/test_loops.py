@@ -8,7 +8,7 @@ from fractions import Fraction
 import llvmlite.binding
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import upscale
@@ -129,6 +129,7 @@ def _pairs(values, weights):
     return [[(values[i], weights[o - i]) for i in range(len(values)) if 0 <= o - i < len(weights)] for o in range(size)]
 
 
+@settings(deadline=None)  # the first call compiles
 @given(st.integers(0, 2**32 - 1))
 def test_32_bit_floats_of_any_size_agree_to_the_rounding(seed):
     rng = np.random.default_rng(seed)
