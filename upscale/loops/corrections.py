@@ -13,7 +13,7 @@ from upscale.loops.vectors import sum_weighted
 
 @inner
 def _orient(above, here, below, turned):
-    """Choose the flips and the turn by which a guide grows to the right and, less so, downwards; see `bank.orders`."""
+    """Choose the flips and the turn by which a guide grows to the right and, less so, downwards; see `kernels.corrections.orders`."""
     for x in range(turned.size):
         right = (above[x + 2] + here[x + 2]) + (here[x + 2] + below[x + 2])
         left = (above[x] + here[x]) + (here[x] + below[x])
@@ -132,7 +132,7 @@ def correct(pixels, guide, bank, first_row, out):
     """Add corrections to rows of sums, (rows, W * factor * channels), the first of which is row `first_row` of all.
 
     Planes (channels, H + 6, W + 6) hold the input with 3 more values on each side, as does the guide, (H + 6, W + 6), in whose
-    grey levels the comparisons of `bank`, a `bank.Tables`, are.
+    grey levels the comparisons of `bank`, a `loops.tables.CorrectionTables`, are.
     """
     height, width, next_part = pixels.shape[1] - 6, pixels.shape[2] - 6, new_zeros(np.int64, 1, 1)
     # The corrections of a part's three rows stay in the cache, beside the weights.

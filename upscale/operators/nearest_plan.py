@@ -31,7 +31,7 @@ class NearestPlan:
     Attributes
     ----------
     shape, dtype, work
-        As in `transposed.TransposedPlan`.
+        As in `transposed_plan.TransposedPlan`.
     """
 
     clipped = 0
