@@ -13,7 +13,10 @@ from upscale.loops.vectors import sum_weighted
 
 @inner
 def _orient(above, here, below, turned):
-    """Choose the flips and the turn by which a guide grows to the right and, less so, downwards; see `kernels.corrections.orders`."""
+    """Choose the flips and the turn by which a guide grows to the right and, less so, downwards.
+
+    See `kernels.corrections.orders`.
+    """
     for x in range(turned.size):
         right = (above[x + 2] + here[x + 2]) + (here[x + 2] + below[x + 2])
         left = (above[x] + here[x]) + (here[x] + below[x])
