@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from upscale.choices import DEFAULT_FACTOR, format_factor
 from upscale.errors import ArgumentError, KernelError
 from upscale.kernels.kernel import Kernel
-from upscale.kernels.phase_sums import normalize_phases, phase_sums
+from upscale.kernels.normalize import normalize_phases, phase_sums
 from upscale.operators.enlarge import enlarge
 from upscale.operators.parameters import Operator
 from upscale.operators.transposed_plan import TransposedPlan

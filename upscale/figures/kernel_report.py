@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from upscale.choices import format_factor
 from upscale.figures.kernel_analysis import CANCELS, KernelAnalysis
-from upscale.kernels.phase_sums import phase_sums
+from upscale.kernels.normalize import phase_sums
 
 Array = NDArray[Any]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from upscale.arguments import as_array
+from upscale.argument_checks import as_array
 from upscale.errors import ArgumentError
 
 Array = NDArray[Any]

@@ -7,7 +7,7 @@ from typing import Any, Never
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from upscale.arguments import as_array, factor_pair, is_same_padding, paddings
+from upscale.argument_checks import as_array, factor_pair, is_same_padding, paddings
 from upscale.errors import ArgumentError
 from upscale.kernels.corrections import Corrections
 from upscale.kernels.low_rank import Factors1D, Floats, OuterProducts, factor_rank_1

@@ -13,7 +13,7 @@ from upscale.errors import ArgumentError, FileError
 from upscale.kernels.file_format import FORMAT, TENSOR_SUFFIXES, VERSION, bias_name, import_optional
 from upscale.kernels.kernel import LONGEST, Kernel
 from upscale.kernels.kernel_spec import suffix_of
-from upscale.kernels.phase_sums import normalize_phases
+from upscale.kernels.normalize import normalize_phases
 from upscale.output_files import write
 
 Array = NDArray[Any]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from upscale.arguments import as_array
+from upscale.argument_checks import as_array
 from upscale.errors import ArgumentError
 from upscale.kernels.kernel_spec import file_and_name
 from upscale.kernels.read_files import read_kernel

@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from upscale.arguments import as_array, factor_pair
+from upscale.argument_checks import as_array, factor_pair
 from upscale.errors import ArgumentError
 from upscale.kernels.kernel import Kernel
 from upscale.learning.crops import Crops

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from upscale.arguments import as_array
+from upscale.argument_checks import as_array
 from upscale.errors import ArgumentError
 from upscale.kernels.kernel import Kernel
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from upscale.arguments import as_array, output_array, paddings, pair, read_only_view
+from upscale.argument_checks import as_array, output_array, paddings, pair, read_only_view
 from upscale.choices import ENGINES
 from upscale.errors import ArgumentError
 from upscale.loops.engine import CHOOSER, Work

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from upscale.arguments import as_array, check_picture_shape, factor_pair, is_same_padding, output_array, paddings, pair
+from upscale.argument_checks import as_array, check_picture_shape, factor_pair, is_same_padding, output_array, paddings, pair
 from upscale.choices import ENGINES
 from upscale.errors import ArgumentError
 from upscale.kernels.kernel_spec import ACCEPTED, parse_kernel

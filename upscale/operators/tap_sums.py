@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from upscale.arguments import read_only_view
+from upscale.argument_checks import read_only_view
 from upscale.loops.tables import RowTaps
 from upscale.operators.parameters import Operator
 from upscale.operators.rounding import Rounding

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from upscale.errors import KernelError
-from upscale.kernels.phase_sums import CANCELLED
+from upscale.kernels.normalize import CANCELLED
 from upscale.loops.tables import NO_WEIGHTS, ColumnTaps, RowTaps
 
 Array = NDArray[Any]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import upscale
 from upscale.kernels.kernel import Kernel
-from upscale.kernels.phase_sums import normalize_phases, phase_sums
+from upscale.kernels.normalize import normalize_phases, phase_sums
 
 
 @settings(max_examples=50, deadline=None)
