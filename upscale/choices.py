@@ -1,6 +1,8 @@
 """Names and ways of writing that options and functions share; nothing here needs NumPy."""
 
 METHODS = ("nn", "tconv")
+#: What other programs call the methods.
+METHOD_SYNONYMS = dict.fromkeys(("nearest", "nearest-neighbor", "nearest-neighbour", "neighbor", "neighbour"), "nn")
 ENGINES = ("auto", "numba", "numpy")
 #: What lies beyond a picture's border: the operator's own zeros, the outermost values, the picture mirrored or repeated.
 EDGES = ("zero", "replicate", "reflect", "wrap")
@@ -12,6 +14,9 @@ COMPRESSIONS = ("fast", "balanced", "small")
 DEPTHS = ("8", "16")
 #: Enlargement factor, (vertical, horizontal), if neither the user nor the kernel has one.
 DEFAULT_FACTOR = (2, 2)
+#: Largest factor along one axis unless a user allows more. A sprite of 16 x 16 may become 2048 x 2048; larger numbers are
+#: mostly sizes (1920x1080) or percentages (400) that were typed as factors.
+MOST_FACTOR = 128
 #: As many pixels as Pillow decodes: a file that claims more is taken for an attack.
 MOST_PIXELS = 178_956_970
 #: Pixels of an output that nobody means: a factor mistyped. It would fill any disk.

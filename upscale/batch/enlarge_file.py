@@ -56,14 +56,16 @@ def enlarge_file(
         from upscale.pictures import reading
     state = file_checks.check_output(task, options, one_of_many=one_of_many)
     if state.up_to_date:
-        return Result("skipped", seconds=time.perf_counter() - began)
+        return Result("skipped", started=log.started, seconds=time.perf_counter() - began)
     with reading.opened(read_standard_input() if task.source == DASH else task.source, task.name) as stream:
         identity = file_checks.identity(stream)
         run, source = _plan(task, options, request, log, stream, one_of_many=one_of_many)
         result = Result(
             "planned",
             notes=log.notes,
+            started=log.started,
             size=run.contents.upright_size[::-1],
+            stored_size=run.contents.size[::-1],
             out_size=run.plan.size[::-1],
             format=run.target.name,
             frames=run.plan.total,
@@ -85,6 +87,7 @@ def enlarge_file(
         out_size=size[::-1],
         bytes_out=written,
         engine=log.engine,
+        engine_reason=log.engine_reason,
         seconds=time.perf_counter() - began,
     )
     return result._replace(report=tuple(verbose_report(task, options, request, result, log)))
