@@ -11,7 +11,7 @@ import pytest
 from helpers import SAMPLES, UPSCALE, command, ok, run
 from PIL import Image
 
-from upscale.commands.option_types import factor
+from upscale.commands.option_types import Method, factor
 from upscale.suggestions import closest, closest_file
 
 IO = ("in.png", "out.png")
@@ -246,19 +246,13 @@ def test_the_other_commands(made, case):
     "arguments",
     [
         ("-f", "4x"),
-        ("-f", "x4"),
-        ("-f", "4.0"),
         ("-f", "400%"),
-        ("-f", " 4 "),
-        ("-f", "4×"),
         ("--scale", "4"),
         ("--zoom=4",),
         ("--ratio", "4"),
         ("-x", "4"),
         ("-x4",),
         ("-f4", "-m", "nearest"),
-        ("-f4", "-m", "nearest-neighbor"),
-        ("-f4", "-m", "nearest-neighbour"),
         ("-f4", "-m", "Nearest_Neighbor"),
         ("-f4", "-m", "NN"),
         ("-f4", "-k", "box"),
@@ -353,11 +347,10 @@ def test_a_single_failure_is_an_object_too(made):
     assert json.loads(run("a.png", "out.jpg", "--json", cwd=made).stdout)["status"] == "failed"
 
 
-@pytest.mark.parametrize("output", ["out.png", "out/"])
-def test_sizes_before_and_after_turning(made, tmp_path, output):
-    inputs = ("photo.jpg",) if output == "out.png" else ("photo.jpg", "in.png")
-    output = str(tmp_path / output)
-    path = output if output.endswith(".png") else f"{output}photo.jpg"
+@pytest.mark.parametrize(("inputs", "name"), [(["photo.jpg"], "out.png"), (["photo.jpg", "in.png"], "out")])
+def test_sizes_before_and_after_turning(made, tmp_path, inputs, name):
+    output = str(tmp_path / name)
+    path = output if name == "out.png" else f"{output}/photo.jpg"
     dry = run(*inputs, output, "--dry-run", cwd=made).stdout.decode()
     assert f"photo.jpg (20x30, stored as 30x20) -> {path} (40x60, " in dry
     assert dry.count("stored as") == 1
@@ -394,10 +387,28 @@ def test_the_gain_is_that_of_the_phases(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("4", (4, 4)), ("3x2", (2, 3)), ("3X2", (2, 3)), ("x4", (4, 4)), ("4.", (4, 4)), ("200%x300%", (3, 2)), ("3 x 2", (2, 3))],
+    [
+        ("4", (4, 4)),
+        ("3x2", (2, 3)),
+        ("3X2", (2, 3)),
+        ("x4", (4, 4)),
+        ("2x", (2, 2)),
+        ("4×", (4, 4)),
+        (" 4 ", (4, 4)),
+        ("4.0", (4, 4)),
+        ("4.", (4, 4)),
+        ("100%", (1, 1)),
+        ("200%x300%", (3, 2)),
+        ("3 x 2", (2, 3)),
+    ],
 )
 def test_factors(text, value):
     assert factor(text) == value
+
+
+@pytest.mark.parametrize("text", ["nearest", "nearest-neighbor", "nearest-neighbour", "neighbor", "NN", " nn "])
+def test_methods(text):
+    assert Method().convert(text, None, None) == "nn"
 
 
 def test_close_names(tmp_path):
