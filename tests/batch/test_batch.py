@@ -314,12 +314,12 @@ def test_turned_pictures_are_planned_as_they_are_shown(tmp_path, suffix):
     (tmp_path / "in").mkdir()
     Image.new("RGB", (40, 30)).save(tmp_path / "in" / f"a{suffix}", exif=exif)
     planned = ok(f"in/a{suffix}", "out.png", "-f", "3x1", "-n", cwd=tmp_path).stdout.decode()
-    assert f"in/a{suffix} (30x40) -> out.png (90x40, PNG)" in planned
+    assert f"in/a{suffix} (30x40, stored as 40x30) -> out.png (90x40, PNG)" in planned
     ok(f"in/a{suffix}", "out.png", "-f", "3x1", cwd=tmp_path)
     assert size(tmp_path / "out.png") == (90, 40)
     for dry in (["-n"], []):
         told = json.loads(ok("in", "out", "-f", "3x1", "--json", *dry, cwd=tmp_path).stdout)
-        assert (told["size"], told["output_size"]) == ([30, 40], [90, 40])
+        assert (told["size"], told["stored_size"], told["output_size"]) == ([30, 40], [40, 30], [90, 40])
 
 
 def test_limits_count_turned_pictures_as_they_are_shown(tmp_path):

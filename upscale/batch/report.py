@@ -168,12 +168,13 @@ class Report:
         """Return what an error has in common with those of other files.
 
         Where it names an option that would help, as --max-memory, it has the same cause for every file. What is wrong with a
-        file itself stays a line of its own.
+        file itself, or stands at the place of its output, stays a line of its own.
         """
-        if self._verbose or not re.search(r"(?<![\w-])--[a-z]", error):
+        own = task.output and task.output in error
+        if self._verbose or own or not re.search(r"(?<![\w-])--[a-z]", error):
             return error
-        for name in (os.path.abspath(task.output), os.path.abspath(task.source), task.output, task.source):
-            error = error.replace(name, "") if name else error
+        for name in (os.path.abspath(task.source), task.source):
+            error = error.replace(name, "")
         return re.sub(r"[\d.]+", "0", error)
 
     def _totals(self, ending: str) -> str:
