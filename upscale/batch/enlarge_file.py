@@ -9,9 +9,11 @@ from upscale.batch import file_checks
 from upscale.batch.frame_plan import plan_frames
 from upscale.batch.options import Options
 from upscale.batch.run_log import RunLog, verbose_report
+from upscale.batch.settings_digest import settings_digest
 from upscale.batch.task import Result, Task
 from upscale.loops.engine import CHOOSER, Work
 from upscale.output_files import DASH, read_standard_input, replacing, write_through
+from upscale.pictures.output_mark import add_mark
 
 if TYPE_CHECKING:
     from upscale.batch.enlarge_frames import FileRun
@@ -70,15 +72,18 @@ def enlarge_file(
             bytes_in=identity[2] if identity else 0,
             memory=run.plan.memory,
         )
-        if state.may_be_done and file_checks.has_wanted_size(task.output, run.contents, request, options.layout):
-            return result._replace(status="skipped", seconds=time.perf_counter() - began)
-        if state.exists:
-            file_checks.check_protected(task, options)
+        digest = "" if options.strip else settings_digest(options, request)
+        if file_checks.is_done(task, state, run.contents, request, digest, options):
+            if state.mark is None:
+                log.note("its output does not record its settings: only its size was compared")
+            return result._replace(status="skipped", notes=log.notes, seconds=time.perf_counter() - began)
+        file_checks.check_protected(task, state, options)
         if options.dry_run:
             return result
         admit(run.plan.memory)
         _start_engine(run)
-        size, written = _write(run, source, state, token, lambda: file_checks.check_unchanged(task.name, identity, stream))
+        check = lambda: file_checks.check_unchanged(task.name, identity, stream)  # noqa: E731
+        size, written = _write(run, source, state, token, digest, check)
     result = result._replace(
         status="written",
         notes=log.notes,
@@ -107,7 +112,7 @@ def _plan(
             note=log.note,
         )
     contents = source.contents
-    target = file_checks.target_of(task, contents)
+    target = file_checks.target_of(task, contents, options, log.note)
     file_checks.check_options(options, target, one_of_many=one_of_many)
     plan = plan_frames(task.name, contents, request, target, options)
     for note in plan.notes:
@@ -117,25 +122,30 @@ def _plan(
 
 
 def _write(
-    run: "FileRun", source: "reading.Source", state: file_checks.OutputState, token: str, check: Callable[[], None]
+    run: "FileRun", source: "reading.Source", state: file_checks.OutputState, token: str, digest: str, check: Callable[[], None]
 ) -> tuple[tuple[int, int], int]:
-    """Enlarge all frames into the output; return its height and width, and its bytes.
+    """Enlarge all frames into the output, and mark it; return its height and width, and its bytes.
 
     `check` is called before the output appears.
     """
     from upscale.batch.enlarge_frames import enlarge_frames
 
+    def fill(file: BinaryIO) -> tuple[tuple[int, int], int]:
+        size = enlarge_frames(run, source, file)
+        if digest:
+            add_mark(file, run.target, digest)
+        return size, file.seek(0, 2)
+
     output = run.task.output
     if state.streamed:
         buffer = io.BytesIO()
-        size = enlarge_frames(run, source, buffer)
+        filled = fill(buffer)
         write_through(output, buffer.getbuffer())
-        return size, buffer.tell()
+        return filled
     with replacing(output, token, overwrite=not run.options.no_overwrite) as out:
-        size = enlarge_frames(run, source, out)
-        written = out.seek(0, 2)
+        filled = fill(out)
         check()
-    return size, written
+    return filled
 
 
 def _start_engine(run: "FileRun") -> None:

@@ -12,9 +12,11 @@ import click
 from upscale.available_memory import format_bytes
 from upscale.batch.plan import Plan
 from upscale.batch.task import Result, Task
-from upscale.choices import pluralize
 from upscale.errors import FileError
 from upscale.output_files import os_error_text
+
+#: What the verbose report says of files that are not inputs, by their status in JSON.
+_LEFT_ALONE = {"not a picture": "not a picture", "own result": "named as an output, and left alone"}
 
 
 def one_line(text: str) -> str:
@@ -89,8 +91,11 @@ class Report:
         for name, error in plan.failed:
             self.result(Task(name, "", None), Result("failed", error))
         for status, names in (("not a picture", plan.others), ("own result", plan.results)):
-            for name in names if self._json else ():
-                self._print(json.dumps({"input": name, "status": status}))
+            for name in names:
+                if self._json:
+                    self._print(json.dumps({"input": name, "status": status}))
+                if self._verbose:
+                    self._line(f"{name}: {_LEFT_ALONE[status]}")
         shared = self._json and sys.stdout is not None and sys.stdout.isatty()  # with what scripts are told
         if self.notices and not shared and not self._dry_run and plan.tasks:
             self._bar = click.progressbar(
@@ -166,7 +171,8 @@ class Report:
         others = len(self._plan.others)
         parts += [f"{undone} not done"] if undone else []
         parts += [f"{others} not {'a picture' if others == 1 else 'pictures'}"] if others else []
-        parts += [f"{pluralize(len(self._plan.results), 'result')} of before"] if self._plan.results else []
+        named = len(self._plan.results)
+        parts += [f"{named} left alone (named as {'an output' if named == 1 else 'outputs'})"] if named else []
         text = f"{ending}{', '.join(parts)}"
         megapixels = self._pixels / 1e6
         if self._dry_run:

@@ -16,8 +16,8 @@ class Task(NamedTuple):
     target : Format or None
         The output's format; None keeps the input's.
     protected : bool
-        The output is a file that was there already, in a folder that was searched for inputs: perhaps it was made by hand. It
-        is replaced with --overwrite only.
+        The output's name was derived from the input's, and not typed: a file of that name which this program did not make is
+        replaced with --overwrite only.
     """
 
     source: str

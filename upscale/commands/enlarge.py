@@ -135,7 +135,7 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
         raise click.UsageError("--scheduler goes with several inputs or a folder")
     from upscale.batch.request import make_request
 
-    request = None
+    request, substitute = None, ""
     into_folder = output != DASH and (os.path.isdir(output) or output.endswith(("/", os.sep)))
     if into_folder:
         if source == DASH:
@@ -143,13 +143,16 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
         from upscale.batch.find_inputs import Found
 
         request = make_request(options) if _name_needs_request(options, values) else None
-        output = _naming(output, options, values, request).path(Found(source, os.path.dirname(source), ""))
+        naming = _naming(output, options, values, request)
+        substitute = naming.substitute(source)
+        output = naming.path(Found(source, os.path.dirname(source), ""), substitute)
     else:
         for name in ("name", "parents"):
             if values[name] not in (None, False):
                 raise click.UsageError(f"--{name} goes with an OUTPUT that is a folder")
     target = _target(source, output, options, values["format"], keeps=into_folder)
     from upscale.batch.enlarge_file import enlarge_file
+    from upscale.batch.output_suffix import substitution_note
     from upscale.batch.run_log import RunLog
     from upscale.batch.task import Task
 
@@ -157,7 +160,9 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
         OutputFolders().prepare(output)
     looks_on = not values["quiet"] and sys.stderr is not None and sys.stderr.isatty()
     log = RunLog((lambda line: click.echo(f"upscale: {line}", err=True)) if looks_on else None)
-    task = Task(source, output, target)
+    if substitute:
+        log.note(substitution_note(os.path.splitext(source)[1].lower(), substitute, 1))
+    task = Task(source, output, target, protected=into_folder)
     request = request or make_request(options)
     if not values["quiet"]:
         _note_unused_bias(request, options)
@@ -246,7 +251,7 @@ def _naming(output: str, options: "Options", values: dict[str, Any], request: "R
         text = os.path.splitext(os.path.basename(options.kernel.path))[0] or options.kernel.text
         kernel = "typed" if options.kernel.kind == "typed" else re.sub(r'[\\/:*?"<>|\0]', "-", text)
     fields = {"factor": format_factor(factor), "method": options.method, "kernel": kernel}
-    return plan.Naming(output, template, values["format"] or "", values["parents"], fields)
+    return plan.Naming(output, template, values["format"] or "", values["parents"], fields, options.to_rgb)
 
 
 def _check_output_folder(inputs: list[str], output: str, values: dict[str, Any]) -> None:

@@ -264,14 +264,10 @@ _OPTIONS = (
         help='Name outputs in a folder, such as "{stem}@{factor}x{suffix}"; also {method} and {kernel}.',
     ),
     click.option("--parents", is_flag=True, help="Keep the folders by which inputs are named under OUTPUT."),
-    click.option("--skip-existing", is_flag=True, help="Leave outputs that are there and have the right size."),
+    click.option("--skip-existing", is_flag=True, help="Skip inputs whose output has the right size and was made with the same settings."),
     click.option("--update", is_flag=True, help="Leave outputs that are there and not older than their inputs."),
     click.option("--no-overwrite", is_flag=True, help="Fail where an output is there already."),
-    click.option(
-        "--overwrite",
-        is_flag=True,
-        help="Replace files in folders of inputs that have an output's name and may be made by hand.",
-    ),
+    click.option("--overwrite", is_flag=True, help="Replace outputs that upscale did not make, too."),
     click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done, with sizes and memory."),
     click.option("--fail-fast", is_flag=True, help="Begin nothing more once something has failed."),
     click.option(

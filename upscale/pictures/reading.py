@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from upscale.choices import MOST_PIXELS
-from upscale.pictures import npy
+from upscale.pictures import npy, unsupported_formats
 from upscale.pictures.decoder_errors import Note, file_errors, warnings_as_notes
 from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import FileContents, Frame, Picture
@@ -45,6 +45,9 @@ class Source:
     def __init__(self, stream: BinaryIO, name: str, *, layout: str, allow_8_bit: bool, max_pixels: int, note: Note) -> None:
         self._name, self._note = name, note
         with self._errors_and_notes():
+            head = stream.read(unsupported_formats.HEAD_BYTES)
+            stream.seek(0)
+            unsupported_formats.check(name, head)
             self.contents = _contents(stream, layout, allow_8_bit, max_pixels, note)
 
     @contextlib.contextmanager
