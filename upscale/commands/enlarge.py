@@ -151,9 +151,9 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
             if values[name] not in (None, False):
                 raise click.UsageError(f"--{name} goes with an OUTPUT that is a folder")
     target = _target(source, output, options, values["format"], keeps=into_folder)
-    from upscale.batch.enlarge_file import enlarge_file
     from upscale.batch.output_suffix import substitution_note
     from upscale.batch.run_log import RunLog
+    from upscale.batch.run_task import run_task
     from upscale.batch.task import Task
 
     if into_folder and not options.dry_run:
@@ -166,7 +166,7 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
     request = request or make_request(options)
     if not values["quiet"]:
         _note_unused_bias(request, options)
-    _print_result(task, enlarge_file(task, options, request, log), options, values)
+    _print_result(task, run_task(task, options, request, log), options, values)
     return 0
 
 

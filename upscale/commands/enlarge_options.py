@@ -264,7 +264,11 @@ _OPTIONS = (
         help='Name outputs in a folder, such as "{stem}@{factor}x{suffix}"; also {method} and {kernel}.',
     ),
     click.option("--parents", is_flag=True, help="Keep the folders by which inputs are named under OUTPUT."),
-    click.option("--skip-existing", is_flag=True, help="Skip inputs whose output has the right size and was made with the same settings."),
+    click.option(
+        "--skip-existing",
+        is_flag=True,
+        help="Skip inputs whose output has the right size and was made with the same settings.",
+    ),
     click.option("--update", is_flag=True, help="Leave outputs that are there and not older than their inputs."),
     click.option("--no-overwrite", is_flag=True, help="Fail where an output is there already."),
     click.option("--overwrite", is_flag=True, help="Replace outputs that upscale did not make, too."),
