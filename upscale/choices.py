@@ -1,5 +1,7 @@
 """Names and ways of writing that options and functions share; nothing here needs NumPy."""
 
+from upscale.errors import ArgumentError
+
 METHODS = ("nn", "tconv")
 ENGINES = ("auto", "numba", "numpy")
 #: What lies beyond a picture's border: the operator's own zeros, the outermost values, the picture mirrored or repeated.
@@ -12,6 +14,9 @@ COMPRESSIONS = ("fast", "balanced", "small")
 DEPTHS = ("8", "16")
 #: Enlargement factor, (vertical, horizontal), if neither the user nor the kernel has one.
 DEFAULT_FACTOR = (2, 2)
+#: Simple names of colours.
+COLOURS = {"black": "000000", "white": "ffffff", "grey": "808080", "gray": "808080", "red": "ff0000", "green": "008000",
+           "blue": "0000ff", "yellow": "ffff00", "cyan": "00ffff", "magenta": "ff00ff"}  # fmt: skip
 #: As many pixels as Pillow decodes: a file that claims more is taken for an attack.
 MOST_PIXELS = 178_956_970
 #: Pixels of an output that nobody means: a factor mistyped. It would fill any disk.
@@ -39,3 +44,28 @@ def pluralize(number: int, noun: str) -> str:
     ('1 picture', '2 pictures')
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def parse_colour(text: str) -> tuple[int, int, int]:
+    """Read #rrggbb, #rgb or a simple name as red, green and blue, 0 to 255.
+
+    Raises
+    ------
+    ArgumentError
+        Where it is none of them.
+
+    Examples
+    --------
+    >>> parse_colour("#f80"), parse_colour("white")
+    ((255, 136, 0), (255, 255, 255))
+    """
+    digits = COLOURS.get(text.lower(), text.removeprefix("#"))
+    if len(digits) == 3:
+        digits = "".join(2 * d for d in digits)
+    try:
+        if not digits.isalnum():
+            raise ValueError
+        red, green, blue = bytes.fromhex(digits)
+    except ValueError:
+        raise ArgumentError(f"{text!r} is not a colour; give #rrggbb or one of {', '.join(COLOURS)}") from None
+    return red, green, blue

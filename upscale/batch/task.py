@@ -56,6 +56,8 @@ class Result(NamedTuple):
     engine : str
         The engine and why it was chosen.
     seconds : float
+    source, output : str
+        Of the task; only in results that a program gets.
     """
 
     status: str
@@ -71,3 +73,5 @@ class Result(NamedTuple):
     memory: int = 0
     engine: str = ""
     seconds: float = 0.0
+    source: str = ""
+    output: str = ""

@@ -4,7 +4,6 @@ NumPy, Pillow and Numba are imported only when there is work, so that help, vers
 """
 
 import os.path
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -246,10 +245,7 @@ def _naming(output: str, options: "Options", values: dict[str, Any], request: "R
     template = "{stem}{suffix}" if values["name"] is None else values["name"]
     plan.check_template(template)
     factor = request.factor if request is not None else options.factor or (2, 2)
-    kernel = "nn"
-    if options.kernel is not None:
-        text = os.path.splitext(os.path.basename(options.kernel.path))[0] or options.kernel.text
-        kernel = "typed" if options.kernel.kind == "typed" else re.sub(r'[\\/:*?"<>|\0]', "-", text)
+    kernel = "nn" if options.kernel is None else options.kernel.file_label
     fields = {"factor": format_factor(factor), "method": options.method, "kernel": kernel}
     return plan.Naming(output, template, values["format"] or "", values["parents"], fields, options.to_rgb)
 

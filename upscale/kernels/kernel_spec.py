@@ -4,11 +4,15 @@ This needs neither NumPy nor the file, so that a mistyped kernel is reported at 
 """
 
 import os.path
-from typing import NamedTuple
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 from upscale.errors import ArgumentError
 from upscale.kernels import presets, shipped
 from upscale.kernels.number_text import is_number, parse_rows, shorten
+
+if TYPE_CHECKING:
+    from upscale.kernels.kernel import Kernel
 
 #: Suffix of a kernel file to whether it may store several arrays, of which FILE:NAME picks one.
 SUFFIXES = {
@@ -35,13 +39,15 @@ class KernelSpec(NamedTuple):
     Attributes
     ----------
     kind : str
-        "preset", "shipped", "file" or "typed".
+        "preset", "shipped", "file", "typed" or "given".
     text : str
         The text that was given.
     path, name : str
         Of a file, and of the array in it; empty if not given.
     rows : tuple of tuple of float
         The numbers, if they were typed.
+    kernel : Kernel or None
+        The kernel itself, if a program gave one.
     """
 
     kind: str
@@ -49,11 +55,20 @@ class KernelSpec(NamedTuple):
     path: str = ""
     name: str = ""
     rows: tuple[tuple[float, ...], ...] = ()
+    kernel: "Kernel | None" = None
 
     @property
     def label(self) -> str:
         """The text, cut if it is too long for a line on the screen."""
         return shorten(self.text)
+
+    @property
+    def file_label(self) -> str:
+        """What names of files call the kernel: a preset's text, a file's stem, "typed" or "given"."""
+        if self.kind in ("typed", "given"):
+            return self.kind
+        text = os.path.splitext(os.path.basename(self.path))[0] or self.text
+        return re.sub(r'[\\/:*?"<>|\0]', "-", text)
 
     @property
     def depends_on_factor(self) -> bool:
@@ -85,6 +100,11 @@ def parse_kernel(text: str) -> KernelSpec:
     if any(c in text for c in ",;") or is_number(text):
         return KernelSpec("typed", text, rows=parse_rows(text))
     raise ArgumentError(f"there is no kernel {text!r}; give {ACCEPTED}")
+
+
+def given_kernel(kernel: "Kernel") -> KernelSpec:
+    """Make the spec of a kernel that a program gave."""
+    return KernelSpec("given", kernel.title or "given", kernel=kernel)
 
 
 def file_and_name(text: str) -> tuple[str, str] | None:

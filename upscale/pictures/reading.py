@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -13,6 +15,19 @@ from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import FileContents, Frame, Picture
 
 _TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+#: Held while a library decodes: filters of warnings, Pillow's limit of pixels and standard error belong to the whole process.
+_lock = threading.RLock()
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # in a child, no thread is left that would release it
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class Source:
@@ -53,7 +68,7 @@ class Source:
 
     @contextlib.contextmanager
     def _errors_and_notes(self) -> Iterator[None]:
-        with file_errors(self._name), warnings_as_notes(self._note):
+        with _lock, file_errors(self._name), warnings_as_notes(self._note):
             yield
 
     @contextlib.contextmanager
