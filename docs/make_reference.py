@@ -67,8 +67,9 @@ def _option(option: click.Option) -> str:
     told = [_marked(text)]
     if option.required:
         told.append("Required.")
-    if isinstance(option.type, click.IntRange) and option.type.min and option.type.max is None:
-        told.append(f"At least {option.type.min}.")
+    kind: Any = option.type
+    if getattr(kind, "min", None) and kind.max is None:
+        told.append(f"At least {kind.min}.")
     if default:
         told.append(f"Default: {_marked(default.removesuffix(']'))}.")
     elif option.show_default and not option.is_flag:

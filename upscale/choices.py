@@ -1,8 +1,11 @@
 """Names and ways of writing that options and functions share; nothing here needs NumPy."""
 
 from upscale.errors import ArgumentError
+from upscale.suggestions import closest, did_you_mean
 
 METHODS = ("nn", "tconv")
+#: What other programs call the methods.
+METHOD_SYNONYMS = dict.fromkeys(("nearest", "nearest-neighbor", "nearest-neighbour", "neighbor", "neighbour"), "nn")
 ENGINES = ("auto", "numba", "numpy")
 #: What lies beyond a picture's border: the operator's own zeros, the outermost values, the picture mirrored or repeated.
 EDGES = ("zero", "replicate", "reflect", "wrap")
@@ -17,6 +20,9 @@ DEFAULT_FACTOR = (2, 2)
 #: Simple names of colours.
 COLOURS = {"black": "000000", "white": "ffffff", "grey": "808080", "gray": "808080", "red": "ff0000", "green": "008000",
            "blue": "0000ff", "yellow": "ffff00", "cyan": "00ffff", "magenta": "ff00ff"}  # fmt: skip
+#: Largest factor along one axis unless a user allows more. A sprite of 16 x 16 may become 2048 x 2048; larger numbers are
+#: mostly sizes (1920x1080) or percentages (400) that were typed as factors.
+MOST_FACTOR = 128
 #: As many pixels as Pillow decodes: a file that claims more is taken for an attack.
 MOST_PIXELS = 178_956_970
 #: Pixels of an output that nobody means: a factor mistyped. It would fill any disk.
@@ -67,5 +73,6 @@ def parse_colour(text: str) -> tuple[int, int, int]:
             raise ValueError
         red, green, blue = bytes.fromhex(digits)
     except ValueError:
-        raise ArgumentError(f"{text!r} is not a colour; give #rrggbb or one of {', '.join(COLOURS)}") from None
+        accepted = did_you_mean(closest(text, COLOURS)) or f"; give #rrggbb or one of {', '.join(COLOURS)}"
+        raise ArgumentError(f"{text!r} is not a colour{accepted}") from None
     return red, green, blue

@@ -104,4 +104,5 @@ def test_a_scheduler_that_is_not_there(tmp_path):
         assert done.returncode == status
         assert b"Traceback" not in done.stderr
         assert done.stderr.count(b"\n") == 1
-        assert f"--scheduler {address}: ".encode() in done.stderr
+        named = f"--scheduler {address}: nobody answers" if status == 1 else f"--scheduler: {address!r} is not an address"
+        assert named.encode() in done.stderr

@@ -216,14 +216,14 @@ def test_the_default_list_has_adaptive_where_it_is_shipped(pair, tmp_path):
     ("arguments", "status", "part"),
     [
         (("small.png", "-o", "s.png", "--crop", "10,0,9,9"), 2, "--crop 10,0,9,9: is not within small.png, which is 15x12"),
-        (("small.png", "-o", "s.png", "--crop", "1,2,0,4"), 2, "no crop"),
-        (("small.png", "-o", "s.png", "--crop", "1,2"), 2, "no crop"),
+        (("small.png", "-o", "s.png", "--crop", "1,2,0,4"), 2, "not a crop"),
+        (("small.png", "-o", "s.png", "--crop", "1,2"), 2, "not a crop"),
         (("small.png", "-o", "s.png", "--truth", "small.png"), 1, "is 15x12; the truth of small.png, 15x12, must be 30x24"),
         (("small.png", "-o", "s.png", "--truth", "none.png"), 1, "none.png: there is no such file"),
         (("none.png", "-o", "s.png"), 1, "none.png: there is no such file"),
         (("small.png", "-o", "s.png", "-k", "nn,bicubi"), 2, "'bicubi'"),
         (("small.png", "-o", "s.png", "-k", "none.npy"), 1, "none.npy"),
-        (("small.png", "-o", "s.png", "-k", "adaptive", "-f", "5"), 2, "adaptive is there for the factors 2, 3, 4"),
+        (("small.png", "-o", "s.png", "-k", "adaptive", "-f", "5"), 2, "adaptive supports the factors 2, 3, 4 only"),
         (("small.png", "-o", "small.png"), 2, "the same file as INPUT"),
         (("small.png", "-o", "large.png", "--truth", "large.png"), 2, "the same file as --truth"),
         (("small.png", "-o", "k.png", "-k", "k.npy"), 2, "the same file as --kernels k.npy"),
@@ -232,7 +232,7 @@ def test_the_default_list_has_adaptive_where_it_is_shipped(pair, tmp_path):
         (("small.png", "-o", "none/s.png"), 1, "make it first"),
         (("text.png", "-o", "s.png"), 1, "text.png: not a picture"),
         (("small.png", "-o", "s.png", "--truth", "inks.tif"), 1, "inks.tif: luma is known of grey and RGB, not of CMYK"),
-        (("small.png",), 2, "--output"),
+        (("small.png",), 2, "SHEET is missing"),
     ],
 )
 def test_what_is_refused(pair, tmp_path, arguments, status, part):

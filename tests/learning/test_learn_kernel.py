@@ -102,7 +102,7 @@ def test_given_low_resolution_copies(folder, tmp_path):
     ("arguments", "status", "part"),
     [
         (("in", "-o", "k.npz", "-f", "1"), 2, "at least 2"),
-        (("in", "-o", "k.npz", "-f", "2x3"), 2, "the same both ways"),
+        (("in", "-o", "k.npz", "-f", "2x3"), 2, "equal in both directions"),
         (("in", "-o", "k.npz", "--size", "12"), 2, "such as 10 or 14"),
         (("in", "-o", "k.npz", "--size", "13"), 2, "cannot be centred"),
         (("in", "-o", "k.npz", "--size", "94"), 1, "smaller than 47x47"),
@@ -117,7 +117,7 @@ def test_given_low_resolution_copies(folder, tmp_path):
         (("in", "-o", "k.npz", "--downscale", "gaussian:x"), 2, "gaussian:1.2"),
         (("in", "-o", "k.npz", "--downscale", "none.npy"), 1, "none.npy"),
         (("in", "-o", "k.npz", "--downscale", "box+jpeg:0"), 2, "from 1 to 100"),
-        (("in", "-o", "k.npz", "--downscale", "box", "--low", "in"), 2, "exclude"),
+        (("in", "-o", "k.npz", "--downscale", "box", "--low", "in"), 2, "cannot be combined"),
         (("in", "-o", "k.npz", "--low", "nofolder"), 1, "nofolder"),
         (("in", "-o", "k.npz", "--validate", "empty"), 1, "holds no pictures"),
         (("in",), 2, "--output"),

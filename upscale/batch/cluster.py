@@ -7,7 +7,6 @@ forked.
 
 import logging
 import os
-import re
 import threading
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
@@ -53,7 +52,7 @@ def run(plan: Plan, options: Options, address: str, *, fail_fast: bool, report: 
     Raises
     ------
     ArgumentError
-        Where Dask is not installed, or the address is none.
+        Where Dask is not installed.
     FileError
         Where the cluster cannot be reached, or has another version of this package.
     """
@@ -61,13 +60,11 @@ def run(plan: Plan, options: Options, address: str, *, fail_fast: bool, report: 
         from distributed import Client, as_completed
     except ImportError:
         raise ArgumentError("--scheduler needs Dask: pip install distributed") from None
-    if not re.fullmatch(r"\w+://.+:\d+", address):
-        raise ArgumentError(f"--scheduler {address}: give an address such as tcp://HOST:8786")
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is reported by results
     try:
         client = Client(address, timeout=_CONNECT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
-        raise FileError(f"--scheduler {address}: cannot be reached: {' '.join(str(error).split())}") from None
+        raise FileError(f"--scheduler {address}: nobody answers there: {' '.join(str(error).split())}") from None
     with client:
         _check_versions(client, address)
         settings = Settings(_with_whole_paths(options), notices=False)

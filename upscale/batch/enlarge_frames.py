@@ -10,6 +10,7 @@ from upscale.batch.options import Options
 from upscale.batch.run_log import RunLog
 from upscale.batch.task import Task
 from upscale.errors import ArgumentError, FileError, KernelError
+from upscale.kernels.normalize import phase_sums
 from upscale.operators.enlarge_picture import CLIPPED, Enlargement
 from upscale.operators.methods import Request
 from upscale.pictures import formats, metadata, mode_conversion, reading, writing
@@ -253,8 +254,14 @@ def _clipping(share: float, request: Request, label: str, frames: int) -> str:
         softer = "mitchell overshoots less" if label != "mitchell" else "bilinear does not overshoot"
         help = f"--kernel {softer}" if kernel.bias is None else "a smaller --bias clips less"
         return f"{clipped}, though the kernel's gain is 1: {help}"
-    weights = kernel.weights if kernel.channels is None else kernel.weights.sum(0)
-    sums = weights.sum((-2, -1)).reshape(-1) / (vertical * horizontal)
-    gain = float(sums[abs(sums - 1).argmax()])
-    help = "--normalize makes it 1" if abs(gain) > 1e-6 else "--bias 0.5 shows what is below 0 as well"
-    return f"{clipped}: the kernel's gain is {gain:.3g}; {help}"
+    height, width = kernel.shape
+    gains = phase_sums(kernel.weights, (min(vertical, height), min(horizontal, width)), kernel.groups)
+    low, high = float(gains.min()), float(gains.max())
+    if max(abs(low), abs(high)) <= 1e-6:
+        return f"{clipped}: the kernel's gain is 0; --bias 0.5 shows what is below 0 too"
+    if max(abs(low - 1), abs(high - 1)) <= 1e-6:
+        return f"{clipped}, though the kernel's gain is 1: its weights overshoot at edges"
+    gain = f"{high:.3g}" if high - low <= 1e-6 else f"{low:.3g} to {high:.3g}"
+    reaches = height >= vertical and width >= horizontal
+    help = "--normalize makes it 1" if reaches else f"a kernel of at least {horizontal}x{vertical} can be normalised"
+    return f"{clipped}: the kernel's gain is {gain}; {help}"

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from upscale.available_memory import available, format_bytes
+from upscale.batch.available_memory import available, format_bytes
 from upscale.batch.frame_plan import FramePlan
 from upscale.batch.options import Options, unused_option
 from upscale.batch.task import Task

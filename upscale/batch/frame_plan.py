@@ -91,7 +91,8 @@ def _total(name: str, contents: FileContents, target: formats.Format, frame: int
         if contents.format == formats.NPY.pillow:
             raise FileError(f"{name}: --frame: an array has no frames")
         if not 0 <= frame < contents.total:
-            raise FileError(f"{name}: --frame {frame}: it has the frames 0 to {contents.total - 1}")
+            has = "only one frame, number 0" if contents.total == 1 else f"the frames 0 to {contents.total - 1}"
+            raise FileError(f"{name}: --frame {frame}: it has {has}")
         return 1, ()
     if contents.total == 1:
         return 1, ()

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import sys
 import time
@@ -9,9 +10,11 @@ from typing import Any
 
 import click
 
-from upscale.available_memory import format_bytes
+from upscale import __version__
+from upscale.batch.available_memory import format_bytes
 from upscale.batch.plan import Plan
 from upscale.batch.task import Result, Task
+from upscale.choices import pluralize
 from upscale.errors import FileError
 from upscale.output_files import os_error_text
 
@@ -26,7 +29,9 @@ def one_line(text: str) -> str:
 
 def line_of_json(task: Task, result: Result) -> str:
     """Describe a result as one JSON object; docs/batch.md lists the keys."""
-    values: dict[str, Any] = {"input": task.source, "output": task.output, "status": result.status}
+    values: dict[str, Any] = {"input": task.source, "output": task.output, "status": result.status, "version": __version__}
+    if result.started:
+        values["started"] = result.started
     if result.error:
         values["error"] = one_line(result.error)
     if result.notes:
@@ -34,6 +39,7 @@ def line_of_json(task: Task, result: Result) -> str:
     if result.format:
         values |= {
             "size": result.size,
+            "stored_size": result.stored_size,
             "output_size": result.out_size,
             "format": result.format,
             "frames": result.frames,
@@ -42,6 +48,8 @@ def line_of_json(task: Task, result: Result) -> str:
         }
     if result.status == "written":
         values |= {"output_bytes": result.bytes_out, "engine": result.engine}
+        if result.engine_reason:
+            values["engine_reason"] = result.engine_reason
     if result.seconds:
         values["seconds"] = round(result.seconds, 4)
     return json.dumps(values)
@@ -69,7 +77,7 @@ class Report:
         self._quiet, self._verbose, self._json, self._dry_run = quiet, verbose, json, dry_run
         self.notices = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._counts = {"written": 0, "planned": 0, "skipped": 0, "failed": 0}
-        self._errors: dict[str, None] = {}
+        self._errors: dict[str, list[str]] = {}
         self._notes: dict[str, list[str]] = {}
         self._shown: set[str] = set()
         self._planned: dict[str, str] = {}
@@ -118,7 +126,7 @@ class Report:
         if result.status in ("written", "planned"):
             self._pixels += result.out_size[0] * result.out_size[1] * result.frames
         if result.error:
-            self._errors[one_line(f"upscale: {result.error}")] = None
+            self._errors.setdefault(self._cause(task, result.error), []).append(one_line(f"upscale: {result.error}"))
         if self._json:
             self._print(line_of_json(task, result))
         elif self._dry_run and not result.error:
@@ -157,9 +165,22 @@ class Report:
                 more = f" (and {len(texts) - 1} more files alike)" if len(texts) > 1 else ""
                 self._line(f"upscale: {texts[0]}{more}")
         with contextlib.suppress(OSError):
-            for error in self._errors:
-                click.echo(error, err=True)
+            for texts in self._errors.values():
+                more = f" (and {pluralize(len(texts) - 1, 'more file')})" if len(texts) > 1 else ""
+                click.echo(texts[0] + more, err=True)
         self._line(f"upscale: {self._totals(ending)}")
+
+    def _cause(self, task: Task, error: str) -> str:
+        """Return what an error has in common with those of other files.
+
+        A --max-memory that is too small has the same cause for every file. What is wrong with a file itself stays a line of its
+        own, since a user needs its name.
+        """
+        if self._verbose or "--max-memory" not in error:
+            return error
+        for name in (os.path.abspath(task.output), os.path.abspath(task.source), task.output, task.source):
+            error = error.replace(name, "") if name else error
+        return re.sub(r"[\d.]+", "0", error)
 
     def _totals(self, ending: str) -> str:
         counts = self._counts
@@ -210,21 +231,21 @@ class Report:
 
 def _verbose_line(task: Task, result: Result) -> str:
     if result.status == "skipped":
-        return f"{task.source} -> {task.output}: skipped"
-    return (
-        f"{task.source} -> {task.output}: {_size(result.size)} -> {_size(result.out_size)}, {result.format}, "
-        f"{result.seconds:.3f} s, {result.engine}"
-    )
+        return planned(task, result)
+    sizes = f"{_size(result.size)}{result.stored_as} -> {_size(result.out_size)}"
+    engine = f"{result.seconds:.3f} s, {result.engine_and_reason}"
+    return f"{task.source} -> {task.output}: {sizes}, {result.format}, {engine}"
 
 
 def planned(task: Task, result: Result) -> str:
     """Describe what would become of a picture."""
+    source, output = task.source, task.output
+    if result.format:  # the input was opened
+        source += f" ({_size(result.size)}{result.stored_as})"
+        output += f" ({_size(result.out_size)}, {result.format})"
     if result.status == "skipped":
-        return f"{task.source} -> {task.output}: skipped, is there"
-    return (
-        f"{task.source} ({_size(result.size)}) -> {task.output} ({_size(result.out_size)}, {result.format}), "
-        f"{format_bytes(result.memory)} of memory"
-    )
+        return f"{source} -> {output}: skipped, exists already"
+    return f"{source} -> {output}, {format_bytes(result.memory)} of memory"
 
 
 def _size(size: tuple[int, int]) -> str:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from upscale.batch.options import Options
-from upscale.errors import prefix_errors
+from upscale.errors import ArgumentError, prefix_errors
 
 if TYPE_CHECKING:
     from upscale.operators.methods import Request
@@ -28,17 +28,20 @@ def make_request(options: Options) -> "Request":
 
 def _operator(options: Options) -> "Operator":
     from upscale.kernels.load import load, with_groups_and_bias
+    from upscale.kernels.normalize import check_every_phase
     from upscale.operators.parameters import make_operator
 
     source = options.kernel
     assert source is not None
     with prefix_errors(f"--kernel {source.label}"):
         kernel = load(source, options.factor)
+    if options.groups is not None and kernel.channels is None:
+        raise ArgumentError("--groups goes with a kernel of 4 dimensions, which mixes channels; this one has 2")
     if options.groups is not None or options.bias is not None:
         with prefix_errors("--groups" if options.bias is None else "--bias"):
             kernel = with_groups_and_bias(kernel, options.groups, options.bias)
     with prefix_errors(f"--kernel {source.label}"):
-        return make_operator(
+        operator = make_operator(
             kernel,
             options.factor,
             options.padding,
@@ -47,3 +50,7 @@ def _operator(options: Options) -> "Operator":
             edge=options.edge,
             normalize=options.normalize,
         )
+        if operator.kernel.normalized:
+            weights = None if source.kind == "preset" else kernel.weights
+            check_every_phase(kernel.shape, operator.factor, options.dilation, weights)
+    return operator

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,10 @@ class RunLog:
 
     Attributes
     ----------
-    engine : str
+    engine, engine_reason : str
         The engine and why it was chosen; "none" where nothing was computed.
+    started : str
+        When the run began, as ISO 8601 has it.
     notices : ExitStack
         To be held open while loops run, which may have to be compiled.
     """
@@ -36,7 +39,8 @@ class RunLog:
         self._show = show
         self._seconds: dict[str, float] = {}
         self._notes: dict[str, None] = {}
-        self.engine = "none"
+        self.engine, self.engine_reason = "none", ""
+        self.started = datetime.now(UTC).isoformat(timespec="milliseconds")
         self.notices = ExitStack()
 
     @property
@@ -62,11 +66,11 @@ class RunLog:
 
     def use_engine(self, engine: Engine, loops: ModuleType) -> None:
         """Record the engine, and have a long first compilation shown."""
-        self.engine = f"{engine.name} ({engine.why})"
+        self.engine, self.engine_reason = engine.name, engine.why
         if engine.name != "numba":
             return
         if not loops.CACHED:
-            self.engine += "; no cache folder can be written, so it compiles each time"
+            self.engine_reason += "; no cache folder can be written, so it compiles each time"
         if self._show is not None:
             from upscale.loops.compile_notice import compile_notice
 
@@ -89,10 +93,10 @@ def verbose_report(task: Task, options: Options, request: "Request", result: Res
     (width, height), (out_width, out_height) = result.size, result.out_size
     frames = f", {result.frames} frames" if result.frames > 1 else ""
     for line in (
-        f"input: {task.name}: {width}x{height}",
+        f"input: {task.name}: {width}x{height}{result.stored_as}",
         f"output: {output}: {out_width}x{out_height}, {result.format}{frames}",
         f"method: {method}",
-        f"engine: {result.engine}",
+        f"engine: {result.engine_and_reason}",
         *notes,
         f"seconds: {log.stages}, in all {result.seconds:.3f}",
     ):

@@ -65,7 +65,7 @@ def run_task(
     else:
         state = file_checks.OutputState(streamed=True, exists=False, up_to_date=False, may_be_done=False, mark=None)
     if state.up_to_date:
-        return Result("skipped", seconds=time.perf_counter() - began)
+        return Result("skipped", started=log.started, seconds=time.perf_counter() - began)
     source: str | BinaryIO = reads or (read_standard_input() if task.source == DASH else task.source)
     with reading.opened(source, task.name) as stream:
         identity = file_checks.identity(stream)
@@ -73,7 +73,9 @@ def run_task(
         result = Result(
             "planned",
             notes=log.notes,
+            started=log.started,
             size=run.contents.upright_size[::-1],
+            stored_size=run.contents.size[::-1],
             out_size=run.plan.size[::-1],
             format=run.target.name,
             frames=run.plan.total,
@@ -98,6 +100,7 @@ def run_task(
         out_size=size[::-1],
         bytes_out=written,
         engine=log.engine,
+        engine_reason=log.engine_reason,
         seconds=time.perf_counter() - began,
     )
     return result._replace(report=tuple(verbose_report(task, options, request, result, log)))

@@ -45,7 +45,9 @@ class Result(NamedTuple):
     report : tuple of str
         The verbose report, line by line.
     size, out_size : (int, int)
-        Width and height before and after, in pixels, as they are shown.
+        Width and height before and after, in pixels, as a viewer shows them.
+    stored_size : (int, int)
+        Width and height of the input as they are stored: before its EXIF orientation turns it.
     format : str
         Of the output.
     frames : int
@@ -53,8 +55,10 @@ class Result(NamedTuple):
         Sizes of the files.
     memory : int
         Bytes that it needs at most, roughly.
-    engine : str
-        The engine and why it was chosen.
+    engine, engine_reason : str
+        The engine and why it was chosen; "none" where nothing was computed.
+    started : str
+        When the work on the file began, as ISO 8601 has it.
     seconds : float
     source, output : str
         Of the task; only in results that a program gets.
@@ -65,6 +69,7 @@ class Result(NamedTuple):
     notes: tuple[str, ...] = ()
     report: tuple[str, ...] = ()
     size: tuple[int, int] = (0, 0)
+    stored_size: tuple[int, int] = (0, 0)
     out_size: tuple[int, int] = (0, 0)
     format: str = ""
     frames: int = 0
@@ -72,6 +77,19 @@ class Result(NamedTuple):
     bytes_out: int = 0
     memory: int = 0
     engine: str = ""
+    engine_reason: str = ""
+    started: str = ""
     seconds: float = 0.0
     source: str = ""
     output: str = ""
+
+    @property
+    def engine_and_reason(self) -> str:
+        """The engine and, in brackets, why it was chosen."""
+        return f"{self.engine} ({self.engine_reason})" if self.engine_reason else self.engine
+
+    @property
+    def stored_as(self) -> str:
+        """The input's stored size, for the end of a phrase; empty where a viewer shows it as it is stored."""
+        width, height = self.stored_size
+        return f", stored as {width}x{height}" if self.stored_size != self.size else ""

@@ -66,6 +66,7 @@ def serve(reading: BinaryIO, writing: BinaryIO) -> None:
     while True:
         order: Order = inbox.get()
         CHOOSER.expect(order.more)
+        log = RunLog((lambda text: send(Notice(text))) if settings.notices else None)
         try:
             if request is None:
                 request = make_request(settings.options)
@@ -80,4 +81,4 @@ def serve(reading: BinaryIO, writing: BinaryIO) -> None:
             show_traceback()
             text = f"internal error, please report it: {type(error).__name__}: {error}"
             result = Result("failed", f"{order.task.source}: {text}")
-        send(result)
+        send(result._replace(started=log.started))

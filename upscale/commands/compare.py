@@ -10,6 +10,7 @@ import click
 from upscale import __version__
 from upscale.commands import completion, console, option_types
 from upscale.commands.option_types import Parsed
+from upscale.commands.parsing import Command, Option
 from upscale.errors import ArgumentError
 from upscale.kernels import kernel_spec, number_text, shipped
 from upscale.kernels.kernel_spec import KernelSpec
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\b
 Examples:
-  upscale-compare sample_images/potion.png -o sheet.png --factor 8
-  upscale-compare photo.jpg -o sheet.html --kernels bicubic,lanczos3,adaptive-jpeg,mine.npz
-  upscale-compare small.png -o sheet.png --html --truth large.png --crop 100,80,120,90
+  upscale-compare sample_images/potion.png sheet.png --factor 8
+  upscale-compare photo.jpg sheet.html --kernels bicubic,lanczos3,adaptive-jpeg,mine.npz
+  upscale-compare small.png sheet.png --html --truth large.png --crop 100,80,120,90
 """
 _DEFAULT = ("nn", "bilinear", "bicubic", "lanczos3", "adaptive")
 #: What is compared: a name and where the kernel comes from, None for nearest-neighbour unpooling.
@@ -51,19 +52,21 @@ def _crop(text: str) -> tuple[int, int, int, int]:
     found = re.fullmatch(r"\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*", text)
     left, top, width, height = map(int, found.groups()) if found else (0, 0, 0, 0)
     if not width or not height:
-        raise ArgumentError(f"{text!r} is no crop; give LEFT,TOP,WIDTH,HEIGHT in pixels of INPUT")
+        raise ArgumentError(f"{text!r} is not a crop; give LEFT,TOP,WIDTH,HEIGHT in pixels of INPUT, such as 0,0,64,64")
     return left, top, width, height
 
 
-@click.command(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    cls=Command, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.argument("picture", metavar="INPUT", shell_complete=completion.files)
+@click.argument("target", metavar="[SHEET]", required=False, shell_complete=completion.files)
 @click.option(
     "-o",
     "--output",
-    required=True,
     metavar="SHEET",
     shell_complete=completion.files,
-    help="The sheet, such as .png, .webp or .jpg; .html makes a page.",
+    help="The sheet, such as .png, .webp or .jpg; .html makes a page. Instead of the argument SHEET.",
 )
 @click.option(
     "-k",
@@ -78,12 +81,16 @@ def _crop(text: str) -> tuple[int, int, int, int]:
 @click.option(
     "-f",
     "--factor",
+    cls=Option,
+    aliases=("--scale", "--zoom", "--ratio", "--stride", "-x"),
     type=Parsed("factor", option_types.factor),
     metavar="N|WxH",
     help="How many times larger.  [default: the kernels' own, or 2]",
 )
 @click.option(
     "--normalize/--no-normalize",
+    cls=Option,
+    aliases=("--normalise", "--no-normalise"),
     default=None,
     help="Keep flat pictures flat.  [default: presets are normalised, own kernels are not]",
 )
@@ -97,18 +104,17 @@ def _crop(text: str) -> tuple[int, int, int, int]:
     "--truth",
     metavar="FILE",
     shell_complete=completion.files,
-    help="The picture that INPUT was made from: measure PSNR and SSIM, and show it as well.",
+    help="The original that INPUT was downscaled from: report PSNR and SSIM, and show it too.",
 )
 @click.option("--html", is_flag=True, help="Write a page with a slider between any two beside the sheet.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.version_option(__version__, prog_name="upscale-compare", message="%(prog)s %(version)s")
-def command(
-    picture: str, output: str, kernels: tuple[list[_Named], ...], truth: str | None, html: bool, quiet: bool, **values: Any
-) -> None:
+def command(picture: str, kernels: tuple[list[_Named], ...], truth: str | None, html: bool, quiet: bool, **values: Any) -> None:
     """Enlarge INPUT by several kernels and show the same crop of each, side by side.
 
-    With the picture that INPUT was made smaller from as --truth, how near each one comes to it is measured.
+    With the original as --truth, PSNR and SSIM are reported too.
     """
+    output = _output(picture, values["target"], values["output"])
     chosen = _unique([named for several in kernels for named in several] or _defaults(values["factor"]))
     stem, suffix = os.path.splitext(output)
     page = output if suffix.lower() == ".html" else stem + ".html" if html else ""
@@ -141,10 +147,20 @@ def command(
         return
     if not kernels and "adaptive" not in dict(chosen):
         factors = ", ".join(map(str, shipped.FACTORS))
-        console.note("upscale-compare", f"adaptive is left out: it is shipped for the factors {factors}, the same both ways")
+        why = f"it supports the factors {factors} only, equal in both directions"
+        console.note("upscale-compare", f"adaptive is left out: {why}")
     for note in comparison.notes:
         console.note("upscale-compare", note)
     _tell(comparison, " and ".join(filter(None, (sheet, page))))
+
+
+def _output(picture: str, argument: str | None, option: str | None) -> str:
+    """Choose the sheet's path: the second argument, or the option."""
+    if argument is not None and option is not None:
+        raise click.UsageError(f"give one SHEET: {argument}, or --output {option}")
+    if argument is None and option is None:
+        raise click.UsageError(f"SHEET is missing, as in: upscale-compare {picture} sheet.png")
+    return argument or option or ""
 
 
 def _defaults(factor: tuple[int, int] | None) -> list[_Named]:
@@ -166,7 +182,7 @@ def _target(sheet: str) -> formats.Format:
     able = {suffix: form for suffix, form in formats.FORMATS.items() if "RGB" in form.modes and form.several != "sizes"}
     suffix = os.path.splitext(sheet)[1].lower()
     if suffix not in able:
-        raise click.UsageError(f"SHEET {sheet}: no sheet is written as {suffix!r}; use one of {' '.join(able)} .html")
+        raise click.UsageError(f"SHEET {sheet}: no sheet is written as {suffix!r}; its suffix is one of {' '.join(able)} .html")
     return able[suffix]
 
 

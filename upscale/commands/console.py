@@ -1,7 +1,6 @@
 """Running a command: its errors become one line and an exit status."""
 
 import contextlib
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,10 +51,8 @@ def run(command: click.Command, name: str, arguments: list[str]) -> int:
 def _explained(name: str, error: Exception) -> tuple[str, int]:
     """Describe an error on one line, and choose the exit status."""
     if isinstance(error, click.UsageError):
-        hint = ""
-        if isinstance(error, click.NoSuchOption) and re.match(r"-\.?[0-9]", error.option_name):
-            hint = "; write -- before numbers that begin with a minus"
-        return f"{error.format_message()}{hint} (see {name} --help)", 2
+        command = error.ctx.command_path if error.ctx is not None else name
+        return f"{error.format_message()} (see {command} --help)", 2
     if isinstance(error, UpscaleError):
         return str(error), 1
     if isinstance(error, OSError):
@@ -97,7 +94,7 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def note(name: str, text: str) -> None:
-    """Tell what a user should know, on a line of standard error; that nobody reads it is no reason to fail."""
+    """Print what a user should know, on a line of standard error; that nobody reads it is no reason to fail."""
     with contextlib.suppress(FileError, BrokenPipeError):
         say(f"{name}: {' '.join(text.split())}", err=True)
 

@@ -5,18 +5,23 @@ NumPy, Pillow and Numba are imported only when there is work, so that help, vers
 
 import os.path
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from upscale import signals, threads
 from upscale.choices import format_factor
-from upscale.commands import console
+from upscale.commands import console, path_mistakes
 from upscale.commands.enlarge_options import GroupedCommand, check_options, enlarge_options
+from upscale.commands.factor_limit import check_factor
+from upscale.commands.option_types import closest_suffix
 from upscale.errors import ArgumentError, FileError
 from upscale.kernels import presets, shipped
 from upscale.output_files import DASH, OutputFolders, is_regular, os_error_text, same_file
 from upscale.pictures import formats
+from upscale.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from upscale.batch.options import Options
@@ -27,8 +32,8 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   upscale sample_images/potion.png large.png --factor 8
-  upscale sample_images/lake.png large.jpg --method tconv --kernel bicubic
-  upscale sample_images/lake.png soft.png -m tconv -k "1,3,3,1; 3,9,9,3; 3,9,9,3; 1,3,3,1" --normalize
+  upscale sample_images/lake.png large.jpg --kernel bicubic
+  upscale sample_images/lake.png soft.png -k "1,3,3,1; 3,9,9,3; 3,9,9,3; 1,3,3,1" --normalize
   upscale --factor 3x2 < sample_images/lake.png > wide.png
   upscale sample_images large --factor 4
   upscale "sample_images/*.png" sprites --format webp --name "{stem}@{factor}x{suffix}" --skip-existing
@@ -44,12 +49,15 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, *
     """Make pictures larger by a whole factor.
 
     INPUT is enlarged into OUTPUT, whose suffix decides its format. Several inputs, folders or patterns are enlarged into the
-    folder OUTPUT. A path of - is standard input or output, and so are both when no path is given. Arrays (.npy) of shape
-    (H, W) or (H, W, C) may stand for pictures.
+    folder OUTPUT. Use - for stdin or stdout; without paths, upscale reads stdin and writes stdout. NumPy arrays (.npy) of
+    shape (H, W) or (H, W, C) are accepted too.
     """
     if list_kernels:
         click.echo(presets.table())
         click.echo(shipped.table())
+        return 0
+    if path_mistakes.asks_for_help(paths):
+        click.echo(ctx.get_help())
         return 0
     inputs, output = list(paths), values.pop("output")
     if not inputs and output is None and values["files_from"] is None:
@@ -59,6 +67,7 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, *
         inputs, output = [DASH], DASH
     if "" in (*inputs, output):
         raise click.UsageError("a path is empty; perhaps a variable is not set")
+    path_mistakes.check_words(paths)
     _check_folder((*inputs, output or DASH))
     given = {n for n in values if ctx.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE}
     check_options(values, given)
@@ -70,6 +79,7 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, *
         raise click.UsageError("-0 goes with --files-from")
     if not inputs and values["files_from"] is None:
         raise click.UsageError("INPUT is missing")
+    check_factor(values["factor"], values["max_factor"], inputs, recursive=values["recursive"])
     from upscale.batch.options import Options
 
     options = Options(**{name: values[name] for name in Options._fields})
@@ -149,24 +159,52 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
         for name in ("name", "parents"):
             if values[name] not in (None, False):
                 raise click.UsageError(f"--{name} goes with an OUTPUT that is a folder")
-    target = _target(source, output, options, values["format"], keeps=into_folder)
-    from upscale.batch.output_suffix import substitution_note
-    from upscale.batch.run_log import RunLog
-    from upscale.batch.run_task import run_task
-    from upscale.batch.task import Task
+    with _failure_as_json(source, output, values):
+        target = _target(source, output, options, values["format"], keeps=into_folder)
+        _check_input(source, output, options, target)
+        from upscale.batch.output_suffix import substitution_note
+        from upscale.batch.run_log import RunLog
+        from upscale.batch.run_task import run_task
+        from upscale.batch.task import Task
 
-    if into_folder and not options.dry_run:
-        OutputFolders().prepare(output)
-    looks_on = not values["quiet"] and sys.stderr is not None and sys.stderr.isatty()
-    log = RunLog((lambda line: click.echo(f"upscale: {line}", err=True)) if looks_on else None)
-    if substitute:
-        log.note(substitution_note(os.path.splitext(source)[1].lower(), substitute, 1))
-    task = Task(source, output, target, protected=into_folder)
-    request = request or make_request(options)
-    if not values["quiet"]:
-        _note_unused_bias(request, options)
-    _print_result(task, run_task(task, options, request, log), options, values)
+        if into_folder and not options.dry_run:
+            OutputFolders().prepare(output)
+        looks_on = not values["quiet"] and sys.stderr is not None and sys.stderr.isatty()
+        log = RunLog((lambda line: click.echo(f"upscale: {line}", err=True)) if looks_on else None)
+        if substitute:
+            log.note(substitution_note(os.path.splitext(source)[1].lower(), substitute, 1))
+        task = Task(source, output, target, protected=into_folder)
+        request = request or make_request(options)
+        if not values["quiet"]:
+            _note_unused_bias(request, options)
+        result = run_task(task, options, request, log)
+    _print_result(task, result, options, values)
     return 0
+
+
+@contextmanager
+def _failure_as_json(source: str, output: str, values: dict[str, Any]) -> Iterator[None]:
+    """Print the JSON object of a single picture that failed, if --json is given; the error goes on."""
+    try:
+        yield
+    except (FileError, MemoryError) as error:
+        if values["json"]:
+            from upscale.batch.report import line_of_json
+            from upscale.batch.task import Result, Task
+
+            text = str(error) if isinstance(error, FileError) else f"{source}: there is not enough memory"
+            console.say(line_of_json(Task(source, output, None), Result("failed", text)))
+        raise
+
+
+def _check_input(source: str, output: str, options: "Options", target: formats.Format | None) -> None:
+    """Check an option that the output's format has no use for, and that the input exists, before anything is imported."""
+    from upscale.batch.options import unused_option
+
+    if target is not None and (text := unused_option(options, target)):
+        raise click.UsageError(text)
+    if source != DASH and not os.path.lexists(source):
+        raise FileError(path_mistakes.missing_input(source, output))
 
 
 def _print_result(task: "Task", result: "Result", options: "Options", values: dict[str, Any]) -> None:
@@ -203,7 +241,8 @@ def _target(source: str, output: str, options: "Options", wanted: str | None, *,
     if output == DASH and sys.stdout is not None and sys.stdout.isatty():
         raise click.UsageError("OUTPUT is -, but standard output is a terminal")
     if same_file(source, output):
-        raise click.UsageError(f"OUTPUT {output} is the same file as INPUT; an input is never overwritten")
+        other = '--name, such as "{stem}_large{suffix}"' if keeps else "another OUTPUT"
+        raise click.UsageError(f"OUTPUT {output} is the same file as INPUT, and an input is never overwritten; give {other}")
     for name, path in _other_files(options).items():
         if same_file(path, output):
             raise click.UsageError(f"OUTPUT {output} is the same file as {name}; an input is never overwritten")
@@ -219,11 +258,13 @@ def _target(source: str, output: str, options: "Options", wanted: str | None, *,
     if output == DASH or keeps or not is_regular(output):
         return None
     if not suffix and source != DASH and not os.path.lexists(source):  # perhaps a folder, mistyped
-        raise FileError(f"{source}: there is no such file")
-    try:
-        return formats.of_suffix(suffix, f"OUTPUT {output}")
-    except ArgumentError as error:
-        raise click.UsageError(str(error)) from None
+        raise FileError(path_mistakes.missing_input(source, output))
+    known = " ".join(formats.FORMATS)
+    if suffix in ("", "."):
+        named = f"{output.removesuffix('.')}.png"
+        raise click.UsageError(f"OUTPUT {output} has no suffix: name it {named}, give --format png, or use one of {known}")
+    accepted = did_you_mean(closest_suffix(suffix)) or f", or use one of {known}"
+    raise click.UsageError(f"OUTPUT {output}: {suffix} cannot be written; name a format with --format{accepted}")
 
 
 def _other_files(options: "Options") -> dict[str, str]:
@@ -243,6 +284,8 @@ def _naming(output: str, options: "Options", values: dict[str, Any], request: "R
     from upscale.batch import plan
 
     template = "{stem}{suffix}" if values["name"] is None else values["name"]
+    if not template.strip():
+        raise click.UsageError(f"--name is empty; its fields are {' '.join('{' + field + '}' for field in plan.FIELDS)}")
     plan.check_template(template)
     factor = request.factor if request is not None else options.factor or (2, 2)
     kernel = "nn" if options.kernel is None else options.kernel.file_label
@@ -256,12 +299,20 @@ def _check_output_folder(inputs: list[str], output: str, values: dict[str, Any])
         raise click.UsageError("- is one picture; it does not go with other inputs")
     there = output.rstrip("/" + os.sep) or output
     if output == DASH or (os.path.lexists(there) and not os.path.isdir(there)):
-        raise click.UsageError(f"OUTPUT {output} must be a folder for several inputs")
-    if os.path.splitext(output)[1].lower() in formats.FORMATS and not os.path.isdir(output):
-        raise click.UsageError(f"OUTPUT {output} is named as one picture; several inputs or a folder need a folder")
+        raise click.UsageError(f"OUTPUT {output} must be a folder for {_described(inputs)}")
+    stem, suffix = os.path.splitext(output)
+    if suffix.lower() in formats.FORMATS and not os.path.isdir(output):
+        raise click.UsageError(
+            f"OUTPUT {output} is the name of one picture; for {_described(inputs)} it must be a folder, such as {stem}/"
+        )
     in_place = len(inputs) == 1 and os.path.isdir(inputs[0]) and os.path.isdir(output) and os.path.samefile(inputs[0], output)
     if in_place and values["name"] is None:
         raise click.UsageError('INPUT and OUTPUT are one folder: name the results, such as --name "{stem}_large{suffix}"')
+
+
+def _described(inputs: list[str]) -> str:
+    """Name what there is instead of a single input."""
+    return {0: "several inputs", 1: "a folder or pattern"}.get(len(inputs), f"{len(inputs)} inputs")
 
 
 def _enlarge_many(inputs: list[str], output: str, options: "Options", values: dict[str, Any]) -> int:
@@ -275,6 +326,8 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
     naming = _naming(output, options, values, request)
     found = plan.make(inputs, naming, recursive=values["recursive"], forbidden=_other_files(options).values())
     _check_use(found, options)
+    if values["files_from"] is None and not (found.tasks or found.failed or found.results):
+        found.failed.append((inputs[0], f"{', '.join(inputs)}: there are no pictures"))
     report = Report(found, quiet=values["quiet"], verbose=values["verbose"], json=values["json"], dry_run=options.dry_run)
     try:
         if values["fail_fast"] and found.failed:

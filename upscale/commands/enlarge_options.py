@@ -6,9 +6,21 @@ from typing import Any
 import click
 
 from upscale import __version__
-from upscale.choices import COMPRESSIONS, DEPTHS, EDGES, ENGINES, LAYOUTS, METHODS, MOST_OUTPUT_PIXELS, MOST_PIXELS
+from upscale.choices import (
+    COLOURS,
+    COMPRESSIONS,
+    DEPTHS,
+    EDGES,
+    ENGINES,
+    LAYOUTS,
+    MOST_FACTOR,
+    MOST_OUTPUT_PIXELS,
+    MOST_PIXELS,
+    parse_colour,
+)
 from upscale.commands import completion, option_types
-from upscale.commands.option_types import Parsed
+from upscale.commands.option_types import Method, OneOf, Parsed, WholeNumber
+from upscale.commands.parsing import Command, Option
 from upscale.kernels import kernel_spec
 from upscale.pictures import formats
 
@@ -60,6 +72,7 @@ GROUPS = {
         "max_memory",
         "max_pixels",
         "max_output_pixels",
+        "max_factor",
         "quiet",
         "verbose",
         "list_kernels",
@@ -70,7 +83,7 @@ GROUPS = {
 }
 
 
-class GroupedCommand(click.Command):
+class GroupedCommand(Command):
     """A command whose help groups the options."""
 
     groups = GROUPS
@@ -88,20 +101,25 @@ class GroupedCommand(click.Command):
 _OPTIONS = (
     click.argument("paths", nargs=-1, metavar="[INPUT... OUTPUT]", shell_complete=completion.files),
     click.option(
-        "-o", "--output", metavar="OUTPUT", shell_complete=completion.files, help="Where to write; all paths are inputs then."
+        "-o",
+        "--output",
+        metavar="OUTPUT",
+        shell_complete=completion.files,
+        help="Output path; all positional paths are then inputs.",
     ),
     click.option(
         "-m",
         "--method",
-        type=click.Choice(METHODS),
+        type=Method(),
         default="nn",
-        show_default=True,
         help="nn: nearest-neighbour unpooling, every value duplicated. tconv: transposed convolution, a sum of copies "
-        "of a kernel.",
+        "of a kernel.  [default: nn, or tconv with --kernel]",
     ),
     click.option(
         "-f",
         "--factor",
+        cls=Option,
+        aliases=("--scale", "--zoom", "--ratio", "--stride", "-x"),
         type=Parsed("factor", option_types.factor),
         metavar="N|WxH",
         help="How many times larger; 3x2 is 3 times wider and 2 times higher. The stride of tconv.  [default: the "
@@ -117,8 +135,10 @@ _OPTIONS = (
     ),
     click.option(
         "--normalize/--no-normalize",
+        cls=Option,
+        aliases=("--normalise", "--no-normalise"),
         default=None,
-        help="Divide the weights by what reaches each place: brightness is kept, and there is no checkerboard.  "
+        help="Make the weights reaching each output pixel sum to 1: brightness is kept, and there is no checkerboard.  "
         "[default: presets are normalised, your own kernels are not]",
     ),
     click.option(
@@ -126,8 +146,8 @@ _OPTIONS = (
         type=Parsed("padding", option_types.padding),
         metavar="same|N|N,N|T,B,L,R",
         shell_complete=completion.offer(["same"]),
-        help="What is cut off the operator's whole output. same: the output is exactly factor times the input. "
-        "0: nothing.  [default: the kernel's own, or same]",
+        help="Crop the full output, as PyTorch's padding does. same: the output is exactly factor times the input. "
+        "0: nothing is cropped.  [default: the kernel's own, or same]",
     ),
     click.option(
         "--output-padding",
@@ -135,7 +155,7 @@ _OPTIONS = (
         default="0",
         show_default=True,
         metavar="N|N,N",
-        help="How much longer the whole output is, at the end.",
+        help="Extra rows and columns at the bottom and right, as in PyTorch.",
     ),
     click.option(
         "--dilation",
@@ -147,9 +167,9 @@ _OPTIONS = (
     ),
     click.option(
         "--groups",
-        type=click.IntRange(min=1),
+        type=WholeNumber(1),
         metavar="N",
-        help="Groups of channels of a kernel that mixes channels.  [default: the kernel's own, or 1]",
+        help="Number of channel groups, as in PyTorch, for a kernel that mixes channels.  [default: the kernel's own, or 1]",
     ),
     click.option(
         "--bias",
@@ -160,12 +180,12 @@ _OPTIONS = (
     ),
     click.option(
         "--edge",
-        type=click.Choice(EDGES),
+        type=OneOf(EDGES),
         default="zero",
         show_default=True,
         help="What lies beyond the border; wrap keeps seamless tiles seamless.",
     ),
-    click.option("--linear", is_flag=True, help="Filter in linear light: by the file's own curve, else sRGB's."),
+    click.option("--linear", is_flag=True, help="Filter in linear light, using the file's transfer curve, otherwise sRGB's."),
     click.option(
         "--format",
         type=Parsed("format", option_types.format),
@@ -176,46 +196,49 @@ _OPTIONS = (
     ),
     click.option(
         "--background",
-        type=Parsed("colour", option_types.colour),
+        type=Parsed("colour", parse_colour),
         metavar="COLOUR",
-        shell_complete=completion.offer(option_types.COLOURS),
-        help="Lay a transparent picture on this colour: #rrggbb or a simple name.",
+        shell_complete=completion.offer(COLOURS),
+        help="Flatten transparency onto this colour: #rrggbb or a simple name.",
     ),
     click.option(
         "--depth",
-        type=click.Choice(DEPTHS),
+        type=OneOf(DEPTHS),
         callback=lambda ctx, param, value: value and int(value),
-        help="Round samples to 8 bits, for formats that hold no more; or widen them to 16 before they mix.",
+        help="Round samples to 8 bits, for formats that support no more; or convert them to 16 bits before filtering.",
     ),
     click.option("--to-rgb", is_flag=True, help="Convert CMYK, Lab and other colour spaces by the embedded profile."),
     click.option(
         "--quality",
-        type=click.IntRange(0, 100),
+        type=WholeNumber(0, 100),
         metavar="0-100",
         help="Of JPEG, WebP and AVIF.  [default: JPEG 92, AVIF 90, WebP lossless]",
     ),
     click.option("--lossless", is_flag=True, help="Write WebP and AVIF without loss."),
     click.option(
         "--compression",
-        type=click.Choice(COMPRESSIONS),
+        type=OneOf(COMPRESSIONS),
         default="balanced",
         show_default=True,
-        help="Of PNG and TIFF: the soonest, near the smallest at nearly that speed, or the smallest.",
+        help="PNG and TIFF: fastest, balanced, or smallest file (slow).",
     ),
-    click.option("--strip", is_flag=True, help="Leave out all metadata but what colours need."),
+    click.option("--strip", is_flag=True, help="Drop all metadata except colour information."),
     click.option(
-        "--frame", type=click.IntRange(min=0), metavar="N", help="Take one frame of an animation, or one page, from 0."
+        "--frame",
+        type=WholeNumber(0, hint="0 is the first"),
+        metavar="N",
+        help="Take one frame of an animation, or one page, from 0.",
     ),
     click.option(
         "--layout",
-        type=click.Choice(LAYOUTS),
+        type=OneOf(LAYOUTS),
         default="hwc",
         show_default=True,
         help="Of .npy arrays: chw is (C, H, W) or (N, C, H, W).",
     ),
     click.option(
         "--engine",
-        type=click.Choice(ENGINES),
+        type=OneOf(ENGINES),
         default="auto",
         show_default=True,
         help="What computes: Numba's compiled loops, or NumPy for small pictures. The results are equal (of 32-bit "
@@ -224,7 +247,7 @@ _OPTIONS = (
     click.option(
         "-j",
         "--threads",
-        type=click.IntRange(min=1),
+        type=WholeNumber(1, hint="without the option, one thread for each core works"),
         metavar="N",
         help="How many threads work at once.  [default: one for each core]",
     ),
@@ -232,25 +255,33 @@ _OPTIONS = (
         "--max-memory",
         type=Parsed("memory", option_types.memory),
         metavar="SIZE",
-        help="What the pictures under way may take together, such as 8G.  [default: 70 % of what is free]",
+        help="Memory limit for all images in progress, such as 8G.  [default: 70 % of what is free]",
     ),
     click.option(
         "--max-pixels",
-        type=click.IntRange(min=1),
+        type=WholeNumber(1),
         default=MOST_PIXELS,
         show_default=True,
         metavar="N",
-        help="Refuse inputs of more pixels, which may be an attack.",
+        help="Refuse inputs of more pixels, possible decompression bombs.",
     ),
     click.option(
         "--max-output-pixels",
-        type=click.IntRange(min=1),
+        type=WholeNumber(1),
         default=MOST_OUTPUT_PIXELS,
         show_default=True,
         metavar="N",
         help="Refuse outputs of more pixels.",
     ),
-    click.option("-r", "--recursive", is_flag=True, help="Take the folders in INPUT folders too."),
+    click.option(
+        "--max-factor",
+        type=WholeNumber(1),
+        default=MOST_FACTOR,
+        show_default=True,
+        metavar="N",
+        help="Refuse larger factors, which are mostly sizes or percentages.",
+    ),
+    click.option("-r", "--recursive", is_flag=True, help="Include subfolders."),
     click.option(
         "--files-from",
         metavar="FILE|-",
@@ -263,23 +294,24 @@ _OPTIONS = (
         metavar="TEMPLATE",
         help='Name outputs in a folder, such as "{stem}@{factor}x{suffix}"; also {method} and {kernel}.',
     ),
-    click.option("--parents", is_flag=True, help="Keep the folders by which inputs are named under OUTPUT."),
+    click.option("--parents", is_flag=True, help="Recreate each input's folder path under OUTPUT."),
     click.option(
-        "--skip-existing",
-        is_flag=True,
-        help="Skip inputs whose output has the right size and was made with the same settings.",
+        "--skip-existing", is_flag=True, help="Skip files whose output exists at the expected size and with the same settings."
     ),
-    click.option("--update", is_flag=True, help="Leave outputs that are there and not older than their inputs."),
-    click.option("--no-overwrite", is_flag=True, help="Fail where an output is there already."),
+    click.option("--update", is_flag=True, help="Skip files whose output exists and is not older than the input."),
+    click.option("--no-overwrite", is_flag=True, help="Fail where an output exists already."),
     click.option("--overwrite", is_flag=True, help="Replace outputs that upscale did not make, too."),
-    click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done, with sizes and memory."),
-    click.option("--fail-fast", is_flag=True, help="Begin nothing more once something has failed."),
+    click.option("-n", "--dry-run", is_flag=True, help="Only print what would be done, with sizes and memory."),
+    click.option("--fail-fast", is_flag=True, help="Stop after the first failure."),
     click.option(
-        "--scheduler", metavar="ADDRESS", help="Work on a Dask cluster that shares the files, such as tcp://HOST:8786."
+        "--scheduler",
+        type=Parsed("address", option_types.address),
+        metavar="ADDRESS",
+        help="Work on a Dask cluster that shares the files, such as tcp://HOST:8786.",
     ),
-    click.option("--json", is_flag=True, help="Say on standard output what became of each file, as JSON, one a line."),
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
-    click.option("-v", "--verbose", is_flag=True, help="Say sizes, method, engine and seconds by stage."),
+    click.option("--json", is_flag=True, help="Print one JSON object per file (JSON Lines)."),
+    click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    click.option("-v", "--verbose", is_flag=True, help="Print sizes, method, engine and seconds by stage."),
     click.option("--list-kernels", is_flag=True, help="List presets and shipped kernels with what each is good and bad at."),
     click.version_option(__version__, prog_name="upscale", message="%(prog)s %(version)s"),
 )
@@ -293,12 +325,12 @@ def enlarge_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def check_options(values: dict[str, Any], given: set[str]) -> None:
-    """Check that options do not contradict each other.
+    """Check that options do not contradict each other; a kernel alone makes the method tconv.
 
     Parameters
     ----------
     values : dict
-        All options by name.
+        All options by name; the method may change.
     given : set of str
         The names of those that stand on the command line.
 
@@ -307,12 +339,19 @@ def check_options(values: dict[str, Any], given: set[str]) -> None:
     click.UsageError
         Where two of them cannot be combined.
     """
+    if values["kernel"] is not None and "method" not in given:
+        values["method"] = "tconv"
     if values["method"] == "nn":
+        if values["kernel"] is not None:
+            raise click.UsageError("--method nn takes no --kernel; leave one of the two out")
         for name in GROUPS["Transposed convolution"]:
             if name in given:
-                raise click.UsageError(f"--{name.replace('_', '-')} goes with --method tconv, not with nn")
+                raise click.UsageError(f"--{name.replace('_', '-')} needs a kernel, such as --kernel bicubic; nn has none")
     elif values["kernel"] is None:
-        raise click.UsageError(f"--method tconv needs --kernel: {kernel_spec.ACCEPTED}")
+        raise click.UsageError(
+            "--method tconv needs a kernel: a preset such as --kernel bicubic (--list-kernels lists them), "
+            f'a file ({", ".join("*" + suffix for suffix in kernel_spec.SUFFIXES)}), or numbers such as --kernel "1,2,1"'
+        )
     for one, other in (
         ("lossless", "quality"),
         ("quiet", "verbose"),
@@ -321,4 +360,4 @@ def check_options(values: dict[str, Any], given: set[str]) -> None:
         ("no_overwrite", "overwrite"),
     ):
         if one in given and other in given:
-            raise click.UsageError(f"--{one.replace('_', '-')} and --{other.replace('_', '-')} exclude each other")
+            raise click.UsageError(f"--{one.replace('_', '-')} and --{other.replace('_', '-')} cannot be combined")

@@ -1,4 +1,4 @@
-"""The command `upscale-kernel`: look at kernels, convert them, make them, and see what they do step by step."""
+"""The command `upscale-kernel`: inspect, convert and create kernels, and draw what they do step by step."""
 
 import os.path
 from collections.abc import Callable
@@ -8,7 +8,8 @@ import click
 
 from upscale import __version__
 from upscale.commands import completion, console, option_types
-from upscale.commands.option_types import Parsed
+from upscale.commands.option_types import Parsed, WholeNumber
+from upscale.commands.parsing import Group, Option
 from upscale.errors import ArgumentError
 from upscale.kernels import kernel_spec, number_text
 from upscale.kernels.kernel_spec import KernelSpec
@@ -28,11 +29,17 @@ Examples:
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(epilog=_EXAMPLES, context_settings=_SETTINGS, invoke_without_command=True, subcommand_metavar="COMMAND [ARGS]...")
+@click.group(
+    cls=Group,
+    epilog=_EXAMPLES,
+    context_settings=_SETTINGS,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+)
 @click.version_option(__version__, prog_name="upscale-kernel", message="%(prog)s %(version)s")
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Look at the kernels of transposed convolutions, convert and make them.
+    """Inspect, convert and create kernels.
 
     KERNEL is what --kernel of upscale takes: a preset, a shipped kernel, a file, or rows typed out.
     """
@@ -44,18 +51,27 @@ def _channels(text: str) -> tuple[int, int]:
     try:
         return option_types.pair(0)(text if text.count(",") == 1 else "")
     except ArgumentError:
-        raise ArgumentError(f"{text!r} are no channels; give IN,OUT, both from 0") from None
+        raise ArgumentError(f"{text!r} is not a pair of channels; give IN,OUT, both from 0") from None
 
 
 def _factor(text: str) -> Callable[[Any], Any]:
-    return click.option("-f", "--factor", type=Parsed("factor", option_types.factor), metavar="N|WxH", help=text)
+    return click.option(
+        "-f",
+        "--factor",
+        cls=Option,
+        aliases=("--scale", "--stride"),
+        type=Parsed("factor", option_types.factor),
+        metavar="N|WxH",
+        help=text,
+    )
 
 
-_normalize = click.option(
-    "--normalize/--no-normalize",
-    default=None,
-    help="Divide the weights by what reaches each place.  [default: as the kernel says]",
-)
+def _normalizing(text: str) -> Callable[[Any], Any]:
+    aliases = ("--normalise", "--no-normalise")
+    return click.option("--normalize/--no-normalize", cls=Option, aliases=aliases, default=None, help=text)
+
+
+_normalize = _normalizing("Make the weights reaching each output pixel sum to 1.  [default: as the kernel says]")
 
 
 @command.command(context_settings=_SETTINGS)
@@ -82,7 +98,7 @@ def show(
     channels: tuple[int, int] | None,
     output: str | None,
 ) -> None:
-    """Tell what KERNEL is like, or draw it.
+    """Describe KERNEL, or draw it.
 
     In the terminal: sums, the gain of each phase, symmetry, rank, how evenly copies overlap, and a verdict. As a figure: the
     weights, the taps of each phase, the overlap, the frequency response and those to an edge and to a single value.
@@ -118,9 +134,9 @@ def show(
     "--padding",
     type=Parsed("padding", option_types.padding),
     metavar="same|N|N,N|T,B,L,R",
-    help="What they want cut off, which .npz keeps.  [default: IN's own]",
+    help="Padding to store, which .npz keeps.  [default: IN's own]",
 )
-@click.option("--groups", type=click.IntRange(min=1), metavar="N", help="Groups of channels, which .npz keeps.")
+@click.option("--groups", type=WholeNumber(1), metavar="N", help="Groups of channels, which .npz keeps.")
 @click.option(
     "--bias",
     type=Parsed("bias", option_types.bias),
@@ -128,11 +144,11 @@ def show(
     shell_complete=completion.files,
     help="Added to each output channel; .npz, .safetensors, .pt and .pth keep it.",
 )
-@click.option("--normalize/--no-normalize", default=None, help="Have the kernel normalised, or not.  [default: as IN says]")
+@_normalizing("Have the kernel normalised, or not.  [default: as IN says]")
 def convert(source: KernelSpec, target: str | None, output: str | None, **values: Any) -> None:
     """Write the kernel IN in the form of OUT's suffix.
 
-    .npz keeps everything; what another form does not hold is told. FILE:NAME names the tensor in .safetensors, .pt and .pth
+    .npz keeps everything; what another form cannot store is reported. FILE:NAME names the tensor in .safetensors, .pt and .pth
     files, also in OUT. A preset is made by upscale-kernel make.
     """
     if (target is None) == (output is None):
@@ -165,7 +181,7 @@ def convert(source: KernelSpec, target: str | None, output: str | None, **values
     help="Where to write; the suffix decides the form.",
 )
 def make(preset: KernelSpec, factor: tuple[int, int] | None, output: str) -> None:
-    """Write the kernel of PRESET, or of one that is shipped, for a factor."""
+    """Write a preset or a shipped kernel for a factor."""
     if not preset.depends_on_factor:
         raise click.UsageError(f"PRESET {preset.label} is a kernel already; upscale-kernel convert writes it in another form")
     path, name = _kernel_file(output, preset, None)
@@ -193,7 +209,8 @@ def make(preset: KernelSpec, factor: tuple[int, int] | None, output: str) -> Non
     "--padding",
     type=Parsed("padding", option_types.padding),
     metavar="same|N|N,N|T,B,L,R",
-    help="What is cut off the whole output; it is drawn pale.  [default: the kernel's own, or same]",
+    help="Crop the full output, as PyTorch's padding does; what is cropped is drawn pale.  "
+    "[default: the kernel's own, or same]",
 )
 @_normalize
 @click.option(

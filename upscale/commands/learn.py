@@ -10,25 +10,30 @@ import click
 from upscale import __version__
 from upscale.choices import pluralize
 from upscale.commands import completion, console, option_types
-from upscale.commands.option_types import Parsed
+from upscale.commands.option_types import Parsed, WholeNumber
+from upscale.commands.parsing import Command, Option
 from upscale.errors import ArgumentError, FileError
 
 _EXAMPLES = """\b
 Examples:
   upscale-learn photos -o mine.npz
-  upscale photo.jpg large.png --method tconv --kernel mine.npz
+  upscale photo.jpg large.png --kernel mine.npz
   upscale-learn photos -o better.npz --adaptive
   upscale-learn photos -o jpeg.npz --adaptive --downscale bicubic+jpeg:75
   upscale-learn high -o scanner.npz --low scans --validate kept
 """
 
 
-@click.command(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    cls=Command, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.argument("paths", nargs=-1, required=True, metavar="PICTURE_OR_FOLDER...", shell_complete=completion.files)
 @click.option("-o", "--output", required=True, metavar="KERNEL.npz", shell_complete=completion.files, help="The kernel's file.")
 @click.option(
     "-f",
     "--factor",
+    cls=Option,
+    aliases=("--scale", "--zoom", "--ratio", "--stride", "-x"),
     type=Parsed("factor", option_types.factor),
     default="2",
     show_default=True,
@@ -37,12 +42,12 @@ Examples:
 )
 @click.option(
     "--size",
-    type=click.IntRange(min=1),
+    type=WholeNumber(1),
     metavar="N",
     help="The kernel's side, an odd number of times the factor.  [default: 9 times]",
 )
 @click.option(
-    "--adaptive", is_flag=True, help="Learn corrections as well, one of which is chosen for each pixel: better, and slower."
+    "--adaptive", is_flag=True, help="Learn corrections too, one of which is chosen for each pixel: better, and slower."
 )
 @click.option(
     "--downscale",
@@ -50,14 +55,14 @@ Examples:
     show_default=True,
     metavar="HOW",
     shell_complete=completion.offer(["bicubic", "box", "lanczos", "gaussian:"], also="file"),
-    help="How low-resolution twins are made: bicubic, box, lanczos, gaussian:S or a kernel's file; "
-    "with +jpeg:Q behind it, they are JPEGs of quality Q.",
+    help="How low-resolution copies are made: bicubic, box, lanczos, gaussian:S or a kernel's file; "
+    "with +jpeg:Q at the end, they are JPEGs of quality Q.",
 )
 @click.option(
     "--low",
     metavar="FOLDER",
     shell_complete=completion.folders,
-    help="Take the twins from files of the same names in this folder.",
+    help="Use low-resolution copies that exist: files of the same names in this folder.",
 )
 @click.option(
     "--validate",
@@ -67,19 +72,19 @@ Examples:
 )
 @click.option(
     "--sample",
-    type=click.IntRange(min=1),
+    type=WholeNumber(1),
     default=1_000_000,
     show_default=True,
     metavar="N",
-    help="Learn from at most so many places of each picture.",
+    help="Learn from at most this many pixels of each picture.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.version_option(__version__, prog_name="upscale-learn", message="%(prog)s %(version)s")
 def command(paths: tuple[str, ...], output: str, low: str | None, validate: str | None, quiet: bool, **values: Any) -> None:
     """Learn the kernel of a transposed convolution that enlarges your own kind of pictures best.
 
-    The pictures, and those in folders and the folders below, are made smaller; the kernel that turns the smaller ones back into
-    them with the least squared error is written to KERNEL.npz, for upscale --method tconv --kernel KERNEL.npz.
+    Each picture (folders recursively) is downscaled; the kernel that best restores the originals, with the least squared
+    error, is saved to KERNEL.npz, for upscale --kernel KERNEL.npz.
     """
     began = time.perf_counter()
     factor = _checked_factor(output, low, values)
@@ -113,19 +118,20 @@ def _checked_factor(output: str, low: str | None, values: dict[str, Any]) -> int
     """Check options that do not depend on pictures; return the factor."""
     vertical, horizontal = values["factor"]
     if vertical != horizontal:
-        raise click.UsageError("--factor: a kernel is learned for one factor, the same both ways")
+        raise click.UsageError("--factor: a kernel is learned for one factor, equal in both directions")
     if os.path.splitext(output)[1].lower() != ".npz":
         raise click.UsageError(f"--output {output}: a learned kernel is written as .npz")
     if (
         low is not None
         and click.get_current_context().get_parameter_source("downscale") is click.core.ParameterSource.COMMANDLINE
     ):
-        raise click.UsageError("--low and --downscale exclude each other")
+        raise click.UsageError("--low and --downscale cannot be combined")
     from upscale.learning.downscale import parse_downscale
     from upscale.learning.least_squares import taps_of
 
     try:
-        taps_of(values["size"], vertical)
+        with console.as_usage_error(f"--factor {vertical}" if values["size"] is None else f"--size {values['size']}"):
+            taps_of(values["size"], vertical)
         parse_downscale(values["downscale"])
     except ArgumentError as error:
         raise click.UsageError(str(error)) from error
@@ -142,10 +148,10 @@ def _report(output: str, factor: int, result: Any, seconds: float, validated: bo
     corrections = "" if found is None else f" and {found.classes} corrections"
     click.echo(
         f"{output}: {side}x{side}{corrections} for factor {factor}, learned from {pluralize(result.pictures, 'picture')} "
-        f"({result.samples:,} places) in {seconds:.1f} s; ridge {result.ridge:g}"
+        f"({result.samples:,} pixels) in {seconds:.1f} s; ridge {result.ridge:g}"
     )
     if not result.measured:
-        click.echo("there was no picture left to measure with: --validate FOLDER")
+        click.echo("only one image, so none could be held out to measure with; use --validate FOLDER")
         return
     whose = "of --validate" if validated else "held out, by a kernel that has not seen them"
     click.echo(f"on {pluralize(result.measured, 'picture')} {whose}:")
@@ -170,7 +176,8 @@ def _found(paths: tuple[str, ...]) -> list[Any]:
 def _low_copy(path: str, folder: str, low: str) -> str:
     copy = os.path.join(low, folder, os.path.basename(path))
     if not os.path.isfile(copy):
-        raise FileError(f"--low {low}: there is no {os.path.join(folder, os.path.basename(path))}, the twin of {path}")
+        name = os.path.join(folder, os.path.basename(path))
+        raise FileError(f"--low {low}: there is no {name}, the low-resolution copy of {path}")
     return copy
 
 

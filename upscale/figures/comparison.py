@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from upscale.available_memory import available, format_bytes
+from upscale.batch.available_memory import available, format_bytes
 from upscale.choices import DEFAULT_FACTOR, format_factor
 from upscale.errors import ArgumentError, FileError, prefix_errors
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.load import load
+from upscale.kernels.normalize import check_every_phase
 from upscale.learning import image_quality
 from upscale.loops.engine import CHOOSER
 from upscale.operators.enlarge_picture import CLIPPED, Enlargement
@@ -177,6 +178,8 @@ def _option(spec: "KernelSpec | None") -> str:
 
 def _request(kernel: Kernel, factor: tuple[int, int], normalize: bool | None) -> Request:
     made = make_operator(kernel, factor, None, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=normalize)
+    if made.kernel.normalized:
+        check_every_phase(kernel.shape, factor)
     if made.size((99, 99)) != (99 * factor[0], 99 * factor[1]):
         raise ArgumentError("its own padding does not make exactly factor times the picture, which could not be compared")
     return Request(factor, made)

@@ -7,9 +7,11 @@ import os.path
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from upscale.choices import METHOD_SYNONYMS
 from upscale.errors import ArgumentError
 from upscale.kernels import presets, shipped
 from upscale.kernels.number_text import is_number, parse_rows, shorten
+from upscale.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
     from upscale.kernels.kernel import Kernel
@@ -31,6 +33,7 @@ ACCEPTED = (
     f"a file ({', '.join('*' + s for s in SUFFIXES)}), "
     'or rows typed out such as "1,2,1; 2,4,2; 1,2,1"'
 )
+_FILES = f"the suffix of a kernel file is one of {', '.join(SUFFIXES)}"
 
 
 class KernelSpec(NamedTuple):
@@ -77,7 +80,7 @@ class KernelSpec(NamedTuple):
 
 
 def parse_kernel(text: str) -> KernelSpec:
-    """Parse a kernel's name, path or rows. A preset's name wins over a file of that name.
+    """Parse a kernel's name in any case, its path or its rows. A preset's name wins over a file of that name.
 
     Raises
     ------
@@ -89,17 +92,45 @@ def parse_kernel(text: str) -> KernelSpec:
     >>> parse_kernel("1,2; 3,4").rows
     ((1.0, 2.0), (3.0, 4.0))
     """
-    if presets.named(text) is not None:
-        return KernelSpec("preset", text)
-    if text in shipped.SHIPPED:
-        return KernelSpec("shipped", text)
+    name = text.strip().lower()
+    if presets.named(name) is not None:
+        return KernelSpec("preset", name)
+    if name in shipped.SHIPPED:
+        return KernelSpec("shipped", name)
     if (file := file_and_name(text)) is not None:
         return KernelSpec("file", text, *file)
-    if os.path.isfile(text):
-        raise ArgumentError(f"kernel file {text}: its suffix must be one of {', '.join(SUFFIXES)}")
-    if any(c in text for c in ",;") or is_number(text):
+    if os.path.exists(text):
+        kind = "a folder" if os.path.isdir(text) else "not a kernel file"
+        raise ArgumentError(f"{text} is {kind}; {_FILES}")
+    if any(c in text for c in ",;") or is_number(text.split()[0] if text.split() else ""):
         return KernelSpec("typed", text, rows=parse_rows(text))
-    raise ArgumentError(f"there is no kernel {text!r}; give {ACCEPTED}")
+    raise ArgumentError(_unknown(text, name))
+
+
+def _unknown(text: str, name: str) -> str:
+    """Describe a name that is not a kernel, and what there is instead."""
+    missing = f"there is no kernel {shorten(text)!r}"
+    if METHOD_SYNONYMS.get(name, name) == "nn":
+        return f"{missing}: nn, nearest-neighbour unpooling, is a method and takes no kernel"
+    if re.search(r"\.[a-z]\w*$", name):
+        return f"{missing}: {_FILES}"
+    if there := next((text + suffix for suffix in SUFFIXES if os.path.isfile(text + suffix)), ""):
+        return missing + did_you_mean(there)
+    return missing + (did_you_mean(closest_name(text)) or f"; give {ACCEPTED}")
+
+
+def closest_name(text: str) -> str:
+    """Return the preset or shipped kernel whose name is most similar to a text; an empty text if none is similar.
+
+    Examples
+    --------
+    >>> closest_name("lanczos"), closest_name("gauss:0.4"), closest_name("bicubik")
+    ('lanczos3', 'gaussian:0.4', 'bicubic')
+    """
+    name, colon, parameter = text.partition(":")
+    found = presets.SYNONYMS.get(name.strip().lower()) or closest(name, [*presets.PRESETS, *shipped.SHIPPED])
+    keeps = found in presets.PRESETS and presets.PRESETS[found].parameter
+    return f"{found}{colon}{parameter}" if keeps else found
 
 
 def given_kernel(kernel: "Kernel") -> KernelSpec:

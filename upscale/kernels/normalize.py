@@ -4,11 +4,13 @@ Along one axis, kernel taps k, k + stride, k + 2 stride, ... reach output positi
 others: they are one phase. See Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), chapter 4.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from upscale.choices import format_factor
 from upscale.errors import KernelError
 
 Array = NDArray[Any]
@@ -80,6 +82,48 @@ def normalize_phases(weights: Array, factor: tuple[int, int], groups: int = 1) -
         spread = np.repeat(spread.reshape(groups, *weights.shape[1:]), weights.shape[0] // groups, axis=0)
     result: Array = weights / spread
     return result
+
+
+def check_every_phase(
+    shape: tuple[int, int], factor: tuple[int, int], dilation: tuple[int, int] = (1, 1), weights: Array | None = None
+) -> None:
+    """Check that a kernel to be normalised reaches every phase: an output pixel without weights stays black.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the kernel.
+    factor, dilation : (int, int)
+        Vertical and horizontal.
+    weights : ndarray, shape (kH, kW) or (C, M / groups, kH, kW), optional
+        They are looked at for zeros; None for a preset, which has none that matter.
+
+    Raises
+    ------
+    KernelError
+        If a phase has no weight, or only weights of 0.
+
+    Examples
+    --------
+    >>> check_every_phase((1, 3), (2, 2))
+    Traceback (most recent call last):
+    upscale.errors.KernelError: cannot be normalised: 3x1 weights do not reach every output pixel at factor 2; give at least 2x2
+    """
+    (height, width), (vertical, horizontal) = shape, factor
+    if height < vertical or width < horizontal:
+        raise KernelError(
+            f"cannot be normalised: {width}x{height} weights do not reach every output pixel at factor "
+            f"{format_factor(factor)}; give at least {horizontal}x{vertical}"
+        )
+    if any(math.gcd(step, stride) > 1 for step, stride in zip(dilation, factor, strict=True)):
+        raise KernelError(
+            f"cannot be normalised: weights at a distance of {format_factor(dilation)} do not reach every output pixel at "
+            f"factor {format_factor(factor)}; give a --dilation that shares no divisor with the factor"
+        )
+    if weights is not None and dilation == (1, 1):
+        taken = np.abs(weights).reshape(-1, height, width).sum(axis=0)
+        if not phase_sums(taken, factor).all():
+            raise KernelError("cannot be normalised: some output pixels get only zero weights")
 
 
 def _phases(weights: Array, factor: tuple[int, int]) -> tuple[Array, Array]:

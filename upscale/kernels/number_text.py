@@ -28,14 +28,16 @@ def parse_rows(text: str, what: str = "kernel") -> tuple[tuple[float, ...], ...]
     ((1.0, 2.0), (3.0, 4.0))
     """
     rows = [_cells(row) for row in text.strip().strip(";").split(";")]
-    for row in rows:
+    for position, row in enumerate(rows, 1):
+        where = f"{what} {_quoted(text)}" + (f", row {position}" if len(rows) > 1 else "")
         for number in row:
             if not number:
-                raise ArgumentError(f"{what} {_quoted(text)}: a number is missing between two commas")
+                raise ArgumentError(f"{where}: a number is missing between two commas")
             if not is_number(number):
-                raise ArgumentError(f"{what} {_quoted(text)}: {_quoted(number)} is not a number")
+                hint = "; semicolons stand between rows" if len(number.split()) > 1 else ""
+                raise ArgumentError(f"{where}: {_quoted(number)} is not a number{hint}")
             if not math.isfinite(float(number)):
-                raise ArgumentError(f"{what} {_quoted(text)}: {number} is not finite")
+                raise ArgumentError(f"{where}: {number} is not a finite number")
     widths = [len(row) for row in rows]
     if len(set(widths)) > 1:
         raise ArgumentError(f"{what} {_quoted(text)}: its rows have different lengths: {', '.join(map(str, widths[:20]))}")

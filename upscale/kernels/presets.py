@@ -120,6 +120,18 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 
+#: What other programs and papers call the presets, for messages.
+SYNONYMS = {
+    "linear": "bilinear",
+    "triangle": "bilinear",
+    "tent": "bilinear",
+    "cubic": "bicubic",
+    "catrom": "catmull-rom",
+    "b-spline": "bspline",
+    "lanczos": "lanczos3",
+    "gauss": "gaussian",
+}
+
 
 class Filter(NamedTuple):
     """A preset with its parameter.
@@ -175,7 +187,7 @@ def named(text: str) -> Filter | None:
     if not colon:
         return Filter(name, preset.default)
     if not preset.parameter:
-        raise ArgumentError(f"preset {name} has no parameter, so {text!r} is none")
+        raise ArgumentError(f"preset {name} has no parameter; give {name} alone, not {text!r}")
     try:
         value = float(number)
     except ValueError:

@@ -27,6 +27,7 @@ from upscale.kernels.kernel import Kernel, finite_numbers
 from upscale.kernels.kernel_spec import suffix_of
 from upscale.kernels.number_text import parse_rows
 from upscale.output_files import os_error_text
+from upscale.suggestions import closest_file, did_you_mean
 
 #: Bytes that a kernel file, unpacked, may have: 64 channels in and out of 64 x 64 weights in float64 are half of it.
 _LARGEST = 1 << 28
@@ -109,7 +110,7 @@ def _as_file_error(path: str, what: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except FileNotFoundError:
-        raise FileError(f"{path}: there is no such kernel file") from None
+        raise FileError(f"{path}: there is no such kernel file{did_you_mean(closest_file(path))}") from None
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {os_error_text(error)}") from error
     except MissingLibraryError as error:

@@ -69,7 +69,7 @@ def file_of(name: str, factor: tuple[int, int]) -> str:
         If none is shipped for that factor.
     """
     if factor[0] != factor[1] or factor[0] not in FACTORS:
-        raise ArgumentError(f"the kernel {name} is there for the factors {', '.join(map(str, FACTORS))}, the same both ways")
+        raise ArgumentError(f"{name} supports the factors {', '.join(map(str, FACTORS))} only, equal in both directions")
     return path(factor[0], SHIPPED[name].file_ending)
 
 
