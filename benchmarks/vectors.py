@@ -137,10 +137,10 @@ def report(
     numba.set_num_threads(threads)
     rows, summary = [], []
     with tempfile.TemporaryDirectory() as folder:
-        for block, plain, loop in ((b, plain, name) for b, (plain, names) in plain_blocks.BLOCKS.items() for name in names):
+        for block, plains, loop in ((b, plain, name) for b, (plain, names) in plain_blocks.BLOCKS.items() for name in names):
             if blocks and block not in blocks:
                 continue
-            modules, ratios, compiling = (variant({}, folder), variant({block: plain}, folder)), [], [0.0, 0.0]
+            modules, ratios, compiling = (variant({}, folder), variant(plains, folder)), [], [0.0, 0.0]
             for name, prepare, taken in JOBS[loop]:
                 for dtype in (d for d in dtypes if d in taken):
                     for number, size, factor in ((c, s, f) for c in channels for s in megapixels for f in factors):

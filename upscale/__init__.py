@@ -6,6 +6,8 @@ The names below are imported when they are first used, so that `import upscale` 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from upscale.batch.enlarge_file import enlarge_file as enlarge_file
+    from upscale.batch.enlarge_files import enlarge_files as enlarge_files
     from upscale.errors import ArgumentError as ArgumentError
     from upscale.errors import FileError as FileError
     from upscale.errors import UpscaleError as UpscaleError
@@ -20,6 +22,8 @@ __version__ = "0.1.0"
 #: The public names, and where each is at home. Type checkers read the imports above, which a test holds equal.
 _HOMES = {
     "enlarge": "upscale.operators.enlarge",
+    "enlarge_file": "upscale.batch.enlarge_file",
+    "enlarge_files": "upscale.batch.enlarge_files",
     "unpool_nearest": "upscale.operators.nearest_plan",
     "conv_transpose2d": "upscale.operators.conv_transpose",
     "Kernel": "upscale.kernels.kernel",

@@ -1,5 +1,8 @@
 """Names and ways of writing that options and functions share; nothing here needs NumPy."""
 
+from upscale.errors import ArgumentError
+from upscale.suggestions import closest, did_you_mean
+
 METHODS = ("nn", "tconv")
 #: What other programs call the methods.
 METHOD_SYNONYMS = dict.fromkeys(("nearest", "nearest-neighbor", "nearest-neighbour", "neighbor", "neighbour"), "nn")
@@ -14,6 +17,9 @@ COMPRESSIONS = ("fast", "balanced", "small")
 DEPTHS = ("8", "16")
 #: Enlargement factor, (vertical, horizontal), if neither the user nor the kernel has one.
 DEFAULT_FACTOR = (2, 2)
+#: Simple names of colours.
+COLOURS = {"black": "000000", "white": "ffffff", "grey": "808080", "gray": "808080", "red": "ff0000", "green": "008000",
+           "blue": "0000ff", "yellow": "ffff00", "cyan": "00ffff", "magenta": "ff00ff"}  # fmt: skip
 #: Largest factor along one axis unless a user allows more. A sprite of 16 x 16 may become 2048 x 2048; larger numbers are
 #: mostly sizes (1920x1080) or percentages (400) that were typed as factors.
 MOST_FACTOR = 128
@@ -44,3 +50,29 @@ def pluralize(number: int, noun: str) -> str:
     ('1 picture', '2 pictures')
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def parse_colour(text: str) -> tuple[int, int, int]:
+    """Read #rrggbb, #rgb or a simple name as red, green and blue, 0 to 255.
+
+    Raises
+    ------
+    ArgumentError
+        Where it is none of them.
+
+    Examples
+    --------
+    >>> parse_colour("#f80"), parse_colour("white")
+    ((255, 136, 0), (255, 255, 255))
+    """
+    digits = COLOURS.get(text.lower(), text.removeprefix("#"))
+    if len(digits) == 3:
+        digits = "".join(2 * d for d in digits)
+    try:
+        if not digits.isalnum():
+            raise ValueError
+        red, green, blue = bytes.fromhex(digits)
+    except ValueError:
+        accepted = did_you_mean(closest(text, COLOURS)) or f"; give #rrggbb or one of {', '.join(COLOURS)}"
+        raise ArgumentError(f"{text!r} is not a colour{accepted}") from None
+    return red, green, blue

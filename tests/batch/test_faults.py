@@ -220,10 +220,10 @@ def test_a_picture_that_changes_while_it_is_read(tmp_path, change):
 
 
 def enlarge_one(source, output, admit):
-    from upscale.batch.enlarge_file import enlarge_file
     from upscale.batch.options import Options
     from upscale.batch.request import make_request
     from upscale.batch.run_log import RunLog
+    from upscale.batch.run_task import run_task
     from upscale.batch.task import Task
     from upscale.choices import MOST_OUTPUT_PIXELS, MOST_PIXELS
     from upscale.pictures.formats import FORMATS
@@ -233,7 +233,7 @@ def enlarge_one(source, output, admit):
     plain |= {"max_pixels": MOST_PIXELS, "max_output_pixels": MOST_OUTPUT_PIXELS}
     options = Options(**plain)
     task = Task(str(source), str(output), FORMATS[".png"])
-    return enlarge_file(task, options, make_request(options), RunLog(), admit=admit)
+    return run_task(task, options, make_request(options), RunLog(), admit=admit)
 
 
 def test_files_that_vanish_before_their_turn(tmp_path):

@@ -142,7 +142,7 @@ def test_engines_that_do_not_exist():
 
 
 def test_the_process_has_one_chooser():
-    from upscale.batch import enlarge_file, worker
+    from upscale.batch import run_task, worker
     from upscale.operators import conv_transpose, enlarge, nearest_plan
 
-    assert {id(m.CHOOSER) for m in (enlarge_file, worker, conv_transpose, enlarge, nearest_plan)} == {id(CHOOSER)}
+    assert {id(m.CHOOSER) for m in (run_task, worker, conv_transpose, enlarge, nearest_plan)} == {id(CHOOSER)}

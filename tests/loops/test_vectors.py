@@ -6,6 +6,7 @@ import plain_blocks
 import pytest
 
 from upscale.loops import numba_private, vectors
+from upscale.operators.rounding import rounding_to
 
 
 @numba.njit
@@ -115,3 +116,79 @@ def test_arrays_made_without_numpy(dtype):
     assert made.shape == (3, 5) and (made == 1).all() and made.flags.c_contiguous
     assert zeros.shape == (2, 7) and not zeros.any()
     assert np.array_equal(fast, plain) and one == other
+
+
+PADDING = vectors.PADDING
+
+
+@numba.njit
+def both_interleave(phase_rows, shifts, size, stride, many, fast, plain):
+    plain_blocks.interleave_blocks(phase_rows, shifts, size, stride, many, plain)
+    return vectors.interleave_blocks(phase_rows, shifts, size, stride, many, fast)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_interleave_blocks(dtype):
+    rng = np.random.default_rng(0)
+    done = set()
+    for stride in (2, 3, 4, 5):
+        for samples in (1, 2, 3, 4, 5):
+            for many in (0, 1, 15, 16, 17, 63, 64, 100):
+                rows = rng.normal(size=(stride, (many + 3) * samples + PADDING)).astype(dtype)
+                shifts = rng.integers(0, 3, max(4, stride))
+                fast, plain = np.full((2, many * stride * samples + 2), 7, dtype)
+                size = samples * rows.itemsize
+                written = both_interleave(rows, shifts, size, stride, many, fast, plain)
+                assert written in (0, many)
+                if written:
+                    done.add((stride, samples))
+                    assert np.array_equal(fast, plain)
+                else:
+                    assert (fast == 7).all()
+    assert done == {(stride, samples) for stride in (2, 3, 4) for samples in (1, 2, 3, 4)}
+
+
+def both_sums(rows):
+    """Make a function that sums taps of so many rows by the block and by the plain version, with and without an output."""
+    fast_block, plain_block = getattr(vectors, f"sum_taps_{rows}"), plain_blocks.SUM_TAPS[f"sum_taps_{rows}"]
+
+    @numba.njit
+    def both(data, offsets, number, end, weights, fast, plain, limits, out, plain_out):
+        reached, _ = fast_block(data, offsets, number, 0, end, weights, 1, fast, None, None)
+        plain_block(data, offsets, number, 0, reached, weights, 1, plain, None, None)
+        to, clipped = fast_block(data, offsets, number, 0, end, weights, 1, fast[0], limits, out)
+        return reached, to, clipped, plain_block(data, offsets, number, 0, to, weights, 1, fast[0], limits, plain_out)[1]
+
+    return both
+
+
+@pytest.mark.parametrize(
+    ("rows", "dtype", "made"),
+    [
+        (1, np.float32, np.uint8),
+        (4, np.float32, np.int16),
+        *(
+            pytest.param(rows, dtype, made, marks=pytest.mark.heavy)
+            for rows in (1, 2, 3, 4)
+            for dtype in (np.float32, np.float64)
+            for made in (np.uint8, np.uint16, np.int16, np.float32, np.float64)
+        ),
+    ],
+)
+def test_sum_taps(rows, dtype, made):
+    rng = np.random.default_rng(rows)
+    both = both_sums(rows)
+    limits = rounding_to(np.dtype(made), dtype).limits
+    scale = 300 if np.dtype(made).kind != "f" else 1
+    for number in (0, 1, 2, 3, 4, 5, 6, 7, 9, 36):
+        for end in (1, 15, 16, 17, 130):
+            padding = PADDING // np.dtype(dtype).itemsize
+            data = (rng.normal(size=900) * scale).astype(dtype)
+            offsets, weights = rng.integers(0, 500, max(number, 1)), rng.normal(size=(max(number, 1), rows + 1)).astype(dtype)
+            fast = (rng.normal(size=(rows + 1, end + padding)) * scale).astype(dtype)
+            plain = fast.copy()
+            out, plain_out = np.zeros((2, rows + 1, end + padding), made)
+            reached, to, clipped, plain_clipped = both(data, offsets, number, end, weights, fast, plain, limits, out, plain_out)
+            assert end <= reached <= end + padding and to == reached
+            assert np.array_equal(fast, plain)
+            assert np.array_equal(out, plain_out) and clipped == plain_clipped

@@ -1,153 +1,108 @@
-"""One file, from input to output: opened, planned, checked, enlarged, written."""
+"""The public function `enlarge_file`: everything that the command does for one file."""
 
-import io
-import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO
+import os
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from upscale.batch import file_checks
-from upscale.batch.frame_plan import plan_frames
-from upscale.batch.options import Options
-from upscale.batch.run_log import RunLog, verbose_report
+from upscale.batch.file_options import FileOptions, make_options
+from upscale.batch.request import make_request
+from upscale.batch.run_log import RunLog
+from upscale.batch.run_task import run_task
 from upscale.batch.task import Result, Task
-from upscale.loops.engine import CHOOSER, Work
-from upscale.output_files import DASH, read_standard_input, replacing, write_through
+from upscale.errors import ArgumentError, FileError
+from upscale.output_files import DASH, same_file
+from upscale.pictures import formats
 
 if TYPE_CHECKING:
-    from upscale.batch.enlarge_frames import FileRun
-    from upscale.operators.methods import Request
-    from upscale.pictures import reading
+    from typing import Literal, Unpack
+
+    from numpy.typing import ArrayLike
+
+    from upscale.kernels.kernel import Kernel
 
 
 def enlarge_file(
-    task: Task,
-    options: Options,
-    request: "Request",
-    log: RunLog,
-    *,
-    admit: Callable[[int], None] = lambda memory: None,
-    one_of_many: bool = False,
-    token: str = "",
+    source: "str | os.PathLike[str] | BinaryIO",
+    target: "str | os.PathLike[str] | BinaryIO",
+    factor: int | tuple[int, int] | None = None,
+    method: "Literal['nn', 'tconv'] | None" = None,
+    kernel: "str | os.PathLike[str] | Kernel | ArrayLike | None" = None,
+    **options: "Unpack[FileOptions]",
 ) -> Result:
-    """Read, enlarge and write a file, as far as the options want it.
+    """Enlarge a picture file: all frames or pages, in their depth, with their metadata.
+
+    Does what ``upscale SOURCE TARGET`` does. The target appears whole or not at all, and replaces a file that is there.
 
     Parameters
     ----------
-    task : Task
-    options : Options
-    request : Request
-    log : RunLog
-    admit : callable
-        Called with the bytes that the picture needs, before they are taken; returns when they may be.
-    one_of_many : bool
-        Whether the file belongs to a batch: options that its format has no use for may be meant for others.
-    token : str
-        Of `output_files.new_token`, for whoever has to know the unfinished file's name.
+    source : path or binary file
+        A picture, or an array in a .npy file. An open file is read from its position to its end.
+    target : path or binary file
+        The suffix of a path decides the format. For an open file, the option `format` does, or else it is the source's.
+    factor : int or (int, int), optional
+        As of `enlarge`.
+    method : {"nn", "tconv"}, optional
+        By default "nn", or "tconv" if there is a kernel.
+    kernel : str, path, Kernel or array, optional
+        As of `enlarge`.
+    **options
+        As the command's options of the same names, which docs/commands.md explains: padding, output_padding, dilation, groups,
+        bias, edge, normalize, linear; format, quality, lossless, compression, depth, background, to_rgb, strip, frame, layout;
+        skip_existing, update, no_overwrite, overwrite; engine, max_pixels, max_output_pixels and max_memory (bytes).
+
+    Returns
+    -------
+    Result
+        Status "written" or "skipped", sizes, format, frames, seconds, and in `notes` what the command would warn of.
 
     Raises
     ------
     ArgumentError
-        Where options clash with the picture's format.
+        Where an argument cannot work, or does not go with the picture.
     FileError
-        Where a file cannot be read, enlarged or written.
+        Where a file cannot be read, enlarged or written. Nothing is left behind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import upscale
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     result = upscale.enlarge_file("sample_images/potion.png", f"{folder}/large.png", 4)
+    >>> result.status, result.size, result.out_size
+    ('written', (32, 32), (128, 128))
     """
-    began = time.perf_counter()
-    with log.stage("start"):
-        from upscale.pictures import reading
-    state = file_checks.check_output(task, options, one_of_many=one_of_many)
-    if state.up_to_date:
-        return Result("skipped", started=log.started, seconds=time.perf_counter() - began)
-    with reading.opened(read_standard_input() if task.source == DASH else task.source, task.name) as stream:
-        identity = file_checks.identity(stream)
-        run, source = _plan(task, options, request, log, stream, one_of_many=one_of_many)
-        result = Result(
-            "planned",
-            notes=log.notes,
-            started=log.started,
-            size=run.contents.upright_size[::-1],
-            stored_size=run.contents.size[::-1],
-            out_size=run.plan.size[::-1],
-            format=run.target.name,
-            frames=run.plan.total,
-            bytes_in=identity[2] if identity else 0,
-            memory=run.plan.memory,
-        )
-        if state.may_be_done and file_checks.has_wanted_size(task.output, run.contents, request, options.layout):
-            return result._replace(status="skipped", seconds=time.perf_counter() - began)
-        if state.exists:
-            file_checks.check_protected(task, options)
-        if options.dry_run:
-            return result
-        admit(run.plan.memory)
-        _start_engine(run)
-        size, written = _write(run, source, state, token, lambda: file_checks.check_unchanged(task.name, identity, stream))
-    result = result._replace(
-        status="written",
-        notes=log.notes,
-        out_size=size[::-1],
-        bytes_out=written,
-        engine=log.engine,
-        engine_reason=log.engine_reason,
-        seconds=time.perf_counter() - began,
-    )
-    return result._replace(report=tuple(verbose_report(task, options, request, result, log)))
+    chosen = make_options(factor, method, kernel, options)
+    name, reads = _path_or_file(source, "source")
+    output, writes = _path_or_file(target, "target")
+    wanted = options.get("format")
+    if writes is None and reads is None and same_file(name, output):
+        raise ArgumentError(f"target {output} is the same file as source; an input is never overwritten")
+    task = Task(name, output, _format(output, wanted, is_path=writes is None))
+    try:
+        return run_task(task, chosen, make_request(chosen), RunLog(), reads=reads, writes=writes)
+    except MemoryError:
+        raise FileError(f"{task.name}: there is not enough memory") from None
 
 
-def _plan(
-    task: Task, options: Options, request: "Request", log: RunLog, stream: BinaryIO, *, one_of_many: bool
-) -> "tuple[FileRun, reading.Source]":
-    """Open a picture and decide all that can be decided before it is decoded; check it against options and limits."""
-    from upscale.batch.enlarge_frames import FileRun
-    from upscale.pictures import reading
-
-    with log.stage("read"):
-        source = reading.Source(
-            stream,
-            task.name,
-            layout=options.layout,
-            allow_8_bit=options.depth == 8,
-            max_pixels=options.max_pixels,
-            note=log.note,
-        )
-    contents = source.contents
-    target = file_checks.target_of(task, contents)
-    file_checks.check_options(options, target, one_of_many=one_of_many)
-    plan = plan_frames(task.name, contents, request, target, options)
-    for note in plan.notes:
-        log.note(note)
-    file_checks.check_limits(task.name, contents, plan, target, options)
-    return FileRun(task, options, request, target, contents, plan, log), source
+def _path_or_file(value: Any, what: str) -> tuple[str, BinaryIO | None]:
+    """Return a path and None, or what messages call an open file, and the file."""
+    if isinstance(value, str | os.PathLike):
+        path = os.fsdecode(value)
+        return os.path.join(".", DASH) if path == DASH else path, None
+    if not hasattr(value, "read" if what == "source" else "write"):
+        raise ArgumentError(f"{what} must be a path or an open binary file, not {type(value).__name__}")
+    name = getattr(value, "name", None)
+    return name if isinstance(name, str) else f"the {what}", value
 
 
-def _write(
-    run: "FileRun", source: "reading.Source", state: file_checks.OutputState, token: str, check: Callable[[], None]
-) -> tuple[tuple[int, int], int]:
-    """Enlarge all frames into the output; return its height and width, and its bytes.
-
-    `check` is called before the output appears.
-    """
-    from upscale.batch.enlarge_frames import enlarge_frames
-
-    output = run.task.output
-    if state.streamed:
-        buffer = io.BytesIO()
-        size = enlarge_frames(run, source, buffer)
-        write_through(output, buffer.getbuffer())
-        return size, buffer.tell()
-    with replacing(output, token, overwrite=not run.options.no_overwrite) as out:
-        size = enlarge_frames(run, source, out)
-        written = out.seek(0, 2)
-        check()
-    return size, written
-
-
-def _start_engine(run: "FileRun") -> None:
-    """Start Numba before anything is decoded, if it will be needed."""
-    (height, width), contents, operator = run.plan.size, run.contents, run.request.operator
-    samples, pixels = height * width * contents.pixel_bytes, contents.size[0] * contents.size[1]
-    if operator is None:
-        work = Work("nn", pixels, samples)
-    else:
-        work = Work("tconv", pixels, min(samples, 4 * height * width), operator.taps)
-    if CHOOSER.choose(run.options.engine, work).name == "numba":
-        CHOOSER.start_early()
+def _format(output: str, wanted: str | None, *, is_path: bool) -> formats.Format | None:
+    """Find the format of a target; None for the source's."""
+    chosen = None if wanted is None else formats.of_suffix("." + wanted.lower().removeprefix("."), f"format {wanted!r}")
+    if not is_path:
+        return chosen
+    suffix = os.path.splitext(output)[1]
+    found = formats.FORMATS.get(suffix.lower())
+    if chosen is None:
+        return formats.of_suffix(suffix, f"target {output}")
+    if found is not None and found is not chosen:
+        raise ArgumentError(f"format {wanted!r} clashes with the suffix of target {output}")
+    return chosen

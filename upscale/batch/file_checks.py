@@ -3,15 +3,17 @@
 import contextlib
 import os
 import stat
+from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from upscale.available_memory import available, format_bytes
+from upscale.batch.available_memory import available, format_bytes
 from upscale.batch.frame_plan import FramePlan
 from upscale.batch.options import Options, unused_option
 from upscale.batch.task import Task
 from upscale.errors import ArgumentError, FileError, UpscaleError
 from upscale.output_files import DASH, check_place, is_regular
 from upscale.pictures import formats
+from upscale.pictures.output_mark import read_mark
 from upscale.pictures.picture import FileContents
 
 if TYPE_CHECKING:
@@ -30,13 +32,16 @@ class OutputState(NamedTuple):
     up_to_date : bool
         Nothing is to be done, by --update: it is there and not older than its input.
     may_be_done : bool
-        Nothing is to be done, by --skip-existing, if it has the size that is asked for.
+        Nothing is to be done, by --skip-existing, if it has the requested size and was made with the same settings.
+    mark : str or None
+        The digest of the settings that it was made with; None where it does not show that this program made it.
     """
 
     streamed: bool
     exists: bool
     up_to_date: bool
     may_be_done: bool
+    mark: str | None
 
 
 def check_output(task: Task, options: Options, *, one_of_many: bool) -> OutputState:
@@ -65,23 +70,24 @@ def check_output(task: Task, options: Options, *, one_of_many: bool) -> OutputSt
     up_to_date = exists and options.update and not outdated and not options.skip_existing
     if not up_to_date and not streamed and not options.dry_run:
         check_place(output)
-    return OutputState(streamed, exists, up_to_date, exists and options.skip_existing and not outdated)
+    mark = read_mark(output) if exists and (task.protected or options.skip_existing) else None
+    return OutputState(streamed, exists, up_to_date, exists and options.skip_existing and not outdated, mark)
 
 
-def check_protected(task: Task, options: Options) -> None:
-    """Refuse to replace a file that may have been made by hand.
+def check_protected(task: Task, state: OutputState, options: Options) -> None:
+    """Refuse to replace a file that this program did not make, where the user did not name it.
 
     Raises
     ------
     FileError
-        Where the output is protected and --overwrite was not given.
+        Where the output is such a file and --overwrite was not given.
     """
-    if task.protected and not options.overwrite:
-        why = ", and has another size than is asked for" if options.skip_existing else ""
-        leaves = "" if options.skip_existing else ", --skip-existing leaves it"
+    if state.exists and task.protected and state.mark is None and not options.overwrite:
+        why = ", and has another size than requested" if options.skip_existing else ""
+        keeps = "" if options.skip_existing else ", --skip-existing keeps it"
         raise FileError(
-            f"{task.name}: its output {task.output} is there already, in a folder of inputs, and may be made by hand{why}: "
-            f"--overwrite replaces it{leaves}, or choose another folder or --name"
+            f"{task.name}: its output {task.output} exists already, and is not marked as made by upscale{why}: "
+            f"--overwrite replaces it{keeps}, or choose another folder or --name"
         )
 
 
@@ -92,20 +98,23 @@ def _is_newer(source: str, output: str) -> bool:
         return True
 
 
-def has_wanted_size(output: str, contents: FileContents, request: "Request", layout: str) -> bool:
-    """Return whether a file is a picture of the size that enlarging the contents gives."""
+def is_done(task: Task, state: OutputState, contents: FileContents, request: "Request", digest: str, options: Options) -> bool:
+    """Return whether --skip-existing leaves an output: it has the right size, and no other settings."""
+    if not state.may_be_done or state.mark not in (None, digest):
+        return False
     from upscale.pictures import reading
 
+    output, quiet = task.output, lambda text: None
     try:
         with reading.opened(output, output) as stream:
-            found = reading.Source(stream, output, layout=layout, allow_8_bit=True, max_pixels=1 << 62, note=lambda text: None)
+            found = reading.Source(stream, output, layout=options.layout, allow_8_bit=True, max_pixels=1 << 62, note=quiet)
     except UpscaleError:
         return False
     return found.contents.upright_size == request.size(contents.upright_size)
 
 
-def target_of(task: Task, contents: FileContents) -> formats.Format:
-    """Find the output's format: the task's, or that of the input.
+def target_of(task: Task, contents: FileContents, options: Options, note: Callable[[str], None]) -> formats.Format:
+    """Find the output's format: the task's, or that of the input; on standard output another one if that cannot be written.
 
     Raises
     ------
@@ -113,6 +122,9 @@ def target_of(task: Task, contents: FileContents) -> formats.Format:
         Where the input's format cannot be written.
     """
     found = task.target or formats.of_name(contents.format)
+    if found is None and task.output == DASH:
+        found = formats.substitute(contents.mode, contents.kind, to_rgb=options.to_rgb)
+        note(f"{contents.format} can be read but not written: the output is {found.name}")
     if found is None:
         raise FileError(f"{task.name}: {contents.format} pictures cannot be written; choose another with --format")
     return found

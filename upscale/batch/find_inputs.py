@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from upscale.choices import pluralize
 from upscale.output_files import os_error_text
-from upscale.pictures import formats
+from upscale.pictures import formats, unsupported_formats
 
 
 class Found(NamedTuple):
@@ -22,11 +22,14 @@ class Found(NamedTuple):
         The folder that the user named, or in which the named file is.
     folder : str
         Where the file lies below that.
+    named : bool
+        Whether the user named the file itself, and not a folder or a pattern.
     """
 
     path: str
     root: str
     folder: str
+    named: bool = False
 
 
 class Search:
@@ -57,7 +60,7 @@ class Search:
         if os.path.isdir(name):
             return self._folder(name) if alone or file_id(name) != self._output else []
         if os.path.lexists(name) or not glob.has_magic(name):
-            return self._judged(Found(name, os.path.dirname(name), ""))
+            return self._judged(Found(name, os.path.dirname(name), "", named=True))
         matches = sorted(glob.glob(name, recursive=True))
         if not matches:
             self.failed.append((name, f"{name}: matches no file"))
@@ -86,8 +89,16 @@ class Search:
             self.failed.append((path, f"{path}: cannot be read: {os_error_text(error)}"))
             return []
         # Of pipes and devices nothing is read, whatever their name.
-        if stat.S_ISREG(mode) and formats.is_picture(path):
-            return [found]
+        if stat.S_ISREG(mode):
+            if formats.has_picture_suffix(path):
+                return [found]
+            head = _head_of(path)
+            unsupported = unsupported_formats.find(path, head)
+            if unsupported is not None and (found.named or not unsupported.ignored_in_folders):
+                self.failed.append((path, f"{path}: {unsupported_formats.message(unsupported)}"))
+                return []
+            if formats.begins_like_picture(head):
+                return [found]
         self.others.append(path)
         return []
 
@@ -135,6 +146,15 @@ class Search:
         except OSError as error:
             self.failed.append((folder, f"{folder}: cannot be looked into: {os_error_text(error)}"))
             return []
+
+
+def _head_of(path: str) -> bytes:
+    """Read the first bytes of a file; none where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(unsupported_formats.HEAD_BYTES)
+    except OSError:
+        return b""
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

@@ -7,13 +7,12 @@ picture has decoders, warnings and loops of its own.
 from collections.abc import Iterator
 from contextlib import ExitStack
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 from upscale.batch.memory_budget import MemoryBudget
 from upscale.batch.messages import Granted, MemoryNeeded, Notice, Order, Settings
 from upscale.batch.options import Options
 from upscale.batch.plan import Plan
-from upscale.batch.report import Report
 from upscale.batch.task import Result, Task
 from upscale.batch.worker_process import WorkerProcess
 from upscale.errors import FileError
@@ -22,6 +21,21 @@ from upscale.signals import Interrupted, recorded
 
 #: Seconds between two looks at the clock where nothing happens.
 _TICK = 0.25
+
+
+class Receiver(Protocol):
+    """Who receives the results of a batch: a `Report`, or a program."""
+
+    notices: bool
+
+    def result(self, task: Task, result: Result) -> None:
+        """Receive what came of a task."""
+
+    def notice(self, text: str) -> None:
+        """Receive a line for the user."""
+
+    def tick(self) -> None:
+        """Learn that some time has passed."""
 
 
 class Batch:
@@ -35,12 +49,17 @@ class Batch:
         How many threads may work at once, and at most as many processes.
     fail_fast : bool
         Begin nothing more once something has failed.
-    report : Report
+    report : Receiver
         Receives each result as it comes.
+    records_signals : bool
+        Whether signals that ask to end are caught; a library leaves them to the program.
     """
 
-    def __init__(self, plan: Plan, options: Options, threads: int, *, fail_fast: bool, report: Report) -> None:
+    def __init__(
+        self, plan: Plan, options: Options, threads: int, *, fail_fast: bool, report: Receiver, records_signals: bool = True
+    ) -> None:
         self._options, self._threads, self._fail_fast, self._report = options, threads, fail_fast, report
+        self._records_signals = records_signals
         # The largest file first, so that at the end no core waits long for another.
         order = sorted(range(len(plan.tasks)), key=lambda i: -plan.sizes[i])
         self._pending: Iterator[Task] = iter([plan.tasks[i] for i in order])
@@ -63,7 +82,8 @@ class Batch:
 
     def __enter__(self) -> "Batch":
         # Signals only join the queue: whatever is being done when one comes is done to its end.
-        self._signals.enter_context(recorded(lambda number: self._inbox.put((None, number))))
+        if self._records_signals:
+            self._signals.enter_context(recorded(lambda number: self._inbox.put((None, number))))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -83,6 +103,8 @@ class Batch:
                     self._done(ended, Result("written"))
                 ended.clean()
                 busy.remove(ended)
+        for worker in self._workers:
+            worker.close()
         self._signals.close()
 
     def run(self) -> None:
@@ -93,6 +115,11 @@ class Batch:
         Interrupted
             Where a signal asks to end.
         """
+        for _ in self.steps():
+            pass
+
+    def steps(self) -> Iterator[None]:
+        """Do what `run` does, and yield whenever something was reported or some time has passed."""
         for worker in list(self._workers):
             self._assign(worker)
         while any(w.order for w in self._workers):
@@ -100,11 +127,13 @@ class Batch:
                 sender, message = self._inbox.get(timeout=_TICK)
             except Empty:
                 self._report.tick()
+                yield
                 continue
             if sender is None:
                 raise Interrupted(message)
             self._handle(sender, message)
             self._admit()
+            yield
 
     def _new_worker(self) -> WorkerProcess:
         return WorkerProcess(self._settings, self._inbox)
@@ -119,6 +148,7 @@ class Batch:
             self._assign(worker)
         elif worker.order is not None:  # it is dead
             self._done(worker, worker.death())
+            worker.close()
             self._workers.remove(worker)
             if self._left:
                 self._workers.append(self._new_worker())

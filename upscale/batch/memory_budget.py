@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 
-from upscale.available_memory import available
+from upscale.batch.available_memory import available
 
 #: Share of the free memory that pictures may take together.
 _SHARE = 0.7

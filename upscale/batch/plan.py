@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from upscale.batch.find_inputs import Found, Search, file_id
+from upscale.batch.output_suffix import substitute_suffix, substitution_note
 from upscale.batch.task import Task
 from upscale.choices import METHODS
 from upscale.errors import ArgumentError
 from upscale.output_files import os_error_text
 from upscale.pictures import formats
+from upscale.pictures.output_mark import read_mark
 
 #: What `--name` may be made of.
 FIELDS = ("stem", "suffix", "factor", "method", "kernel")
@@ -37,6 +39,8 @@ class Naming(NamedTuple):
         Whether the folders by which an input was named come along.
     fields : dict of str
         The fields besides stem and suffix.
+    to_rgb : bool
+        Whether pictures are converted to RGB, which PNG can store.
     """
 
     output: str
@@ -44,11 +48,16 @@ class Naming(NamedTuple):
     suffix: str
     parents: bool
     fields: dict[str, str]
+    to_rgb: bool = False
 
-    def path(self, found: Found) -> str:
-        """Name the output of an input."""
+    def substitute(self, path: str) -> str:
+        """Return the suffix of an output whose input has a format that can only be read; an empty text for all others."""
+        return "" if self.suffix else substitute_suffix(path, to_rgb=self.to_rgb)
+
+    def path(self, found: Found, substitute: str = "") -> str:
+        """Name the output of an input; `substitute` stands for the suffix of an input that can only be read."""
         stem, suffix = os.path.splitext(os.path.basename(found.path))
-        name = self.template.format(stem=stem, suffix=self.suffix or suffix, **self.fields)
+        name = self.template.format(stem=stem, suffix=self.suffix or substitute or suffix, **self.fields)
         parents = re.split(r"[\\/]" if os.sep == "\\" else "/", os.path.splitdrive(found.root)[1]) if self.parents else []
         return os.path.join(self.output, *(p for p in parents if p not in ("", ".", "..")), found.folder, name)
 
@@ -77,8 +86,8 @@ class Plan(NamedTuple):
     others : list of str
         Files that are no pictures.
     results : list of str
-        Files among the inputs that are named as outputs of others beside them: outputs of before, or made by hand. None is an
-        input, and none is replaced without --overwrite.
+        Files in the folders that are named as outputs of others beside them, and are no inputs: outputs of an earlier run, or
+        made by hand.
     notes : list of str
         What a user should know.
     """
@@ -138,10 +147,11 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
     real = functools.cache(os.path.realpath)
     by_output: dict[str, str] = {}
     ids: dict[tuple[int, int], str] = {}
+    substituted: dict[tuple[str, str], int] = {}
     plan = Plan([], [], search.failed, search.others, results, search.notes)
-    kept = {file_id(path) for path in results} - {None}
     for file in found:
-        output = naming.path(file)
+        substitute = naming.substitute(file.path)
+        output = naming.path(file, substitute)
         folder, name = os.path.split(output)
         key = fold(os.path.join(real(folder), name))
         if key in by_output:
@@ -156,12 +166,19 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
             plan.failed.append((file.path, f"{file.path}: cannot be read: {os_error_text(error)}"))
             continue
         ids[status.st_dev, status.st_ino] = file.path
-        plan.tasks.append(Task(file.path, output, _target(output), file_id(output) in kept))
+        if substitute:
+            pair = os.path.splitext(file.path)[1].lower(), substitute
+            substituted[pair] = substituted.get(pair, 0) + 1
+        plan.tasks.append(Task(file.path, output, _target(output), protected=True))
         plan.sizes.append(status.st_size)
-    for path in forbidden:
-        if (forbidden_id := file_id(path)) is not None:
-            ids[forbidden_id] = path
-    for task in plan.tasks:
+    plan.notes.extend(substitution_note(*pair, number) for pair, number in substituted.items())
+    _check_outputs(plan.tasks, ids | {path_id: path for path in forbidden if (path_id := file_id(path)) is not None})
+    return plan
+
+
+def _check_outputs(tasks: list[Task], ids: dict[tuple[int, int], str]) -> None:
+    """Check that no output is one of the files of which the ids are given: inputs, and others that must not be written over."""
+    for task in tasks:
         other = ids.get(file_id(task.output) or (-1, -1))
         if other is not None:
             same = "the same file as an input" if other == task.source else f"the input {other}"
@@ -169,11 +186,13 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
                 f"the output of {task.source} would be {same}, which is never overwritten: choose another folder, or names "
                 'such as --name "{stem}_large{suffix}"'
             )
-    return plan
 
 
 def _without_results(found: list[Found], naming: Naming) -> tuple[list[Found], list[str]]:
-    """Part inputs from the results of others beside them: those that are named as an output, by any factor and method."""
+    """Part inputs from files that are named as outputs of others beside them, by any factor and method.
+
+    A file that was named itself, and not found in a folder, is an input unless its mark shows that an earlier run made it.
+    """
     pattern = naming.pattern()
     beside = functools.cache(lambda folder, output: file_id(folder) == file_id(output) is not None)
     stems = {(os.path.dirname(f.path), os.path.splitext(os.path.basename(f.path))[0]) for f in found}
@@ -182,7 +201,7 @@ def _without_results(found: list[Found], naming: Naming) -> tuple[list[Found], l
         folder, name = os.path.split(file.path)
         match = pattern.fullmatch(name) if pattern else None
         made = match and (folder, match["stem"]) in stems and beside(folder or ".", os.path.dirname(naming.path(file)))
-        if made:
+        if made and (not file.named or read_mark(file.path)):
             results.append(file.path)
         else:
             inputs.append(file)

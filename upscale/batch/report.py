@@ -11,12 +11,15 @@ from typing import Any
 import click
 
 from upscale import __version__
-from upscale.available_memory import format_bytes
+from upscale.batch.available_memory import format_bytes
 from upscale.batch.plan import Plan
 from upscale.batch.task import Result, Task
 from upscale.choices import pluralize
 from upscale.errors import FileError
 from upscale.output_files import os_error_text
+
+#: What the verbose report says of files that are not inputs, by their status in JSON.
+_LEFT_ALONE = {"not a picture": "not a picture", "own result": "named as an output, and left alone"}
 
 
 def one_line(text: str) -> str:
@@ -96,8 +99,11 @@ class Report:
         for name, error in plan.failed:
             self.result(Task(name, "", None), Result("failed", error))
         for status, names in (("not a picture", plan.others), ("own result", plan.results)):
-            for name in names if self._json else ():
-                self._print(json.dumps({"input": name, "status": status}))
+            for name in names:
+                if self._json:
+                    self._print(json.dumps({"input": name, "status": status}))
+                if self._verbose:
+                    self._line(f"{name}: {_LEFT_ALONE[status]}")
         shared = self._json and sys.stdout is not None and sys.stdout.isatty()  # with what scripts are told
         if self.notices and not shared and not self._dry_run and plan.tasks:
             self._bar = click.progressbar(
@@ -167,14 +173,13 @@ class Report:
     def _cause(self, task: Task, error: str) -> str:
         """Return what an error has in common with those of other files.
 
-        Where it names an option that would help, as --max-memory, it has the same cause for every file. What is wrong with a
-        file itself, or stands at the place of its output, stays a line of its own.
+        A --max-memory that is too small has the same cause for every file. What is wrong with a file itself stays a line of its
+        own, since a user needs its name.
         """
-        own = task.output and task.output in error
-        if self._verbose or own or not re.search(r"(?<![\w-])--[a-z]", error):
+        if self._verbose or "--max-memory" not in error:
             return error
-        for name in (os.path.abspath(task.source), task.source):
-            error = error.replace(name, "")
+        for name in (os.path.abspath(task.output), os.path.abspath(task.source), task.output, task.source):
+            error = error.replace(name, "") if name else error
         return re.sub(r"[\d.]+", "0", error)
 
     def _totals(self, ending: str) -> str:
@@ -187,7 +192,8 @@ class Report:
         others = len(self._plan.others)
         parts += [f"{undone} not done"] if undone else []
         parts += [f"{others} not {'a picture' if others == 1 else 'pictures'}"] if others else []
-        parts += [f"{pluralize(len(self._plan.results), 'result')} of before"] if self._plan.results else []
+        named = len(self._plan.results)
+        parts += [f"{named} left alone (named as {'an output' if named == 1 else 'outputs'})"] if named else []
         text = f"{ending}{', '.join(parts)}"
         megapixels = self._pixels / 1e6
         if self._dry_run:

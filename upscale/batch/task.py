@@ -16,8 +16,8 @@ class Task(NamedTuple):
     target : Format or None
         The output's format; None keeps the input's.
     protected : bool
-        The output is a file that was there already, in a folder that was searched for inputs: perhaps it was made by hand. It
-        is replaced with --overwrite only.
+        The output's name was derived from the input's, and not typed: a file of that name which this program did not make is
+        replaced with --overwrite only.
     """
 
     source: str
@@ -60,6 +60,8 @@ class Result(NamedTuple):
     started : str
         When the work on the file began, as ISO 8601 has it.
     seconds : float
+    source, output : str
+        Of the task; only in results that a program gets.
     """
 
     status: str
@@ -78,6 +80,8 @@ class Result(NamedTuple):
     engine_reason: str = ""
     started: str = ""
     seconds: float = 0.0
+    source: str = ""
+    output: str = ""
 
     @property
     def engine_and_reason(self) -> str:

@@ -11,10 +11,10 @@ from queue import SimpleQueue
 from typing import Any, BinaryIO
 
 from upscale import threads
-from upscale.batch.enlarge_file import enlarge_file
 from upscale.batch.messages import Granted, MemoryNeeded, Notice, Order, Settings, Share
 from upscale.batch.request import make_request
 from upscale.batch.run_log import RunLog
+from upscale.batch.run_task import run_task
 from upscale.batch.task import Result
 from upscale.errors import UpscaleError, show_traceback
 from upscale.loops.engine import CHOOSER
@@ -70,7 +70,8 @@ def serve(reading: BinaryIO, writing: BinaryIO) -> None:
         try:
             if request is None:
                 request = make_request(settings.options)
-            result = enlarge_file(order.task, settings.options, request, log, admit=admit, one_of_many=True, token=order.token)
+            log = RunLog((lambda text: send(Notice(text))) if settings.notices else None)
+            result = run_task(order.task, settings.options, request, log, admit=admit, one_of_many=True, token=order.token)
         except UpscaleError as error:
             show_traceback()
             result = Result("failed", str(error))

@@ -33,7 +33,8 @@ class WorkerProcess:
         self.share = 0  # of the threads
         self._inbox = inbox
         self.send(settings)
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def begin(self, order: Order) -> None:
         """Give an order."""
@@ -62,6 +63,14 @@ class WorkerProcess:
             except Exception:  # it has ended, perhaps within a message
                 message = None
             self._inbox.put((self, message))
+
+    def close(self) -> None:
+        """Close the pipes to a process that is dead."""
+        self._listener.join()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError):  # what was not sent is of no use any more
+                assert pipe is not None
+                pipe.close()
 
     def death(self) -> Result:
         """Return the result of an order whose process is dead, and remove what it was writing."""

@@ -4,7 +4,6 @@ NumPy, Pillow and Numba are imported only when there is work, so that help, vers
 """
 
 import os.path
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -145,7 +144,7 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
         raise click.UsageError("--scheduler goes with several inputs or a folder")
     from upscale.batch.request import make_request
 
-    request = None
+    request, substitute = None, ""
     into_folder = output != DASH and (os.path.isdir(output) or output.endswith(("/", os.sep)))
     if into_folder:
         if source == DASH:
@@ -153,7 +152,9 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
         from upscale.batch.find_inputs import Found
 
         request = make_request(options) if _name_needs_request(options, values) else None
-        output = _naming(output, options, values, request).path(Found(source, os.path.dirname(source), ""))
+        naming = _naming(output, options, values, request)
+        substitute = naming.substitute(source)
+        output = naming.path(Found(source, os.path.dirname(source), ""), substitute)
     else:
         for name in ("name", "parents"):
             if values[name] not in (None, False):
@@ -161,19 +162,22 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
     with _failure_as_json(source, output, values):
         target = _target(source, output, options, values["format"], keeps=into_folder)
         _check_input(source, output, options, target)
-        from upscale.batch.enlarge_file import enlarge_file
+        from upscale.batch.output_suffix import substitution_note
         from upscale.batch.run_log import RunLog
+        from upscale.batch.run_task import run_task
         from upscale.batch.task import Task
 
         if into_folder and not options.dry_run:
             OutputFolders().prepare(output)
         looks_on = not values["quiet"] and sys.stderr is not None and sys.stderr.isatty()
         log = RunLog((lambda line: click.echo(f"upscale: {line}", err=True)) if looks_on else None)
-        task = Task(source, output, target)
+        if substitute:
+            log.note(substitution_note(os.path.splitext(source)[1].lower(), substitute, 1))
+        task = Task(source, output, target, protected=into_folder)
         request = request or make_request(options)
         if not values["quiet"]:
             _note_unused_bias(request, options)
-        result = enlarge_file(task, options, request, log)
+        result = run_task(task, options, request, log)
     _print_result(task, result, options, values)
     return 0
 
@@ -284,12 +288,9 @@ def _naming(output: str, options: "Options", values: dict[str, Any], request: "R
         raise click.UsageError(f"--name is empty; its fields are {' '.join('{' + field + '}' for field in plan.FIELDS)}")
     plan.check_template(template)
     factor = request.factor if request is not None else options.factor or (2, 2)
-    kernel = "nn"
-    if options.kernel is not None:
-        text = os.path.splitext(os.path.basename(options.kernel.path))[0] or options.kernel.text
-        kernel = "typed" if options.kernel.kind == "typed" else re.sub(r'[\\/:*?"<>|\0]', "-", text)
+    kernel = "nn" if options.kernel is None else options.kernel.file_label
     fields = {"factor": format_factor(factor), "method": options.method, "kernel": kernel}
-    return plan.Naming(output, template, values["format"] or "", values["parents"], fields)
+    return plan.Naming(output, template, values["format"] or "", values["parents"], fields, options.to_rgb)
 
 
 def _check_output_folder(inputs: list[str], output: str, values: dict[str, Any]) -> None:

@@ -6,7 +6,18 @@ from typing import Any
 import click
 
 from upscale import __version__
-from upscale.choices import COMPRESSIONS, DEPTHS, EDGES, ENGINES, LAYOUTS, MOST_FACTOR, MOST_OUTPUT_PIXELS, MOST_PIXELS
+from upscale.choices import (
+    COLOURS,
+    COMPRESSIONS,
+    DEPTHS,
+    EDGES,
+    ENGINES,
+    LAYOUTS,
+    MOST_FACTOR,
+    MOST_OUTPUT_PIXELS,
+    MOST_PIXELS,
+    parse_colour,
+)
 from upscale.commands import completion, option_types
 from upscale.commands.option_types import Method, OneOf, Parsed, WholeNumber
 from upscale.commands.parsing import Command, Option
@@ -185,9 +196,9 @@ _OPTIONS = (
     ),
     click.option(
         "--background",
-        type=Parsed("colour", option_types.colour),
+        type=Parsed("colour", parse_colour),
         metavar="COLOUR",
-        shell_complete=completion.offer(option_types.COLOURS),
+        shell_complete=completion.offer(COLOURS),
         help="Flatten transparency onto this colour: #rrggbb or a simple name.",
     ),
     click.option(
@@ -284,14 +295,12 @@ _OPTIONS = (
         help='Name outputs in a folder, such as "{stem}@{factor}x{suffix}"; also {method} and {kernel}.',
     ),
     click.option("--parents", is_flag=True, help="Recreate each input's folder path under OUTPUT."),
-    click.option("--skip-existing", is_flag=True, help="Skip files whose output exists at the expected size."),
+    click.option(
+        "--skip-existing", is_flag=True, help="Skip files whose output exists at the expected size and with the same settings."
+    ),
     click.option("--update", is_flag=True, help="Skip files whose output exists and is not older than the input."),
     click.option("--no-overwrite", is_flag=True, help="Fail where an output exists already."),
-    click.option(
-        "--overwrite",
-        is_flag=True,
-        help="Replace files in folders of inputs that have an output's name and may be made by hand.",
-    ),
+    click.option("--overwrite", is_flag=True, help="Replace outputs that upscale did not make, too."),
     click.option("-n", "--dry-run", is_flag=True, help="Only print what would be done, with sizes and memory."),
     click.option("--fail-fast", is_flag=True, help="Stop after the first failure."),
     click.option(

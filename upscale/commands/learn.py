@@ -106,6 +106,7 @@ def command(paths: tuple[str, ...], output: str, low: str | None, validate: str 
         checked,
         values["sample"],
         values["adaptive"],
+        __version__,
     )
     result = _learned(request, quiet)
     write_kernel(output, result.kernel)

@@ -188,27 +188,6 @@ def address(text: str) -> str:
     return text
 
 
-#: Simple names.
-COLOURS = {"black": "000000", "white": "ffffff", "grey": "808080", "gray": "808080", "red": "ff0000", "green": "008000",
-           "blue": "0000ff", "yellow": "ffff00", "cyan": "00ffff", "magenta": "ff00ff"}  # fmt: skip
-
-
-def colour(text: str) -> tuple[int, int, int]:
-    """Read #rrggbb, #rgb or a simple name."""
-    digits = COLOURS.get(text.lower(), text.removeprefix("#"))
-    if len(digits) == 3:
-        digits = "".join(2 * d for d in digits)
-    try:
-        if not digits.isalnum():
-            raise ValueError
-        red, green, blue = bytes.fromhex(digits)
-    except ValueError:
-        match = closest(text, COLOURS)
-        accepted = did_you_mean(match) or f"; give #rrggbb or one of {', '.join(COLOURS)}"
-        raise ArgumentError(f"{text!r} is not a colour{accepted}") from None
-    return red, green, blue
-
-
 def closest_suffix(suffix: str) -> str:
     """Return the suffix of a format that was probably meant; an empty text if none is similar."""
     return closest(suffix, formats.FORMATS, 0.75)  # less similar ones are formats of their own, such as .heic and .ico

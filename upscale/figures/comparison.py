@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from upscale.available_memory import available, format_bytes
+from upscale.batch.available_memory import available, format_bytes
 from upscale.choices import DEFAULT_FACTOR, format_factor
 from upscale.errors import ArgumentError, FileError, prefix_errors
 from upscale.kernels.kernel import Kernel

@@ -5,13 +5,16 @@ This needs neither NumPy nor the file, so that a mistyped kernel is reported at 
 
 import os.path
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from upscale.choices import METHOD_SYNONYMS
 from upscale.errors import ArgumentError
 from upscale.kernels import presets, shipped
 from upscale.kernels.number_text import is_number, parse_rows, shorten
 from upscale.suggestions import closest, did_you_mean
+
+if TYPE_CHECKING:
+    from upscale.kernels.kernel import Kernel
 
 #: Suffix of a kernel file to whether it may store several arrays, of which FILE:NAME picks one.
 SUFFIXES = {
@@ -39,13 +42,15 @@ class KernelSpec(NamedTuple):
     Attributes
     ----------
     kind : str
-        "preset", "shipped", "file" or "typed".
+        "preset", "shipped", "file", "typed" or "given".
     text : str
         The text that was given.
     path, name : str
         Of a file, and of the array in it; empty if not given.
     rows : tuple of tuple of float
         The numbers, if they were typed.
+    kernel : Kernel or None
+        The kernel itself, if a program gave one.
     """
 
     kind: str
@@ -53,11 +58,20 @@ class KernelSpec(NamedTuple):
     path: str = ""
     name: str = ""
     rows: tuple[tuple[float, ...], ...] = ()
+    kernel: "Kernel | None" = None
 
     @property
     def label(self) -> str:
         """The text, cut if it is too long for a line on the screen."""
         return shorten(self.text)
+
+    @property
+    def file_label(self) -> str:
+        """What names of files call the kernel: a preset's text, a file's stem, "typed" or "given"."""
+        if self.kind in ("typed", "given"):
+            return self.kind
+        text = os.path.splitext(os.path.basename(self.path))[0] or self.text
+        return re.sub(r'[\\/:*?"<>|\0]', "-", text)
 
     @property
     def depends_on_factor(self) -> bool:
@@ -117,6 +131,11 @@ def closest_name(text: str) -> str:
     found = presets.SYNONYMS.get(name.strip().lower()) or closest(name, [*presets.PRESETS, *shipped.SHIPPED])
     keeps = found in presets.PRESETS and presets.PRESETS[found].parameter
     return f"{found}{colon}{parameter}" if keeps else found
+
+
+def given_kernel(kernel: "Kernel") -> KernelSpec:
+    """Make the spec of a kernel that a program gave."""
+    return KernelSpec("given", kernel.title or "given", kernel=kernel)
 
 
 def file_and_name(text: str) -> tuple[str, str] | None:

@@ -29,6 +29,8 @@ def load(spec: "KernelSpec", factor: tuple[int, int] | None = None) -> Kernel:
     ArgumentError
         If typed rows are not a kernel, or none is shipped for the factor.
     """
+    if spec.kernel is not None:
+        return spec.kernel
     if spec.kind == "typed":
         return Kernel(spec.rows)
     if spec.kind == "preset":

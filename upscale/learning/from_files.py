@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale import __version__
 from upscale.errors import ArgumentError, FileError
 from upscale.kernels.kernel import Kernel
 from upscale.learning import image_quality
@@ -61,6 +60,8 @@ class LearnRequest(NamedTuple):
         Pixels of a low-resolution picture that are learned from at most.
     adaptive : bool
         Learn corrections too.
+    version : str
+        Of this package, which the kernel's file records.
     """
 
     high: list[str]
@@ -71,6 +72,7 @@ class LearnRequest(NamedTuple):
     validate: list[str]
     sample: int
     adaptive: bool = False
+    version: str = ""
 
 
 class Learned(NamedTuple):
@@ -156,7 +158,7 @@ def learn_from_files(request: LearnRequest, step: Callable[[], None] = lambda: N
         "ridge": ridge,
         "downscale": "given twins" if request.low is not None else request.downscale,
         "date": datetime.date.today().isoformat(),
-        "upscale": __version__,
+        "upscale": request.version,
         "measured_with": measured,
         "measured_on": "given pictures" if request.validate else "held-out pictures",
         "quality": {name: [round(v, 4) for v in values] for name, values in quality.items()},

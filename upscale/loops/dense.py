@@ -10,7 +10,8 @@ from numba import prange
 
 from upscale.loops.lines import extend_line, fill_repeated, line_span, rows_with_same_lines
 from upscale.loops.numba_private import as_row, borrow, compiled_loop, fetch_add, inner, making, new_array, new_zeros
-from upscale.loops.tap_passes import add_row_pair, add_rows, interleave_phases
+from upscale.loops.tap_passes import add_rows, interleave_phases
+from upscale.loops.vectors import PADDING
 
 #: Rows of sums that stay in the cache from one channel to the next.
 _HEIGHT = 16
@@ -74,17 +75,18 @@ def _dense_part(source, step, weights, base, rows, columns, gain, out, begin, en
     """Compute rows `begin` to `end` of one plane from the planes (C, H, W * step) and weights (C, kH, kW)."""
     source, out = borrow(source), borrow(out)
     size, stride, channels = out.shape[1], columns.start.shape[0], source.shape[0]
-    at_once = min(2, stride)  # output rows, where they take the same lines
+    at_once = max(1, 4 // stride)  # output rows, where they take the same lines
+    padding = PADDING // base.itemsize
     # Fields are taken out of their tuples once: references to them would be counted at each use.
     row_lines, line_rows, border = rows.line, rows.source, columns.border
     first_line, last_line = line_span(row_lines, begin, end)
     # Phases may read up to two pixels past the end of a line, into columns that the output does not have.
-    lines = new_array(base.dtype, max(last_line - first_line + 1, 0), (columns.source.size + 2) * step)
+    lines = new_array(base.dtype, max(last_line - first_line + 1, 0), (columns.source.size + 2) * step + 2 * padding)
     flat_lines, line_size = as_row(lines), lines.shape[1]
     phase_size = (size // step + stride - 1) // stride * step + step
-    sums = new_array(base.dtype, (end - begin if channels > 1 else at_once) * stride, phase_size)
+    sums = new_array(base.dtype, (end - begin if channels > 1 else at_once) * stride, phase_size + padding)
     border_sums = new_array(base.dtype, end - begin, border.size * step)
-    shifts, most = new_array(np.int64, 1, stride)[0], row_lines.shape[1] * columns.start.shape[1]
+    shifts, most = new_array(np.int64, 1, max(4, stride))[0], row_lines.shape[1] * columns.start.shape[1]
     for p in range(stride):
         shifts[p] = columns.phase_shift[p]
     taps = _Taps(
@@ -104,12 +106,7 @@ def _dense_part(source, step, weights, base, rows, columns, gain, out, begin, en
             phase_rows = sums[first : first + many * stride]
             for i in range(many * stride if channel == 0 else 0):
                 fill_repeated(base, phase_rows[i])
-            if many == 2:
-                for p in range(stride):
-                    offsets, number = taps.offsets[p], taps.numbers[p]
-                    add_row_pair(flat_lines, offsets, number, taps.weights, p, p + stride, phase_size, phase_rows)
-            else:
-                add_rows(flat_lines, taps.offsets, taps.numbers, taps.weights, phase_size, phase_rows)
+            add_rows(flat_lines, taps.offsets, taps.numbers, columns.same_input, taps.weights, phase_size, phase_rows)
             for t in range(relative.size if border.size else 0):
                 relative[t] = row_lines[y, t] - first_line if row_lines[y, t] >= 0 else -1
             for i in range(many):

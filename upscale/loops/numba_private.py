@@ -132,6 +132,11 @@ def fuses_products(context):
     return "+fma" in features or "x86" not in triple
 
 
+def has_wide_vectors(context):
+    """Return whether the processor that is compiled for has 32 registers of 64 bytes (AVX-512)."""
+    return "+avx512f" in context.codegen().magic_tuple()[2]
+
+
 #: Decorators for what the loops call. `inner` functions are compiled without reference counting, which costs as much as a row;
 #: they must not create arrays, `making` functions may.
 inner = numba.njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)

@@ -10,7 +10,8 @@ from numba import prange
 
 from upscale.loops.lines import extend_line, fill_repeated, line_span, rows_with_same_lines
 from upscale.loops.numba_private import as_row, borrow, compiled_loop, fetch_add, inner, making, new_array, new_zeros
-from upscale.loops.tap_passes import CHUNK, add_rows, interleave_phases, sum_into_rows
+from upscale.loops.tap_passes import interleave_phases, sum_into_rows, sum_rows
+from upscale.loops.vectors import PADDING
 
 
 class _PhaseTaps(NamedTuple):
@@ -26,7 +27,7 @@ def _phase_taps(columns, step, dtype):
     starts, phase_shift, column_weight = columns.start, columns.phase_shift, columns.weight
     terms, stride, taps = column_weight.shape[0], starts.shape[0], starts.shape[1]
     offsets, weights = new_array(np.int64, stride, taps), new_array(dtype, terms * taps, stride)
-    shifts = new_array(np.int64, 1, stride)[0]
+    shifts = new_array(np.int64, 1, max(4, stride))[0]
     for p in range(stride):
         shifts[p] = phase_shift[p]
         for t in range(taps):
@@ -66,11 +67,11 @@ def _collect_row_taps(rows, y, many, kept, width, offsets, weights):
 
 
 @inner
-def _filter_line(line, taps, columns, step, term, phase_rows, target):
+def _filter_line(line, taps, columns, step, term, zeros, limits, phase_rows, target):
     """Sum a line over the horizontal taps of one term, for all columns of the output."""
-    phase_rows[:] = 0
     weights = taps.weights[term * columns.start.shape[1] :]
-    add_rows(line, taps.offsets, columns.number, weights, phase_rows.shape[1], phase_rows)
+    size = phase_rows.shape[1] - PADDING // phase_rows.itemsize
+    sum_rows(line, taps.offsets, columns.number, columns.same_input, weights, size, zeros, limits, phase_rows)
     interleave_phases(phase_rows, taps.shifts, step, target)
     for e in range(columns.border.size):  # columns with weights of their own
         for c in range(step):
@@ -89,24 +90,29 @@ def _separable_part(source, step, base, rows, columns, limits, out, begin, end):
     # Fields are taken out of their tuples once: references to them would be counted at each use.
     row_lines, line_rows, terms = rows.line, rows.source, rows.weight.shape[0]
     size, stride, taps = out.shape[1], columns.start.shape[0], _phase_taps(columns, step, limits.dtype)
+    padding = PADDING // limits.itemsize
     # Phases may read up to two pixels past the end of a line, into columns that the output does not have.
-    line = new_array(limits.dtype, 1, (columns.source.size + 2) * step)[0]
-    phase_rows = new_array(limits.dtype, stride, (size // step + stride - 1) // stride * step + step)
+    line = new_array(limits.dtype, 1, (columns.source.size + 2) * step + 2 * padding)[0]
+    phase_rows = new_array(limits.dtype, stride, (size // step + stride - 1) // stride * step + step + padding)
+    zeros = new_zeros(limits.dtype, 1, phase_rows.shape[1])[0]
     kept = _lines_at_once(row_lines, begin, end)
-    filtered = new_array(limits.dtype, kept * terms, size)
+    width = size + padding
+    filtered = new_array(limits.dtype, kept * terms, width)
+    filtered[:, size:] = 0
     flat_filtered = as_row(filtered)
-    start, sums = new_array(limits.dtype, 1, size)[0], new_array(limits.dtype, 1, min(size, CHUNK))[0]
-    fill_repeated(base, start)
+    start, sums = new_zeros(limits.dtype, 1, width)[0], new_array(limits.dtype, 4, width)
+    fill_repeated(base, start[:size])
     most = row_lines.shape[1] * terms
     offsets, weights = new_array(np.int64, 1, most)[0], new_array(limits.dtype, most, 4)
     next_line, clipped, y = line_span(row_lines, begin, end)[0], 0, begin
     while y < end:
         many = rows_with_same_lines(row_lines, y, min(y + 4, end))
-        number, last = _collect_row_taps(rows, y, many, kept, size, offsets, weights)
+        number, last = _collect_row_taps(rows, y, many, kept, width, offsets, weights)
         for at in range(next_line, last + 1):
             extend_line(source[line_rows[at]], columns, step, line)
             for term in range(terms):
-                _filter_line(line, taps, columns, step, term, phase_rows, filtered[at % kept * terms + term])
+                target = filtered[at % kept * terms + term, :size]
+                _filter_line(line, taps, columns, step, term, zeros, limits, phase_rows, target)
         next_line = max(next_line, last + 1)
         clipped += sum_into_rows(flat_filtered, offsets, number, weights, start, sums, limits, out[y : y + many])
         y += many

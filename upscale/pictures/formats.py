@@ -2,7 +2,6 @@
 
 import os
 import re
-import stat
 from typing import Any, NamedTuple
 
 from upscale.errors import ArgumentError
@@ -147,18 +146,15 @@ READ_ONLY = frozenset((
 ))  # fmt: skip
 
 
-def is_picture(path: str) -> bool:
-    """Return whether a file has the suffix of a picture or an array, or begins like one if it can be read."""
+def has_picture_suffix(path: str) -> bool:
+    """Return whether a file has the suffix of a picture that can be read, or of an array."""
     suffix = os.path.splitext(path)[1].lower()
-    if suffix in FORMATS or suffix in READ_ONLY:
-        return True
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # reading from a pipe could wait for ever
-            return False
-        with open(path, "rb") as file:
-            return _SIGNATURE.match(file.read(32)) is not None
-    except OSError:
-        return False
+    return suffix in FORMATS or suffix in READ_ONLY
+
+
+def begins_like_picture(head: bytes) -> bool:
+    """Return whether the first 32 bytes of a file, or more, are those of a picture that can be read, or of an array."""
+    return _SIGNATURE.match(head) is not None
 
 
 #: How pictures begin that are recognised by their first bytes.
@@ -177,6 +173,11 @@ WIDER: dict[str, tuple[str, ...]] = {
     "PA": ("RGBA",),
     "RGB": ("RGBA",),
 }
+
+
+def suffix_of(target: Format) -> str:
+    """Return the usual suffix of a format."""
+    return next(suffix for suffix, found in FORMATS.items() if found == target)
 
 
 def of_suffix(suffix: str, what: str) -> Format:
@@ -198,6 +199,20 @@ def of_suffix(suffix: str, what: str) -> Format:
         return FORMATS[suffix.lower()]
     except KeyError:
         raise ArgumentError(f"{what}: no format has the suffix {suffix!r}; use one of {' '.join(FORMATS)}") from None
+
+
+def substitute(mode: str, kind: str, *, to_rgb: bool) -> Format:
+    """Choose the format for the output of a file whose own format can only be read: PNG, or TIFF where PNG cannot store it.
+
+    Parameters
+    ----------
+    mode, kind : str
+        As of `picture.FileContents`.
+    to_rgb : bool
+        Whether other colour models are converted to RGB.
+    """
+    png = MODES.get(mode, ("", ""))[1] in ("bool", "uint8", "uint16") and (to_rgb or base_of(mode) in (*WIDER, "RGBA"))
+    return _PNG if (png or mode.startswith("I;16")) and kind != "pages" else _TIFF
 
 
 def of_name(name: str) -> Format | None:

@@ -169,6 +169,8 @@ class FileContents(NamedTuple):
         The blocks after the last part, as in `Frame.before`.
     orientation : int
         1 to 8 as in EXIF, of the first picture; each page may have another.
+    mode : str
+        Of the first picture, one of `formats.MODES`; only of formats that cannot be written, for the choice of another.
     """
 
     format: str
@@ -182,6 +184,7 @@ class FileContents(NamedTuple):
     plays: int = 0
     extras: bytes = b""
     orientation: int = 1
+    mode: str = ""
 
     @property
     def upright_size(self) -> tuple[int, int]:

@@ -57,7 +57,8 @@ def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
         kind, count, frames = "sizes", len(_sizes(image)), lambda: _icons(image)
     plays = int(image.info.get("loop", 0))
     turned = orientation(metadata.of_image(image))
-    return FileContents(form, image.size[::-1], pixel_bytes, frames, kind, count, plays=plays, orientation=turned)
+    size, mode = image.size[::-1], image.mode
+    return FileContents(form, size, pixel_bytes, frames, kind, count, plays=plays, orientation=turned, mode=mode)
 
 
 def _frames(image: Image.Image, count: int) -> Iterator[Frame]:

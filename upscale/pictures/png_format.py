@@ -8,10 +8,14 @@ import zlib
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
+#: The chunk of `output_mark`. The case of its letters says: ancillary, private, and not to be copied by programs that edit the
+#: picture and do not know the chunk.
+MARK_CHUNK = b"upSC"
+
 #: Chunks of the colour space, which precede the palette.
 COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi")
 #: Chunks that the writer makes anew from the picture.
-REMADE_CHUNKS = (b"tRNS", b"acTL", b"fcTL", b"fdAT", b"PLTE", b"eXIf")
+REMADE_CHUNKS = (b"tRNS", b"acTL", b"fcTL", b"fdAT", b"PLTE", b"eXIf", MARK_CHUNK)
 #: Known chunks that stay true when only the size changes, although their names do not say that they may be copied.
 SIZE_INDEPENDENT_CHUNKS = (*COLOUR_CHUNKS, b"bKGD", b"hIST", b"tIME", b"sPLT", b"pCAL", b"sCAL")
 #: Chunks of which a file has at most one.

@@ -2,16 +2,32 @@
 
 import contextlib
 import io
+import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from upscale.choices import MOST_PIXELS
-from upscale.pictures import npy
+from upscale.pictures import npy, unsupported_formats
 from upscale.pictures.decoder_errors import Note, file_errors, warnings_as_notes
+from upscale.pictures.formats import NPY
 from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import FileContents, Frame, Picture
 
 _TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+#: Held while a library decodes: filters of warnings, Pillow's limit of pixels and standard error belong to the whole process.
+_lock = threading.RLock()
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # in a child, no thread is left that would release it
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class Source:
@@ -43,21 +59,30 @@ class Source:
     """
 
     def __init__(self, stream: BinaryIO, name: str, *, layout: str, allow_8_bit: bool, max_pixels: int, note: Note) -> None:
-        self._name, self._note = name, note
+        self._name, self._note, self._max_pixels = name, note, max_pixels
         with self._errors_and_notes():
+            head = stream.read(unsupported_formats.HEAD_BYTES)
+            stream.seek(0)
+            unsupported_formats.check(name, head)
             self.contents = _contents(stream, layout, allow_8_bit, max_pixels, note)
 
     @contextlib.contextmanager
     def _errors_and_notes(self) -> Iterator[None]:
-        with file_errors(self._name), warnings_as_notes(self._note):
+        with _lock, file_errors(self._name), warnings_as_notes(self._note):
+            yield
+
+    @contextlib.contextmanager
+    def _decoding(self) -> Iterator[None]:
+        by_pillow = self.contents.format not in (NPY.pillow, "PNG")
+        with self._errors_and_notes(), _pixel_limit(self._max_pixels) if by_pillow else contextlib.nullcontext():
             yield
 
     def frames(self, source: Callable[[], Iterator[Frame]]) -> Iterator[Frame]:
         """Decode one frame after another from one of the contents' sources; damage becomes a `FileError`."""
-        with self._errors_and_notes():
+        with self._decoding():
             frames = source()
         while True:
-            with self._errors_and_notes():
+            with self._decoding():
                 frame = next(frames, None)
             if frame is None:
                 return
@@ -65,8 +90,22 @@ class Source:
 
     def decoded(self, source: Callable[[], Picture]) -> Picture:
         """Decode a single picture from one of the contents' sources."""
-        with self._errors_and_notes():
+        with self._decoding():
             return source()
+
+
+@contextlib.contextmanager
+def _pixel_limit(most: int) -> Iterator[None]:
+    """Set the size that Pillow refuses, and restore it: other code of the process may use Pillow too."""
+    from PIL import Image
+
+    before = Image.MAX_IMAGE_PIXELS
+    # Pillow warns of more pixels than this, and refuses twice as many.
+    Image.MAX_IMAGE_PIXELS = (most + 1) // 2
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 @contextlib.contextmanager
@@ -116,10 +155,11 @@ def _contents(stream: BinaryIO, layout: str, allow_8_bit: bool, max_pixels: int,
         from upscale.pictures import png_reader
 
         return png_reader.read(stream, note)
-    from PIL import Image
+    with _pixel_limit(max_pixels):
+        return _contents_by_pillow(stream, magic, allow_8_bit, max_pixels, note)
 
-    # Pillow warns of more pixels than this, and refuses twice as many.
-    Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2
+
+def _contents_by_pillow(stream: BinaryIO, magic: bytes, allow_8_bit: bool, max_pixels: int, note: Note) -> FileContents:
     if magic[:4] == b"GIF8":
         from upscale.pictures import gif_reader
 

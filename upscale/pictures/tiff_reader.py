@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError, library_errors
-from upscale.pictures import tiff_tags
+from upscale.pictures import tiff_tags, unsupported_formats
 from upscale.pictures.captured_stderr import capture_stderr
 from upscale.pictures.decoder_errors import pillow_errors
 from upscale.pictures.formats import mode_of
@@ -111,9 +111,20 @@ class _File:
         size = whole_number(tags, tiff_tags.HEIGHT), whole_number(tags, tiff_tags.WIDTH)
         if min(size) < 1:
             raise ArgumentError("damaged: its first page has no size")
+        self._refuse_raw(tags)
         turned = orientation(tiff_tags.info_of(tags))
         kind = "pages" if self._total > 1 else "picture"
         return FileContents("TIFF", size, tiff_tags.pixel_bytes(tags), self._frames, kind, self._total, orientation=turned)
+
+    def _refuse_raw(self, tags: Tags) -> None:
+        """Refuse a sensor's samples: the first page of a camera RAW file is often a small preview beside them."""
+        photometrics = [tags.get(tiff_tags.PHOTOMETRIC)]
+        if tiff_tags.SUB_IFDS in tags:
+            page = self._tifffile_page(0)
+            with library_errors():
+                photometrics += [int(below.photometric) for below in page.pages or ()]
+        if any(photometric in tiff_tags.SENSOR for photometric in photometrics):
+            raise ArgumentError(unsupported_formats.message(unsupported_formats.RAW))
 
     def _frames(self) -> Iterator[Frame]:
         for number in range(self._total):

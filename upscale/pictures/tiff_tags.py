@@ -18,13 +18,13 @@ Tags = Mapping[int, Any]
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 ORIENTATION, SAMPLES, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 274, 277, 282, 283, 296
-COLOUR_MAP, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE = 320, 338, 339, 700, 32997, 34675
+COLOUR_MAP, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE = 320, 330, 338, 339, 700, 32997, 34675
 EXIF, GPS, COPYRIGHT, INTEROPERABILITY = 34665, 34853, 33432, 40965
 RESOLUTION = (X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT)
 #: Tags whose values the reader needs.
 NEEDED = (
     *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES, *RESOLUTION),
-    *(COLOUR_MAP, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE),
+    *(COLOUR_MAP, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE),
 )
 #: Tags that describe how the file is laid out, and those with an entry of their own in `Picture.info`.
 LAYOUT = frozenset((
@@ -36,6 +36,8 @@ LAYOUT = frozenset((
 TEXTS = (270, 271, 272, 305, 306, 315, 316, COPYRIGHT)
 #: GeoTIFF's tags of how large a pixel is on the ground.
 SCALES = (33550, 34264)
+#: Photometric interpretations of a sensor's samples: a colour filter array (TIFF/EP), and linear colours (DNG).
+SENSOR = (32803, 34892)
 #: The first number of private tags.
 PRIVATE = 32768
 

@@ -1,0 +1,132 @@
+"""The public function `enlarge_files`: a batch, whose results come one after another."""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from upscale import threads
+from upscale.batch import plan
+from upscale.batch.file_options import FileOptions, make_options
+from upscale.batch.local import Batch
+from upscale.batch.options import Options
+from upscale.batch.request import make_request
+from upscale.batch.task import Result, Task
+from upscale.choices import format_factor
+from upscale.errors import ArgumentError
+from upscale.pictures import formats
+
+if TYPE_CHECKING:
+    from typing import Literal, Unpack
+
+    from numpy.typing import ArrayLike
+
+    from upscale.kernels.kernel import Kernel
+
+
+class _Results:
+    """Keep results until the caller takes them; a batch reports to it as to a `Report`."""
+
+    notices = False
+
+    def __init__(self) -> None:
+        self._results: list[Result] = []
+
+    def result(self, task: Task, result: Result) -> None:
+        self._results.append(result._replace(source=task.source, output=task.output))
+
+    def notice(self, text: str) -> None:
+        """Do nothing: nobody looks on."""
+
+    def tick(self) -> None:
+        """Do nothing: nobody looks on."""
+
+    def take(self) -> list[Result]:
+        taken, self._results = self._results, []
+        return taken
+
+
+def enlarge_files(
+    sources: "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]",
+    folder: "str | os.PathLike[str]",
+    factor: int | tuple[int, int] | None = None,
+    method: "Literal['nn', 'tconv'] | None" = None,
+    kernel: "str | os.PathLike[str] | Kernel | ArrayLike | None" = None,
+    *,
+    name: str = "{stem}{suffix}",
+    recursive: bool = False,
+    parents: bool = False,
+    fail_fast: bool = False,
+    **options: "Unpack[FileOptions]",
+) -> Iterator[Result]:
+    """Enlarge picture files into a folder, in as many processes as there are cores; yield each result as it is complete.
+
+    Does what ``upscale SOURCES... FOLDER`` does: a file that fails does not stop the others, and only files that `upscale` made
+    are replaced. A caller that stops early ends the batch; unfinished files disappear.
+
+    Parameters
+    ----------
+    sources : path or iterable of paths
+        Files, folders and patterns.
+    folder : path
+        Made if it is missing.
+    factor, method, kernel
+        As of `enlarge_file`.
+    name : str
+        Names the outputs by a template of {stem}, {suffix}, {factor}, {method} and {kernel}.
+    recursive : bool
+        Include subfolders.
+    parents : bool
+        Recreate each source's folders under `folder`.
+    fail_fast : bool
+        Begin nothing more after the first failure.
+    **options
+        As of `enlarge_file`. `format` is that of all outputs.
+
+    Yields
+    ------
+    Result
+        With `source` and `output`, and the status "written", "skipped" or "failed". `error` says why it failed.
+
+    Raises
+    ------
+    ArgumentError
+        Where an argument cannot work, two sources would become one output, or an output is a source; before anything is done.
+    FileError
+        Where the kernel's file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import upscale
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     results = list(upscale.enlarge_files("sample_images", folder, 2, name="{stem}@{factor}x{suffix}"))
+    >>> {result.status for result in results}
+    {'written'}
+    """
+    chosen = make_options(factor, method, kernel, options)
+    request = make_request(chosen)
+    wanted = options.get("format")
+    suffix = "" if wanted is None else "." + wanted.lower().removeprefix(".")
+    if suffix:
+        formats.of_suffix(suffix, f"format {wanted!r}")
+    plan.check_template(name)
+    named = "nn" if chosen.kernel is None else chosen.kernel.file_label
+    fields = {"factor": format_factor(request.factor), "method": chosen.method, "kernel": named}
+    naming = plan.Naming(os.fsdecode(folder), name, suffix, parents, fields, chosen.to_rgb)
+    given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    if not given:
+        raise ArgumentError("sources is empty")
+    found = plan.make([os.fsdecode(path) for path in given], naming, recursive=recursive, forbidden=())
+    return _run(found, chosen, fail_fast)
+
+
+def _run(found: plan.Plan, options: Options, fail_fast: bool) -> Iterator[Result]:
+    for source, error in found.failed:
+        yield Result("failed", error, source=source)
+    results = _Results()
+    if fail_fast and found.failed:
+        return
+    with Batch(found, options, threads.count(), fail_fast=fail_fast, report=results, records_signals=False) as batch:
+        for _ in batch.steps():
+            yield from results.take()
+    yield from results.take()

@@ -1,0 +1,52 @@
+"""The settings that decide what is in an output, as a digest, so that outputs of other settings can be told apart."""
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from upscale.batch.options import Options
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from upscale.kernels.corrections import Corrections
+    from upscale.operators.methods import Request
+
+#: Options that decide an output's content, besides the factor and the kernel.
+_DECIDING = (
+    *("method", "output_padding", "dilation", "edge", "linear", "background", "depth", "to_rgb", "quality"),
+    *("lossless", "compression", "frame", "layout"),
+)
+
+
+def settings_digest(options: Options, request: "Request") -> str:
+    """Compute a digest of the method, the factor, the kernel's contents, and the options that decide what is in an output.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
+    settings: list[Any] = [(name, getattr(options, name)) for name in _DECIDING]
+    settings.append(request.factor)
+    if request.operator is not None:
+        kernel = request.operator.kernel
+        settings += [request.operator.padding, kernel.normalized, kernel.groups]
+        settings.append(None if kernel.bias is None else kernel.bias.tolist())
+        assert options.kernel is not None
+        if options.kernel.kind in ("preset", "shipped"):
+            settings.append(options.kernel.text)
+        else:
+            settings += [_checksum(kernel.weights), *(_checksum(array) for array in _arrays_of(kernel.corrections))]
+    text = repr(settings).encode()
+    # Not a cryptographic digest, whose library takes longer to import than a sprite to enlarge.
+    return f"{zlib.crc32(text):08x}{zlib.crc32(text[::-1]):08x}"
+
+
+def _arrays_of(corrections: "Corrections | None") -> "list[NDArray[Any]]":
+    if corrections is None:
+        return []
+    return [corrections.compared, corrections.thresholds, corrections.leaves, corrections.weights * corrections.unit]
+
+
+def _checksum(array: "NDArray[Any]") -> tuple[tuple[int, ...], int]:
+    return array.shape, zlib.crc32(array.tobytes())
