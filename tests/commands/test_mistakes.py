@@ -18,6 +18,17 @@ IO = ("in.png", "out.png")
 NO_FACTOR = ("is not a factor", "a whole number such as 4", "3x2")
 KERNEL_FILES = (".npy, .npz", ".safetensors")
 
+UNREADABLE = {
+    "notes.txt": b"bread and milk",
+    "page.png": b"<!doctype html><title>404</title>",
+    "empty.png": b"",
+    "scan.pdf": b"%PDF-1.4",
+    "logo.svg": b"<svg/>",
+    "photo.heic": b"\0\0\0\x18ftypheic",
+    "photo.jxl": b"\xff\x0a",
+    "photo.nef": b"II*\0\x08\0\0\0",
+}
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
@@ -35,6 +46,8 @@ def made(tmp_path_factory):
     (folder / "folder").mkdir()
     Image.new("RGB", (24, 24)).save(folder / "folder" / "one.png")
     (folder / "empty_folder").mkdir()
+    for name, data in UNREADABLE.items():
+        (folder / name).write_bytes(data)
     return folder
 
 
@@ -194,6 +207,14 @@ FAILING = [
     (("*.tga", "out"), "*.tga: matches no file"),
     (("empty_folder", "out"), "empty_folder: there are no pictures"),
     (("a.png", "out.jpg"), "a.png", "--background"),
+    (("notes.txt", "out.png"), "notes.txt: not a picture"),
+    (("page.png", "out.png"), "page.png: is a web page", "open it"),
+    (("empty.png", "out.png"), "empty.png: is empty"),
+    (("scan.pdf", "out.png"), "scan.pdf: is a PDF", "pdftoppm"),
+    (("logo.svg", "out.png"), "logo.svg: is an SVG", "rsvg-convert"),
+    (("photo.heic", "out.png"), "photo.heic: is a HEIF or HEIC picture", "heif-convert"),
+    (("photo.jxl", "out.png"), "photo.jxl: is a JPEG XL picture", "djxl"),
+    (("photo.nef", "out.png"), "photo.nef: is a camera RAW file", "darktable"),
     ((*IO, "--frame", "3"), "--frame 3: it has only one frame"),
     (("anim.gif", "out.png", "--frame", "3"), "--frame 3: it has the frames 0 to 2"),
     ((*IO, "-k", "missing.npy"), "missing.npy: there is no such kernel file"),
