@@ -201,6 +201,14 @@ def test_clipping_is_told_with_what_would_help(tmp_path, rgb):
     assert ok(rgb, tmp_path / "out.png", "-m", "tconv", "-k", "4,4;4,4", "--normalize").stderr == b""
 
 
+def test_the_gain_is_that_of_the_phases(tmp_path):
+    Image.new("L", (8, 8), 200).save(tmp_path / "in.png")
+    text = ok("in.png", "out.png", "-k", "1,2,1", "-f", "2", cwd=tmp_path).stderr.decode()
+    assert "clipped: the kernel's gain is 2; a kernel of at least 2x2 can be normalised" in text
+    text = ok("in.png", "out.png", "-k", "1,1,1;1,1,1;1,1,1", "-f", "2", cwd=tmp_path).stderr.decode()
+    assert "clipped: the kernel's gain is 1 to 4; --normalize makes it 1" in text
+
+
 def test_overshoots_of_opacity_are_no_clipping(tmp_path):
     picture = np.zeros((16, 16, 4), np.uint8)
     picture[4:12, 4:12] = (100, 120, 140, 255)
