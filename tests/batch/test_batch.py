@@ -322,7 +322,7 @@ def test_turned_pictures_are_planned_as_they_are_shown(tmp_path, suffix):
     assert size(tmp_path / "out.png") == (90, 40)
     for dry in (["-n"], []):
         told = json.loads(ok("in", "out", "-f", "3x1", "--json", *dry, cwd=tmp_path).stdout)
-        assert (told["size"], told["output_size"]) == ([30, 40], [90, 40])
+        assert (told["size"], told["stored_size"], told["output_size"]) == ([30, 40], [40, 30], [90, 40])
 
 
 def test_limits_count_turned_pictures_as_they_are_shown(tmp_path):

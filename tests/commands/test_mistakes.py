@@ -292,6 +292,11 @@ def test_a_folder_may_be_called_4(tmp_path, rgb):
     assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.png")) == ["4/in.png", "5/in.png", "in.png"]
 
 
+def test_an_existing_folder_is_written_into(made):
+    root = os.path.abspath(os.sep)
+    assert f"in.png (24x24) -> {root}in.png (48x48, PNG)" in ok("in.png", root, "--dry-run", cwd=made).stdout.decode()
+
+
 def test_the_limit_of_the_factor_can_be_lifted(tmp_path):
     Image.new("L", (1, 1)).save(tmp_path / "in.png")
     assert run("in.png", "out.png", "-f", "129", cwd=tmp_path).returncode == 2
@@ -336,6 +341,9 @@ def test_equal_failures_are_told_once(tmp_path):
     assert "7 failed" in text
     assert run(*arguments, "-v", cwd=tmp_path).stderr.decode().count("--max-memory") == 5
     assert run(*arguments, "--json", cwd=tmp_path).stdout.count(b"--max-memory") == 5
+    # What stands at an output's place is a matter of that file.
+    assert run("in", "out", cwd=tmp_path).returncode == 1
+    assert run("in", "out", "--no-overwrite", cwd=tmp_path).stderr.count(b"exists already") == 5
 
 
 def test_a_single_failure_is_an_object_too(made):

@@ -63,8 +63,8 @@ class OneOf(click.Choice):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Find the name."""
         names: list[str] = list(self.choices)
-        if value.lower() in names:
-            return value.lower()
+        if value.strip().lower() in names:
+            return value.strip().lower()
         self.fail(self.unknown(value, names), param, ctx)
 
     def unknown(self, value: str, names: list[str]) -> str:
