@@ -4,6 +4,7 @@ import ast
 import doctest
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +119,7 @@ def test_wrong_arguments(arguments, text):
 def test_public_names_are_documented(name):
     found = getattr(upscale, name)
     assert found.__doc__
-    assert (">>> upscale." in found.__doc__ or ">>> kernel = upscale." in found.__doc__) != (name.endswith("Error"))
+    assert bool(re.search(r"^ +(>>>|\.\.\.) .*upscale\.", found.__doc__, re.MULTILINE)) != name.endswith("Error")
     assert name in dir(upscale)
 
 

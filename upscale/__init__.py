@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from upscale.batch.enlarge_file import enlarge_file as enlarge_file
     from upscale.batch.enlarge_files import enlarge_files as enlarge_files
+    from upscale.batch.task import FileResult as FileResult
     from upscale.errors import ArgumentError as ArgumentError
     from upscale.errors import FileError as FileError
     from upscale.errors import UpscaleError as UpscaleError
@@ -24,6 +25,7 @@ _HOMES = {
     "enlarge": "upscale.operators.enlarge",
     "enlarge_file": "upscale.batch.enlarge_file",
     "enlarge_files": "upscale.batch.enlarge_files",
+    "FileResult": "upscale.batch.task",
     "unpool_nearest": "upscale.operators.nearest_plan",
     "conv_transpose2d": "upscale.operators.conv_transpose",
     "Kernel": "upscale.kernels.kernel",

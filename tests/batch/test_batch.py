@@ -243,8 +243,11 @@ def test_skip_existing(tree, tmp_path):
     before = touched(out)
     picture(out / "a.png", (5, 5))  # of another size
     (out / "-c.png").write_bytes(b"")  # as after a power failure
-    done = ok(tree, out, "--skip-existing")
-    assert "2 written, 1 skipped" in last_line(done)
+    done = run(tree, out, "--skip-existing")
+    assert done.returncode == 1 and "1 written, 1 skipped, 1 failed" in last_line(done)
+    assert size(out / "a.png") == (5, 5)  # somebody else's
+    (out / "a.png").unlink()
+    assert "1 written, 2 skipped" in last_line(ok(tree, out, "--skip-existing"))
     after = touched(out)
     assert [n for n in before if after[n] == before[n]] == ["ü ∆ b.png"]
     assert "3 skipped" in last_line(ok(tree, out, "--skip-existing"))

@@ -145,7 +145,7 @@ def test_wrong_usage(folder, arguments, part):
         (("in.png", "alpha.png", "large", *TCONV, "none.png.npy"), ["none.png.npy", "no such kernel file"]),
         (("nofolder", "large"), ["nofolder", "no such file"]),
         (("text.png", "out.png"), ["text.png", "not a picture"]),
-        (("empty.png", "out.png"), ["empty.png", "not a picture"]),
+        (("empty.png", "out.png"), ["empty.png", "is empty"]),
         (("truncated.png", "out.png"), ["truncated.png", "damaged"]),
         (("short.npy", "out.npy"), ["short.npy", "damaged"]),
         (("objects.npy", "out.npy"), ["objects.npy"]),

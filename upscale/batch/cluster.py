@@ -18,7 +18,7 @@ from upscale.batch.messages import Granted, MemoryNeeded, Order, Settings
 from upscale.batch.options import Options
 from upscale.batch.plan import Plan
 from upscale.batch.report import Report
-from upscale.batch.task import Result, Task
+from upscale.batch.task import FileResult, Task
 from upscale.batch.worker_process import WorkerProcess
 from upscale.errors import ArgumentError, FileError
 from upscale.output_files import OutputFolders, new_token, remove_leftovers
@@ -103,7 +103,7 @@ def _report(piece: Piece, future: Any, report: Report) -> None:
         reason = f"{type(error).__name__}: {error}" if error is not None else future.status
         lost = type(error).__name__ == "KilledWorker"
         reason = "the machines that enlarged it were lost again and again" if lost else reason
-        results = [Result("failed", f"{task.source}: {' '.join(reason.split())}") for task in piece]
+        results = [FileResult("failed", f"{task.source}: {' '.join(reason.split())}") for task in piece]
     for task, result in zip(piece, results, strict=True):
         report.result(task, result)
 
@@ -173,7 +173,7 @@ class _WorkerPool:
         self._folders = OutputFolders()
         self._threads = threads
 
-    def do(self, settings: Settings, task: Task) -> Result:
+    def do(self, settings: Settings, task: Task) -> FileResult:
         """Have a task done, as long as it is wanted."""
         with self._lock:
             if self._memory is None:
@@ -188,7 +188,7 @@ class _WorkerPool:
                     self._folders.prepare(task.output)
             except FileError as error:
                 self._idle.append((settings, worker, inbox))
-                return Result("failed", str(error))
+                return FileResult("failed", str(error))
         worker.begin(Order(task, new_token(), 1))
         try:
             result = self._result(worker, inbox)
@@ -205,14 +205,14 @@ class _WorkerPool:
         inbox: SimpleQueue[Any] = SimpleQueue()
         return settings, WorkerProcess(settings, inbox), inbox
 
-    def _result(self, worker: WorkerProcess, inbox: "SimpleQueue[Any]") -> Result:
+    def _result(self, worker: WorkerProcess, inbox: "SimpleQueue[Any]") -> FileResult:
         need = None
         while True:
             try:
                 _, message = inbox.get(timeout=_TICK)
             except Empty:
                 message = Ellipsis
-            if isinstance(message, Result):
+            if isinstance(message, FileResult):
                 return message
             if message is None:
                 return worker.death()
@@ -235,7 +235,7 @@ _pool: _WorkerPool | None = None
 _pool_lock = threading.Lock()
 
 
-def _do(settings: Settings, piece: Piece) -> list[Result]:
+def _do(settings: Settings, piece: Piece) -> list[FileResult]:
     """Do a piece of the plan."""
     from distributed import get_worker
 

@@ -7,7 +7,7 @@ from upscale.batch.file_options import FileOptions, make_options
 from upscale.batch.request import make_request
 from upscale.batch.run_log import RunLog
 from upscale.batch.run_task import run_task
-from upscale.batch.task import Result, Task
+from upscale.batch.task import FileResult, Task
 from upscale.errors import ArgumentError, FileError
 from upscale.output_files import DASH, same_file
 from upscale.pictures import formats
@@ -27,7 +27,7 @@ def enlarge_file(
     method: "Literal['nn', 'tconv'] | None" = None,
     kernel: "str | os.PathLike[str] | Kernel | ArrayLike | None" = None,
     **options: "Unpack[FileOptions]",
-) -> Result:
+) -> FileResult:
     """Enlarge a picture file: all frames or pages, in their depth, with their metadata.
 
     Does what ``upscale SOURCE TARGET`` does. The target appears whole or not at all, and replaces a file that is there.
@@ -51,7 +51,7 @@ def enlarge_file(
 
     Returns
     -------
-    Result
+    FileResult
         Status "written" or "skipped", sizes, format, frames, seconds, and in `notes` what the command would warn of.
 
     Raises
@@ -78,9 +78,10 @@ def enlarge_file(
         raise ArgumentError(f"target {output} is the same file as source; an input is never overwritten")
     task = Task(name, output, _format(output, wanted, is_path=writes is None))
     try:
-        return run_task(task, chosen, make_request(chosen), RunLog(), reads=reads, writes=writes)
+        result = run_task(task, chosen, make_request(chosen), RunLog(), reads=reads, writes=writes)
     except MemoryError:
         raise FileError(f"{task.name}: there is not enough memory") from None
+    return result._replace(source=task.source, output=task.output)
 
 
 def _path_or_file(value: Any, what: str) -> tuple[str, BinaryIO | None]:

@@ -10,7 +10,7 @@ from upscale.batch.file_options import FileOptions, make_options
 from upscale.batch.local import Batch
 from upscale.batch.options import Options
 from upscale.batch.request import make_request
-from upscale.batch.task import Result, Task
+from upscale.batch.task import FileResult, Task
 from upscale.choices import format_factor
 from upscale.errors import ArgumentError
 from upscale.pictures import formats
@@ -29,9 +29,9 @@ class _Results:
     notices = False
 
     def __init__(self) -> None:
-        self._results: list[Result] = []
+        self._results: list[FileResult] = []
 
-    def result(self, task: Task, result: Result) -> None:
+    def result(self, task: Task, result: FileResult) -> None:
         self._results.append(result._replace(source=task.source, output=task.output))
 
     def notice(self, text: str) -> None:
@@ -40,7 +40,7 @@ class _Results:
     def tick(self) -> None:
         """Do nothing: nobody looks on."""
 
-    def take(self) -> list[Result]:
+    def take(self) -> list[FileResult]:
         taken, self._results = self._results, []
         return taken
 
@@ -57,7 +57,7 @@ def enlarge_files(
     parents: bool = False,
     fail_fast: bool = False,
     **options: "Unpack[FileOptions]",
-) -> Iterator[Result]:
+) -> Iterator[FileResult]:
     """Enlarge picture files into a folder, in as many processes as there are cores; yield each result as it is complete.
 
     Does what ``upscale SOURCES... FOLDER`` does: a file that fails does not stop the others, and only files that `upscale` made
@@ -84,7 +84,7 @@ def enlarge_files(
 
     Yields
     ------
-    Result
+    FileResult
         With `source` and `output`, and the status "written", "skipped" or "failed". `error` says why it failed.
 
     Raises
@@ -120,9 +120,9 @@ def enlarge_files(
     return _run(found, chosen, fail_fast)
 
 
-def _run(found: plan.Plan, options: Options, fail_fast: bool) -> Iterator[Result]:
+def _run(found: plan.Plan, options: Options, fail_fast: bool) -> Iterator[FileResult]:
     for source, error in found.failed:
-        yield Result("failed", error, source=source)
+        yield FileResult("failed", error, source=source)
     results = _Results()
     if fail_fast and found.failed:
         return

@@ -34,7 +34,8 @@ class OutputState(NamedTuple):
     may_be_done : bool
         Nothing is to be done, by --skip-existing, if it has the requested size and was made with the same settings.
     mark : str or None
-        The digest of the settings that it was made with; None where it does not show that this program made it.
+        The digest of the settings that it was made with, or an empty text for an empty file; None where it does not show that
+        this program made it.
     """
 
     streamed: bool
@@ -70,7 +71,9 @@ def check_output(task: Task, options: Options, *, one_of_many: bool) -> OutputSt
     up_to_date = exists and options.update and not outdated and not options.skip_existing
     if not up_to_date and not streamed and not options.dry_run:
         check_place(output)
-    mark = read_mark(output) if exists and (task.protected or options.skip_existing) else None
+    mark = None
+    if exists and (task.protected or options.skip_existing):
+        mark = read_mark(output) if os.path.getsize(output) else ""  # as after a power failure: there is nothing to lose
     return OutputState(streamed, exists, up_to_date, exists and options.skip_existing and not outdated, mark)
 
 

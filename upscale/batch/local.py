@@ -13,7 +13,7 @@ from upscale.batch.memory_budget import MemoryBudget
 from upscale.batch.messages import Granted, MemoryNeeded, Notice, Order, Settings
 from upscale.batch.options import Options
 from upscale.batch.plan import Plan
-from upscale.batch.task import Result, Task
+from upscale.batch.task import FileResult, Task
 from upscale.batch.worker_process import WorkerProcess
 from upscale.errors import FileError
 from upscale.output_files import OutputFolders, new_token, os_error_text
@@ -28,7 +28,7 @@ class Receiver(Protocol):
 
     notices: bool
 
-    def result(self, task: Task, result: Result) -> None:
+    def result(self, task: Task, result: FileResult) -> None:
         """Receive what came of a task."""
 
     def notice(self, text: str) -> None:
@@ -95,12 +95,12 @@ class Batch:
             worker.process.wait()
         while busy:
             ended, message = self._inbox.get()
-            if ended in busy and isinstance(message, Result):
+            if ended in busy and isinstance(message, FileResult):
                 self._done(ended, message)
                 busy.remove(ended)
             elif ended in busy and message is None:
                 if ended.has_finished():
-                    self._done(ended, Result("written"))
+                    self._done(ended, FileResult("written"))
                 ended.clean()
                 busy.remove(ended)
         for worker in self._workers:
@@ -143,7 +143,7 @@ class Batch:
             self._asking[worker] = message.memory
         elif isinstance(message, Notice):
             self._report.notice(message.text)
-        elif isinstance(message, Result):
+        elif isinstance(message, FileResult):
             self._done(worker, message)
             self._assign(worker)
         elif worker.order is not None:  # it is dead
@@ -154,7 +154,7 @@ class Batch:
                 self._workers.append(self._new_worker())
                 self._assign(self._workers[-1])
 
-    def _done(self, worker: WorkerProcess, result: Result) -> None:
+    def _done(self, worker: WorkerProcess, result: FileResult) -> None:
         assert worker.order is not None
         task, worker.order = worker.order.task, None
         self._asking.pop(worker, None)
@@ -171,7 +171,7 @@ class Batch:
                 if not self._options.dry_run:
                     self._folders.prepare(task.output)
             except FileError as error:
-                self._report.result(task, Result("failed", str(error)))
+                self._report.result(task, FileResult("failed", str(error)))
                 continue
             busy = 1 + sum(w.order is not None for w in self._workers)
             share = self._threads // min(len(self._workers), busy + self._left)

@@ -1,7 +1,7 @@
 """The messages between a batch and its worker processes, which are pickled and sent through two pipes.
 
 The batch sends `Settings` first, then an `Order` at a time. A worker asks for memory with `MemoryNeeded` and waits for
-`Granted`; it answers every order with a `task.Result`. A `Share` or a `Notice` may come at any time.
+`Granted`; it answers every order with a `task.FileResult`. A `Share` or a `Notice` may come at any time.
 """
 
 from typing import NamedTuple

@@ -13,7 +13,7 @@ import click
 from upscale import __version__
 from upscale.batch.available_memory import format_bytes
 from upscale.batch.plan import Plan
-from upscale.batch.task import Result, Task
+from upscale.batch.task import FileResult, Task
 from upscale.choices import pluralize
 from upscale.errors import FileError
 from upscale.output_files import os_error_text
@@ -27,7 +27,7 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in " ".join(text.split()))
 
 
-def line_of_json(task: Task, result: Result) -> str:
+def line_of_json(task: Task, result: FileResult) -> str:
     """Describe a result as one JSON object; docs/batch.md lists the keys."""
     values: dict[str, Any] = {"input": task.source, "output": task.output, "status": result.status, "version": __version__}
     if result.started:
@@ -97,7 +97,7 @@ class Report:
         for note in plan.notes:
             self._line(f"upscale: {note}")
         for name, error in plan.failed:
-            self.result(Task(name, "", None), Result("failed", error))
+            self.result(Task(name, "", None), FileResult("failed", error))
         for status, names in (("not a picture", plan.others), ("own result", plan.results)):
             for name in names:
                 if self._json:
@@ -118,7 +118,7 @@ class Report:
             self._bar.__enter__()
             self._bar.render_progress()
 
-    def result(self, task: Task, result: Result) -> None:
+    def result(self, task: Task, result: FileResult) -> None:
         """Report what came of a task."""
         self._counts[result.status] += 1
         self._bytes += result.bytes_out
@@ -229,7 +229,7 @@ class Report:
             raise FileError(f"standard output: cannot be written: {os_error_text(error)}") from error
 
 
-def _verbose_line(task: Task, result: Result) -> str:
+def _verbose_line(task: Task, result: FileResult) -> str:
     if result.status == "skipped":
         return planned(task, result)
     sizes = f"{_size(result.size)}{result.stored_as} -> {_size(result.out_size)}"
@@ -237,7 +237,7 @@ def _verbose_line(task: Task, result: Result) -> str:
     return f"{task.source} -> {task.output}: {sizes}, {result.format}, {engine}"
 
 
-def planned(task: Task, result: Result) -> str:
+def planned(task: Task, result: FileResult) -> str:
     """Describe what would become of a picture."""
     source, output = task.source, task.output
     if result.format:  # the input was opened

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from upscale.batch.options import Options
-from upscale.batch.task import Result, Task
+from upscale.batch.task import FileResult, Task
 from upscale.loops.engine import Engine
 from upscale.output_files import DASH
 
@@ -78,7 +78,7 @@ class RunLog:
             self.notices.enter_context(compile_notice(lambda: show(text)))
 
 
-def verbose_report(task: Task, options: Options, request: "Request", result: Result, log: RunLog) -> Iterator[str]:
+def verbose_report(task: Task, options: Options, request: "Request", result: FileResult, log: RunLog) -> Iterator[str]:
     """Describe a run that succeeded, line by line."""
     vertical, horizontal = request.factor
     method, notes = f"{options.method}, factor {horizontal}x{vertical}", list[str]()

@@ -10,7 +10,7 @@ from upscale.batch.frame_plan import plan_frames
 from upscale.batch.options import Options
 from upscale.batch.run_log import RunLog, verbose_report
 from upscale.batch.settings_digest import settings_digest
-from upscale.batch.task import Result, Task
+from upscale.batch.task import FileResult, Task
 from upscale.loops.engine import CHOOSER, Work
 from upscale.output_files import DASH, read_standard_input, replacing, write_through
 from upscale.pictures.output_mark import add_mark
@@ -32,7 +32,7 @@ def run_task(
     token: str = "",
     reads: BinaryIO | None = None,
     writes: BinaryIO | None = None,
-) -> Result:
+) -> FileResult:
     """Read, enlarge and write a file, as far as the options want it.
 
     Parameters
@@ -65,12 +65,12 @@ def run_task(
     else:
         state = file_checks.OutputState(streamed=True, exists=False, up_to_date=False, may_be_done=False, mark=None)
     if state.up_to_date:
-        return Result("skipped", started=log.started, seconds=time.perf_counter() - began)
+        return FileResult("skipped", started=log.started, seconds=time.perf_counter() - began)
     source: str | BinaryIO = reads or (read_standard_input() if task.source == DASH else task.source)
     with reading.opened(source, task.name) as stream:
         identity = file_checks.identity(stream)
         run, opened = _plan(task, options, request, log, stream, one_of_many=one_of_many)
-        result = Result(
+        result = FileResult(
             "planned",
             notes=log.notes,
             started=log.started,

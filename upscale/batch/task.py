@@ -31,8 +31,8 @@ class Task(NamedTuple):
         return "standard input" if self.source == DASH else self.source
 
 
-class Result(NamedTuple):
-    """What came of a task.
+class FileResult(NamedTuple):
+    """What came of a file, as `enlarge_file` and `enlarge_files` return it.
 
     Attributes
     ----------
@@ -61,7 +61,15 @@ class Result(NamedTuple):
         When the work on the file began, as ISO 8601 has it.
     seconds : float
     source, output : str
-        Of the task; only in results that a program gets.
+        Their paths.
+
+    Examples
+    --------
+    >>> import io
+    >>> import upscale
+    >>> result = upscale.enlarge_file("sample_images/potion.png", io.BytesIO(), 4)
+    >>> result.status, result.out_size, result.format
+    ('written', (128, 128), 'PNG')
     """
 
     status: str

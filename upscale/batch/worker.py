@@ -15,7 +15,7 @@ from upscale.batch.messages import Granted, MemoryNeeded, Notice, Order, Setting
 from upscale.batch.request import make_request
 from upscale.batch.run_log import RunLog
 from upscale.batch.run_task import run_task
-from upscale.batch.task import Result
+from upscale.batch.task import FileResult
 from upscale.errors import UpscaleError, show_traceback
 from upscale.loops.engine import CHOOSER
 
@@ -74,11 +74,11 @@ def serve(reading: BinaryIO, writing: BinaryIO) -> None:
             result = run_task(order.task, settings.options, request, log, admit=admit, one_of_many=True, token=order.token)
         except UpscaleError as error:
             show_traceback()
-            result = Result("failed", str(error))
+            result = FileResult("failed", str(error))
         except MemoryError:
-            result = Result("failed", f"{order.task.source}: there is not enough memory")
+            result = FileResult("failed", f"{order.task.source}: there is not enough memory")
         except Exception as error:  # a fault of ours, which must not stop the others
             show_traceback()
             text = f"internal error, please report it: {type(error).__name__}: {error}"
-            result = Result("failed", f"{order.task.source}: {text}")
+            result = FileResult("failed", f"{order.task.source}: {text}")
         send(result._replace(started=log.started))

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from upscale.batch.messages import Order, Settings, Share
-from upscale.batch.task import Result
+from upscale.batch.task import FileResult
 from upscale.output_files import part_of
 from upscale.signals import blocked
 
@@ -72,7 +72,7 @@ class WorkerProcess:
                 assert pipe is not None
                 pipe.close()
 
-    def death(self) -> Result:
+    def death(self) -> FileResult:
         """Return the result of an order whose process is dead, and remove what it was writing."""
         assert self.order is not None
         code = self.process.wait()
@@ -80,7 +80,7 @@ class WorkerProcess:
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         source = self.order.task.source
         text = f"{source}: the process that enlarged it ended ({how}): damaged, or there was not enough memory"
-        return Result("failed", text)
+        return FileResult("failed", text)
 
     def has_finished(self) -> bool:
         """Return whether a dead process had written its output, although it did not report it."""

@@ -26,7 +26,7 @@ from upscale.suggestions import did_you_mean
 if TYPE_CHECKING:
     from upscale.batch.options import Options
     from upscale.batch.plan import Naming, Plan
-    from upscale.batch.task import Result, Task
+    from upscale.batch.task import FileResult, Task
     from upscale.operators.methods import Request
 
 _EXAMPLES = """\b
@@ -190,10 +190,10 @@ def _failure_as_json(source: str, output: str, values: dict[str, Any]) -> Iterat
     except (FileError, MemoryError) as error:
         if values["json"]:
             from upscale.batch.report import line_of_json
-            from upscale.batch.task import Result, Task
+            from upscale.batch.task import FileResult, Task
 
             text = str(error) if isinstance(error, FileError) else f"{source}: there is not enough memory"
-            console.say(line_of_json(Task(source, output, None), Result("failed", text)))
+            console.say(line_of_json(Task(source, output, None), FileResult("failed", text)))
         raise
 
 
@@ -207,7 +207,7 @@ def _check_input(source: str, output: str, options: "Options", target: formats.F
         raise FileError(path_mistakes.missing_input(source, output))
 
 
-def _print_result(task: "Task", result: "Result", options: "Options", values: dict[str, Any]) -> None:
+def _print_result(task: "Task", result: "FileResult", options: "Options", values: dict[str, Any]) -> None:
     """Print what came of a single picture."""
     if not values["quiet"]:
         for note in result.notes:
