@@ -135,7 +135,6 @@ USAGE = [
     ((*IO, "-k"), "--kernel needs a value", "--kernel KERNEL"),
     # Commands and help
     (("in.png",), "upscale in.png in_large.png"),
-    (("-help",), "did you mean --help"),
     (("--halp",), "did you mean --help"),
     (("enlarge", *IO), "upscale in.png out.png"),
     (("learn", "folder"), "did you mean upscale-learn"),

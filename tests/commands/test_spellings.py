@@ -79,7 +79,7 @@ def test_the_limit_of_the_factor_can_be_lifted(tmp_path):
 
 
 def test_help_is_help(tmp_path):
-    assert run("help", cwd=tmp_path).stdout == run("--help").stdout
+    assert run("help", cwd=tmp_path).stdout == run("-help").stdout == run("--help").stdout
     assert run("--help").stdout.startswith(b"Usage: upscale ")
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import re
 import sys
 import time
@@ -126,7 +125,7 @@ class Report:
         if result.status in ("written", "planned"):
             self._pixels += result.out_size[0] * result.out_size[1] * result.frames
         if result.error:
-            self._errors.setdefault(self._cause(task, result.error), []).append(one_line(f"upscale: {result.error}"))
+            self._errors.setdefault(self._cause(result.error), []).append(one_line(f"upscale: {result.error}"))
         if self._json:
             self._print(line_of_json(task, result))
         elif self._dry_run and not result.error:
@@ -170,17 +169,13 @@ class Report:
                 click.echo(texts[0] + more, err=True)
         self._line(f"upscale: {self._totals(ending)}")
 
-    def _cause(self, task: Task, error: str) -> str:
+    def _cause(self, error: str) -> str:
         """Return what an error has in common with those of other files.
 
         A --max-memory that is too small has the same cause for every file. What is wrong with a file itself stays a line of its
         own, since a user needs its name.
         """
-        if self._verbose or "--max-memory" not in error:
-            return error
-        for name in (os.path.abspath(task.output), os.path.abspath(task.source), task.output, task.source):
-            error = error.replace(name, "") if name else error
-        return re.sub(r"[\d.]+", "0", error)
+        return "--max-memory" if "--max-memory" in error and not self._verbose else error
 
     def _totals(self, ending: str) -> str:
         counts = self._counts

@@ -39,6 +39,7 @@ class _PlainErrors(click.Command):
         """Parse the arguments; while a shell completes them, nothing is wrong."""
         if ctx.resilient_parsing:
             return super().parse_args(ctx, args)
+        args = ["--help" if word == "-help" else word for word in args]
         words = list(args)
         usage_errors.check_dashes(ctx, words)
         try:
