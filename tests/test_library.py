@@ -105,6 +105,8 @@ def test_out():
         ({"picture": np.zeros((2, 2), bool), "method": "tconv", "kernel": "box"}, "bool"),
         ({"picture": np.zeros((2, 2, 2, 2))}, "(H, W)"),
         ({"picture": [[1, 2], [3]]}, "different lengths"),
+        ({"picture": "lake.png"}, "PIL.Image.open"),
+        ({"picture": Path("lake.png")}, "PIL.Image.open"),
         ({"picture": Image.new("L", (0, 5))}, "empty"),
         ({"picture": Image.new("L", (2, 2)), "out": np.zeros((4, 4))}, "out goes with an array"),
     ],

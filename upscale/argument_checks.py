@@ -1,28 +1,81 @@
 """Checks of arguments that several public functions take."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from upscale.errors import ArgumentError
 
+#: Main memory, among the kinds of devices that DLPack numbers.
+_DLPACK_CPU = 1
+
+
+class SupportsDLPack(Protocol):
+    """An array of any library, by DLPack."""
+
+    def __dlpack__(self, *, stream: None = None) -> Any: ...
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+
+
+#: What `as_array` makes an array of, for type checkers.
+AnyArray = ArrayLike | SupportsDLPack
+
 
 def as_array(value: Any, name: str) -> NDArray[Any]:
-    """Make an array of what a caller hands in.
+    """Make a NumPy array of what a caller hands in: the one place that knows other libraries' arrays.
+
+    Parameters
+    ----------
+    value : array_like
+        Also a tensor that records gradients or lies on another device, and whatever has `__array__`, `__array_interface__` or
+        `__dlpack__`. Where the library can, memory is shared and not copied.
+    name : str
+        What the caller calls it.
 
     Raises
     ------
     ArgumentError
-        Where it is none, as ragged lists; the text begins with `name`.
+        If it is not an array, such as lists of different lengths; the text begins with `name`.
     """
     try:
+        return _converted(_on_host(value))
+    except (ValueError, TypeError, RuntimeError, BufferError) as error:
+        if "inhomogeneous" in str(error):
+            raise ArgumentError(f"{name} is not a rectangular array: its rows have different lengths") from None
+        reason = " ".join(str(error).split())[:150]
+        raise ArgumentError(f"{name} cannot be read as an array: {reason or type(value).__name__}") from None
+
+
+def _on_host(value: Any) -> Any:
+    """Bring a tensor to what NumPy can read: without its gradients, in main memory, and of a dtype that NumPy has."""
+    if callable(getattr(value, "detach", None)) and callable(getattr(value, "cpu", None)):
+        value = value.detach().cpu()
+        return value.float() if str(getattr(value, "dtype", "")).endswith("bfloat16") else value
+    return value
+
+
+def _converted(value: Any) -> NDArray[Any]:
+    if not hasattr(value, "__dlpack__"):
         return np.asarray(value)
-    except (ValueError, TypeError, RuntimeError) as error:  # the last from a tensor that records gradients
-        ragged = "inhomogeneous" in str(error)
-        reason = "its rows have different lengths" if ragged else " ".join(str(error).split())[:150]
-        raise ArgumentError(f"{name} is not a rectangular array: {reason}") from None
+    if not any(hasattr(value, name) for name in ("__array__", "__array_interface__", "__array_struct__")):
+        return _from_dlpack(value)
+    try:
+        return np.asarray(value)
+    except TypeError:  # from a library that does not copy between devices without being asked
+        return _from_dlpack(value)
+
+
+def _from_dlpack(value: Any) -> NDArray[Any]:
+    """Read an array by DLPack, by way of main memory if it lies on another device."""
+    kind, _ = value.__dlpack_device__()
+    if kind == _DLPACK_CPU:
+        return np.from_dlpack(value)
+    try:
+        return np.from_dlpack(value, device="cpu", copy=True)
+    except TypeError:  # NumPy before 2.1, or a library that cannot copy between devices
+        raise TypeError("it lies on another device; copy it into main memory first") from None
 
 
 def pair(value: Any, name: str) -> tuple[int, int]:

@@ -1,14 +1,25 @@
 """Names and ways of writing that options and functions share; nothing here needs NumPy."""
 
+from collections.abc import Sequence
+from typing import Literal, get_args
+
 from upscale.errors import ArgumentError
 from upscale.suggestions import closest, did_you_mean
 
-METHODS = ("nn", "tconv")
+MethodName = Literal["nn", "tconv"]
+EngineName = Literal["auto", "numba", "numpy"]
+#: What lies beyond a picture's border: the operator's own zeros, the outermost values, the picture mirrored or repeated.
+EdgeName = Literal["zero", "replicate", "reflect", "wrap"]
+#: A number for both axes, or (vertical, horizontal).
+Pair = int | Sequence[int]
+#: How much of the full output is cropped; the last is ((top, bottom), (left, right)).
+Padding = Literal["same"] | Pair | Sequence[Sequence[int]]
+
+METHODS: tuple[str, ...] = get_args(MethodName)
 #: What other programs call the methods.
 METHOD_SYNONYMS = dict.fromkeys(("nearest", "nearest-neighbor", "nearest-neighbour", "neighbor", "neighbour"), "nn")
-ENGINES = ("auto", "numba", "numpy")
-#: What lies beyond a picture's border: the operator's own zeros, the outermost values, the picture mirrored or repeated.
-EDGES = ("zero", "replicate", "reflect", "wrap")
+ENGINES: tuple[str, ...] = get_args(EngineName)
+EDGES: tuple[str, ...] = get_args(EdgeName)
 #: How an array's axes are laid out: (H, W) or (H, W, C), or (C, H, W) or (N, C, H, W).
 LAYOUTS = ("hwc", "chw")
 #: How PNG is packed: soonest, near the smallest at nearly that speed, or smallest.

@@ -288,16 +288,11 @@ def _check_inputs(path: str, *inputs: str) -> None:
 
 def _kernel_file(text: str, source: KernelSpec, bias: Any) -> tuple[str, str]:
     """Split OUT into a kernel file's path and the name of a tensor in it, and check it."""
-    found = kernel_spec.file_and_name(text)
-    if found is None:
-        raise click.UsageError(f"OUT {text}: its suffix must be one of {', '.join(kernel_spec.SUFFIXES)}")
-    path, name = found
-    _check_inputs(path, source.path, bias[0] if bias and isinstance(bias[0], str) else "")
-    if not name.isprintable():
-        raise click.UsageError(f"OUT {text}: a tensor cannot be called {name!r}")
-    if name and os.path.exists(path):
-        raise click.UsageError(f"OUT {path}: is there already, and would hold {name} alone; remove it, or write another file")
-    return found
+    try:
+        _check_inputs(kernel_spec.parse_kernel_file(text)[0], source.path, bias[0] if bias and isinstance(bias[0], str) else "")
+        return kernel_spec.parse_kernel_file(text, to_write=True)
+    except ArgumentError as error:
+        raise click.UsageError(f"OUT {error}") from error
 
 
 def _told(path: str, notes: list[str]) -> None:

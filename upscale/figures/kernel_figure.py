@@ -1,15 +1,19 @@
 """A kernel as a figure: weights, phases, overlap, frequencies, an edge and a single value."""
 
+import io
 import textwrap
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from upscale.choices import format_factor
-from upscale.figures.kernel_analysis import KernelAnalysis
+from upscale.errors import UpscaleError
+from upscale.figures.kernel_analysis import KernelAnalysis, analyse
 from upscale.figures.kernel_report import EVEN, percent, verdict
-from upscale.figures.matplotlib_files import COLOURS, GREY, new_figure, plain, short
+from upscale.figures.matplotlib_files import COLOURS, GREY, drawing, new_figure, plain, short
+from upscale.kernels.kernel import Kernel
 
 Array = NDArray[Any]
 
@@ -17,6 +21,28 @@ Array = NDArray[Any]
 _READABLE, _PHASES = 8, 8
 #: Input pixels a side of the picture of ones, at least and at most.
 _ONES, _MOST_ONES = 6, 64
+
+
+@lru_cache(maxsize=4)  # a notebook asks twice, for the figure and for HTML that has it
+def kernel_png(kernel: Kernel, name: str) -> bytes | None:
+    """Draw a kernel as a PNG file, by `draw`, for a notebook.
+
+    Returns
+    -------
+    bytes or None
+        None if matplotlib cannot be used, or the kernel is one that cannot be drawn.
+    """
+    try:
+        import matplotlib  # noqa: F401  # with the notebook's own backend, which `drawing` replaces in a command
+    except (ImportError, ValueError):
+        return None
+    file = io.BytesIO()
+    try:
+        with drawing():
+            draw(analyse(kernel), name).savefig(file, format="png", dpi=80)
+    except UpscaleError:
+        return None
+    return file.getvalue()
 
 
 def draw(analysis: KernelAnalysis, name: str) -> Any:

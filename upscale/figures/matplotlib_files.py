@@ -38,7 +38,9 @@ def drawing() -> Iterator[None]:
         raise FileError("figures need the library matplotlib: pip install matplotlib") from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of letters that its fonts lack, and of figures that are too small
-        with matplotlib.rc_context(matplotlib.rcParamsDefault | {"svg.hashsalt": "upscale"}):
+        settings = matplotlib.rcParamsDefault | {"svg.hashsalt": "upscale"}
+        del settings["backend"]  # which would not be set back, and which no figure here uses
+        with matplotlib.rc_context(settings):
             yield
 
 

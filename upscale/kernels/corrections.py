@@ -81,6 +81,16 @@ class Corrections:
         """Number of corrections."""
         return len(self.weights)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Corrections):
+            return NotImplemented
+        arrays = ("compared", "thresholds", "leaves", "weights")
+        same = (self.factor, self.unit) == (other.factor, other.unit)
+        return same and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in arrays)
+
+    def __hash__(self) -> int:
+        return hash((self.factor, self.unit, self.weights.shape))
+
 
 def orders(side: int) -> Array:
     """Return how each of the 8 orientations reorders the pixels of a square (side, side), counted row by row.

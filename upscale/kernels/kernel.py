@@ -1,17 +1,22 @@
 """The `Kernel` value: weights of a transposed convolution and what belongs to them."""
 
-from collections.abc import Sequence
-from functools import cached_property
-from typing import Any, Never
+from __future__ import annotations  # so that `help` shows the short names of types
+
+import os
+from typing import Any, Never, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
-from upscale.argument_checks import as_array, factor_pair, is_same_padding, paddings
+from upscale.argument_checks import AnyArray, as_array, factor_pair, is_same_padding, paddings, read_only_view
+from upscale.choices import Padding, Pair
 from upscale.errors import ArgumentError
 from upscale.kernels.corrections import Corrections
-from upscale.kernels.low_rank import Factors1D, Floats, OuterProducts, factor_rank_1
+from upscale.kernels.lazy_imports import lazy_function
+from upscale.kernels.low_rank import Floats
+from upscale.kernels.normalize import phase_sums
 from upscale.kernels.presets import Filter
+from upscale.kernels.weights import PresetWeights, Weights
 
 #: Longest side of a kernel that a user gives.
 LONGEST = 1024
@@ -20,7 +25,11 @@ Sides = tuple[tuple[int, int], tuple[int, int]]
 
 
 class Kernel:
-    """Weights of a transposed convolution, and everything that belongs to them. A kernel cannot be changed.
+    """Weights of a transposed convolution, and everything that belongs to them.
+
+    A kernel cannot be changed, and can be pickled. Two kernels are equal if they enlarge every picture alike: their title and
+    training do not count, and no padding is the same as "same". A notebook shows a kernel as a figure if matplotlib is
+    installed.
 
     Parameters
     ----------
@@ -69,8 +78,10 @@ class Kernel:
     array([[1., 2., 4., 2., 4., 2.]])
     >>> upscale.enlarge(np.ones((1, 3)), None, "tconv", kernel.with_normalized(True))
     array([[1., 1., 1., 1., 1., 1.]])
-    >>> kernel.shape, kernel.factor, kernel.normalized
-    ((1, 3), (1, 2), False)
+    >>> kernel
+    <Kernel: shape (1, 3), factor (1, 2), gain 2 to 4>
+    >>> kernel == upscale.Kernel([[1, 2, 3]], factor=(1, 2))
+    True
     """
 
     # What `Kernel.preset` does not set is as here.
@@ -84,16 +95,16 @@ class Kernel:
     training: str = ""
     corrections: Corrections | None = None
     bias_tensor: str = ""
-    _weights: "_Weights"
+    _weights: Weights
 
     def __init__(
         self,
-        weights: ArrayLike,
+        weights: AnyArray,
         *,
         normalized: bool = False,
-        factor: int | Sequence[int] | None = None,
-        padding: Any = None,
-        bias: ArrayLike | None = None,
+        factor: Pair | None = None,
+        padding: Padding | None = None,
+        bias: AnyArray | None = None,
         groups: int = 1,
         title: str = "",
         training: str = "",
@@ -114,7 +125,7 @@ class Kernel:
         pair = None if factor is None else factor_pair(factor)
         if corrections is not None and (array.ndim != 2 or not normalized or pair != (corrections.factor,) * 2):
             raise ArgumentError("a bank of corrections goes with a normalised kernel of 2 dimensions, made for the same factor")
-        offsets = None if bias is None else np.atleast_1d(finite_numbers(bias, "the bias"))
+        offsets = None if bias is None else read_only_view(np.atleast_1d(finite_numbers(bias, "the bias")))
         wanted = 1 if array.ndim == 2 else array.shape[1] * groups
         if offsets is not None and offsets.shape != (wanted,):
             raise ArgumentError(f"the bias of a kernel of shape {array.shape} must be ({wanted},), not {offsets.shape}")
@@ -129,18 +140,71 @@ class Kernel:
             training=training,
             corrections=corrections,
             bias_tensor=bias_tensor,
-            _weights=_Weights(array),
+            _weights=Weights(array),
         )
 
     @classmethod
-    def _of(cls, **attributes: Any) -> "Kernel":
+    def load(cls, source: str | os.PathLike[str], factor: Pair | None = None) -> Kernel:
+        """Load a kernel from whatever `upscale --kernel` takes.
+
+        Parameters
+        ----------
+        source : str or path
+            The name of a preset or of a shipped kernel, a kernel file, FILE:NAME for one of several tensors, or rows typed out
+            as ``"1,2,1; 2,4,2; 1,2,1"``. A path object is a file, whatever its name.
+        factor : int or (int, int), optional
+            The stride; (vertical, horizontal). Presets and shipped kernels are made for it, or for 2; weights that come without
+            a factor get it.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such kernel, or it is made for another factor.
+        FileError
+            If the file cannot be read as a kernel.
+
+        Examples
+        --------
+        >>> import upscale
+        >>> upscale.Kernel.load("bicubic", 3)
+        <Kernel 'bicubic': shape (11, 11), factor (3, 3), gain 1 (normalized)>
+        >>> upscale.Kernel.load("1,2; 3,4", 2).weights.tolist()
+        [[1.0, 2.0], [3.0, 4.0]]
+        """
+        return cast("Kernel", lazy_function("load_kernel")(source, None if factor is None else factor_pair(factor)))
+
+    def save(self, path: str | os.PathLike[str]) -> list[str]:
+        """Write the kernel into a file, whole or not at all. A file that is there is replaced.
+
+        Parameters
+        ----------
+        path : str or path
+            Its suffix decides the format: .npz keeps everything; .npy, .txt, .csv, .json, .safetensors, .pt and .pth keep
+            weights, the last three also a bias. FILE:NAME names the tensor in these three.
+
+        Returns
+        -------
+        list of str
+            What the file does not keep, and which option of `upscale` replaces it; empty if it keeps everything.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no format of that suffix, or FILE:NAME would replace a file that may have other tensors.
+        FileError
+            If the format cannot keep the weights, or the file cannot be written.
+        """
+        return cast("list[str]", lazy_function("save_kernel")(path, self))
+
+    @classmethod
+    def _of(cls, **attributes: Any) -> Kernel:
         """Make a kernel of attributes that are known to fit each other."""
         kernel = cls.__new__(cls)
         kernel.__dict__.update(attributes)
         return kernel
 
     @classmethod
-    def preset(cls, filter: Filter, factor: tuple[int, int]) -> "Kernel":
+    def preset(cls, filter: Filter, factor: tuple[int, int]) -> Kernel:
         """Make the kernel of a preset for a factor.
 
         Parameters
@@ -161,14 +225,14 @@ class Kernel:
             normalized=filter.normalized,
             factor=factor,
             title=filter.name,
-            _weights=_PresetWeights(filter, factor),
+            _weights=PresetWeights(filter, factor),
         )
 
-    def with_normalized(self, normalized: bool) -> "Kernel":
+    def with_normalized(self, normalized: bool) -> Kernel:
         """Copy the kernel with its weights normalised, or not."""
         return self._of(**self.__dict__ | {"normalized": normalized})
 
-    def replaced(self, **changes: Any) -> "Kernel":
+    def replaced(self, **changes: Any) -> Kernel:
         """Copy the kernel with other values of its parameters, which are checked again."""
         names = (
             "weights",
@@ -184,7 +248,7 @@ class Kernel:
         )
         return Kernel(**{name: getattr(self, name) for name in names} | changes)
 
-    def repeated(self, times: int) -> "Kernel":
+    def repeated(self, times: int) -> Kernel:
         """Repeat a kernel of 4 dimensions for so many pictures whose channels lie side by side: each picture is a group."""
         bias = None if self.bias is None else np.tile(self.bias, times)
         return self.replaced(weights=np.tile(self.weights, (times, 1, 1, 1)), bias=bias, groups=self.groups * times)
@@ -198,7 +262,7 @@ class Kernel:
     def factors_1d(self) -> tuple[Floats, Floats] | None:
         """The vertical and the horizontal factor of a kernel of rank 1, (kH,) and (kW,), else None."""
         factors = self._weights.factors_1d
-        return None if factors is None else (factors.vertical, factors.horizontal)
+        return None if factors is None else (read_only_view(factors.vertical), read_only_view(factors.horizontal))
 
     def factors_1d_for(self, dtype: DTypeLike) -> tuple[Floats, Floats] | None:
         """Return `factors_1d` if their product equals the weights to the rounding of the floats that are computed in."""
@@ -228,6 +292,72 @@ class Kernel:
             return None
         return self.weights.shape[0], self.weights.shape[1] * self.groups
 
+    def check_factor(self, factor: tuple[int, int] | None) -> None:
+        """Check that the kernel may be used with a factor, (vertical, horizontal).
+
+        Raises
+        ------
+        ArgumentError
+            If it is made for another one.
+        """
+        if factor and self.factor and factor != self.factor:
+            (v, h), (kv, kh) = factor, self.factor
+            raise ArgumentError(f"the kernel is made for factor {kh}x{kv} (width x height), not for {h}x{v}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Kernel):
+            return NotImplemented
+        return (
+            self._settings == other._settings
+            and self.corrections == other.corrections
+            and np.array_equal(cast(Floats, self.bias), cast(Floats, other.bias))  # equal, too, if both are None
+            and self._weights.equal(other._weights)
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._settings)  # without the weights, since those of a preset may never be needed
+
+    @property
+    def _settings(self) -> tuple[Any, ...]:
+        padding = None if is_same_padding(self.padding) else self.padding
+        return self.shape, self._weights.ndim, self.normalized, self.factor, padding, self.groups
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        bias = state.get("bias")  # which pickle made writeable
+        self.__dict__.update(state if bias is None else state | {"bias": read_only_view(bias)})
+
+    def __repr__(self) -> str:
+        parts = [f"shape {self.shape}"]
+        if self.channels is not None:
+            parts.append(f"channels {self.channels}")
+        parts.append("no factor" if self.factor is None else f"factor {self.factor}")
+        parts += self._gain()
+        if self.corrections is not None:
+            parts.append(f"{self.corrections.classes} corrections")
+        return f"<Kernel{f' {self.title!r}' if self.title else ''}: {', '.join(parts)}>"
+
+    def _gain(self) -> list[str]:
+        """Describe what the weights that reach an output pixel sum to, if that is soon computed."""
+        if self.normalized:
+            return ["gain 1 (normalized)"]
+        if max(*self.shape, *(self.factor or ())) > LONGEST:
+            return []
+        if self.factor is None:
+            return [f"sum {self.weights.sum():.4g}"]
+        gains = phase_sums(self.weights, self.factor, self.groups)
+        lowest, highest = f"{gains.min():.4g}", f"{gains.max():.4g}"
+        return [f"gain {lowest}" if lowest == highest else f"gain {lowest} to {highest}"]
+
+    def _repr_png_(self) -> bytes | None:
+        """Draw the kernel for a notebook; None without matplotlib."""
+        return cast("bytes | None", lazy_function("kernel_png")(self, self.title or "kernel"))
+
+    def _repr_html_(self) -> str:
+        """Show the kernel in a notebook: as a figure, or without matplotlib its weights."""
+        from upscale.kernels.kernel_html import kernel_html
+
+        return kernel_html(repr(self), self._repr_png_(), None if max(self.shape) > LONGEST else self.weights)
+
     def __setattr__(self, name: str, value: Any) -> Never:
         raise AttributeError(f"a kernel cannot be changed; kernel.replaced({name}=...) makes another one")
 
@@ -235,38 +365,7 @@ class Kernel:
         raise AttributeError("a kernel cannot be changed")
 
 
-class _Weights:
-    """Weights and what is derived from them, computed when it is first needed; copies of a kernel share them."""
-
-    def __init__(self, array: Floats) -> None:
-        self.array, self.ndim = array, array.ndim
-
-    @cached_property
-    def factors_1d(self) -> Factors1D | None:
-        return factor_rank_1(self.array) if self.ndim == 2 else None
-
-    @cached_property
-    def outer_products(self) -> OuterProducts:
-        return OuterProducts(self.array)
-
-
-class _PresetWeights(_Weights):
-    """Weights of a preset, which are sampled when they are first needed."""
-
-    def __init__(self, filter: Filter, factor: tuple[int, int]) -> None:
-        self._filter, self._factor, self.ndim = filter, factor, 2
-
-    @cached_property
-    def factors_1d(self) -> Factors1D:
-        vertical, horizontal = (np.array(self._filter.sample(factor)) for factor in self._factor)
-        return Factors1D(vertical, horizontal, exact=True)
-
-    @cached_property
-    def array(self) -> Floats:  # type: ignore[override]
-        return np.outer(self.factors_1d.vertical, self.factors_1d.horizontal)
-
-
-def finite_numbers(value: ArrayLike, name: str) -> Floats:
+def finite_numbers(value: AnyArray, name: str) -> Floats:
     """Convert to float64 finite real numbers, at least one, that 32-bit floats can store.
 
     Raises
@@ -280,7 +379,7 @@ def finite_numbers(value: ArrayLike, name: str) -> Floats:
     if not array.size:
         raise ArgumentError(f"{name} has no elements: its shape is {array.shape}")
     with np.errstate(all="ignore"):  # what is too large for float64 becomes infinity, which is refused below
-        array = array.astype(np.float64)
+        array = array.astype(np.float64, order="C")
     if not np.isfinite(array).all():
         raise ArgumentError(f"{name} contains NaN or infinity")
     if np.abs(array).max() > np.finfo(np.float32).max:

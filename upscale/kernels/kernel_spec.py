@@ -149,6 +149,31 @@ def file_and_name(text: str) -> tuple[str, str] | None:
     return None
 
 
+def parse_kernel_file(text: str, *, to_write: bool = False) -> tuple[str, str]:
+    """Split FILE or FILE:NAME and check it.
+
+    Parameters
+    ----------
+    text : str
+    to_write : bool
+        Whether the file is to be written. One that is there is replaced, but not where only one of its tensors is named.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such format, or the tensor cannot be written. The text begins with what was given.
+    """
+    found = file_and_name(text)
+    if found is None:
+        raise ArgumentError(f"{text}: its suffix must be one of {', '.join(SUFFIXES)}")
+    path, name = found
+    if not name.isprintable():
+        raise ArgumentError(f"{text}: a tensor cannot be called {name!r}")
+    if to_write and name and os.path.exists(path):
+        raise ArgumentError(f"{path}: is there already, and would hold {name} alone; remove it, or write another file")
+    return found
+
+
 def suffix_of(path: str) -> str:
     """Return a path's suffix in lower case, as in `SUFFIXES`."""
     return os.path.splitext(path)[1].lower()

@@ -1,17 +1,24 @@
 """From what a user gave as a kernel, and a factor, to a `Kernel`: the only way there is."""
 
+import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from upscale.choices import DEFAULT_FACTOR
 from upscale.kernels import presets, shipped
 from upscale.kernels.kernel import Kernel
-
-if TYPE_CHECKING:
-    from upscale.kernels.kernel_spec import KernelSpec
+from upscale.kernels.kernel_spec import KernelSpec, parse_kernel, parse_kernel_file
 
 
-def load(spec: "KernelSpec", factor: tuple[int, int] | None = None) -> Kernel:
+def load_kernel(source: "str | os.PathLike[str]", factor: tuple[int, int] | None) -> Kernel:
+    """Load a kernel for `Kernel.load` and `enlarge`; see there."""
+    text = os.fspath(source)
+    spec = parse_kernel(text) if isinstance(source, str) else KernelSpec("file", text, *parse_kernel_file(text))
+    kernel = load(spec, factor)
+    kernel.check_factor(factor)
+    return kernel if factor is None or kernel.factor is not None else kernel.replaced(factor=factor)
+
+
+def load(spec: KernelSpec, factor: tuple[int, int] | None = None) -> Kernel:
     """Make the kernel that a user gave: read its file, or sample the preset.
 
     Parameters

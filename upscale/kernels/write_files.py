@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +13,17 @@ from upscale.choices import format_factor
 from upscale.errors import ArgumentError, FileError
 from upscale.kernels.file_format import FORMAT, TENSOR_SUFFIXES, VERSION, bias_name, import_optional
 from upscale.kernels.kernel import LONGEST, Kernel
-from upscale.kernels.kernel_spec import suffix_of
+from upscale.kernels.kernel_spec import parse_kernel_file, suffix_of
 from upscale.kernels.normalize import normalize_phases
 from upscale.output_files import write
 
 Array = NDArray[Any]
+
+
+def save_kernel(path: "str | os.PathLike[str]", kernel: Kernel) -> list[str]:
+    """Write a kernel for `Kernel.save`; see there."""
+    file, name = parse_kernel_file(os.fspath(path), to_write=True)
+    return write_kernel(file, kernel, name)
 
 
 def write_kernel(path: str, kernel: Kernel, name: str = "") -> list[str]:
@@ -161,7 +168,8 @@ def _tensors(weights: Array, bias: Array | None, name: str) -> dict[str, Array]:
         raise ArgumentError(f"weights cannot be called {name!r} here; call them weight")
     # Networks are trained in 32 bits; what does not fit in them keeps 64.
     exact = all((array.astype(np.float32) == array).all() for array in arrays.values())
-    return {key: np.ascontiguousarray(array, np.float32 if exact else np.float64) for key, array in arrays.items()}
+    # Copies, since PyTorch warns of arrays that cannot be written to.
+    return {key: np.array(array, np.float32 if exact else np.float64, order="C") for key, array in arrays.items()}
 
 
 WRITERS: dict[str, Callable[[Array, Array | None, str], bytes]] = {

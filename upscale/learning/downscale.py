@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 
-from upscale.argument_checks import as_array
+from upscale.argument_checks import AnyArray, as_array
 from upscale.errors import ArgumentError
 from upscale.kernels.kernel_spec import file_and_name
 from upscale.kernels.read_files import read_kernel
@@ -61,7 +61,7 @@ def parse_downscale(how: str) -> Downscaler:
     return _as_jpeg(plain, int(quality)) if jpeg else plain
 
 
-def make_pair(picture: ArrayLike, factor: int, downscaler: Downscaler) -> tuple[Array, Array]:
+def make_pair(picture: AnyArray, factor: int, downscaler: Downscaler) -> tuple[Array, Array]:
     """Crop a picture (H, W) to multiples of the factor; return its low-resolution copy, and the picture.
 
     Raises

@@ -1,9 +1,9 @@
 """The public function that learns a kernel from arrays."""
 
-from collections.abc import Iterable
-from typing import Any
+from __future__ import annotations  # so that `help` shows the short names of types
 
-from numpy.typing import ArrayLike, NDArray
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from upscale.argument_checks import as_array, factor_pair
 from upscale.errors import ArgumentError
@@ -21,11 +21,12 @@ from upscale.learning.least_squares import (
     taps_of,
 )
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from upscale.argument_checks import AnyArray
 
 
 def learn_kernel(
-    pictures: Iterable[ArrayLike | tuple[ArrayLike, ArrayLike]],
+    pictures: Iterable[AnyArray | tuple[AnyArray, AnyArray]],
     factor: int = 2,
     size: int | None = None,
     *,
@@ -106,8 +107,8 @@ def learn_kernel(
 
 
 def _pairs(
-    pictures: Iterable[ArrayLike | tuple[ArrayLike, ArrayLike]], factor: int, downscale: str
-) -> Iterable[tuple[ArrayLike, ArrayLike]]:
+    pictures: Iterable[AnyArray | tuple[AnyArray, AnyArray]], factor: int, downscale: str
+) -> Iterable[tuple[AnyArray, AnyArray]]:
     """Yield pairs (low, high); `downscale` is only parsed if one must be made."""
     downscaler: Downscaler | None = None
     for picture in pictures:

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from upscale.argument_checks import as_array
+from upscale.argument_checks import AnyArray, as_array
 from upscale.errors import ArgumentError
 from upscale.kernels.kernel import Kernel
 
@@ -111,7 +111,7 @@ class NormalEquations(NamedTuple):
         return float(total / max(1, self.samples * self.factor**2))
 
 
-def normal_equations(low: ArrayLike, high: ArrayLike, taps: int, *, most: int | None = None) -> NormalEquations:
+def normal_equations(low: AnyArray, high: AnyArray, taps: int, *, most: int | None = None) -> NormalEquations:
     """Return the normal equations of one pair of pictures.
 
     Parameters

@@ -25,8 +25,10 @@ from upscale.loops.separable import separable
 
 __all__ = [
     "CACHED",
+    "LOOPS",
     "correct",
     "dense",
+    "has_safe_threads",
     "nearest",
     "png_filter",
     "premultiply",
@@ -37,6 +39,8 @@ __all__ = [
     "use_threads",
 ]
 
+#: All of them.
+LOOPS = (correct, dense, nearest, png_filter, premultiply, separable, store, unpremultiply)
 #: Whether the machine code is kept for the next process.
 CACHED = numba_private.CACHED
 
@@ -45,3 +49,12 @@ def use_threads(number):
     """Run the loops on at most so many threads from now on; 0 leaves that to Numba, or to the program that uses it."""
     if number:
         numba.set_num_threads(min(number, numba.config.NUMBA_NUM_THREADS))
+
+
+def has_safe_threads():
+    """Return whether several threads may call loops at once, after starting Numba's own threads.
+
+    Numba's workqueue layer, which it takes where there is no OpenMP, ends the process if they do.
+    """
+    numba.get_num_threads()
+    return numba.threading_layer() != "workqueue"

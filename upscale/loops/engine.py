@@ -1,5 +1,7 @@
 """The choice between the compiled loops and NumPy's: NumPy's for work that is done before Numba would have started."""
 
+import os
+import sys
 import threading
 from types import ModuleType
 from typing import NamedTuple
@@ -19,6 +21,10 @@ TCONV_SAMPLE = 3.6e-9
 TCONV_TAP = 8e-10
 #: From so many input pixels on tconv always runs on Numba: the larger the picture, the less its start is noticed.
 TCONV_PIXELS = 2_000_000
+
+#: Why a forked process does without Numba: GNU OpenMP would end it at its first parallel loop, and what another thread had
+#: locked would stay locked.
+_FORKED = "Numba ran before this process was forked, and its threads stayed behind (use spawn or forkserver)"
 
 
 class Work(NamedTuple):
@@ -65,22 +71,24 @@ class EngineChooser:
     """Choose the engine for each piece of work, load its loops, and remember what the choice depends on.
 
     In a process that does much, what NumPy has taken so far counts towards starting Numba: whoever has done many pictures will
-    go on. One object serves the whole process: `CHOOSER`.
+    go on. One object serves the whole process and all of its threads: `CHOOSER`.
 
     Attributes
     ----------
-    missing : str
-        Why Numba cannot be imported; empty where it can, or was not tried yet.
+    unusable : str
+        Why Numba cannot be used; empty if it can, or was not tried yet.
     """
 
     def __init__(self) -> None:
+        self._guards_forks = False
         self.reset()
 
     def reset(self) -> None:
         """Forget everything, as in a new process; for tests."""
-        self.missing = ""
-        self._running = False
-        self._starting: threading.Thread | None = None
+        self.unusable = ""
+        self._loops: ModuleType | None = None
+        self._lock = threading.RLock()
+        self._starts_early = False
         self._numpy_seconds = 0.0
         self._expected = 0
 
@@ -99,10 +107,10 @@ class EngineChooser:
         """
         if wanted != "auto":
             return Engine(wanted, "asked for")
-        if self.missing:
-            return Engine("numpy", "Numba cannot be imported")
+        if self.unusable:
+            return Engine("numpy", self.unusable)
         numpy = work.numpy_seconds() * (1 + self._expected) + self._numpy_seconds
-        start = WARM_SECONDS if self._running else NUMBA_SECONDS
+        start = NUMBA_SECONDS if self._loops is None else WARM_SECONDS
         if numpy <= start and work.method == "tconv" and work.pixels >= TCONV_PIXELS:
             return Engine("numba", f"tconv of at least {TCONV_PIXELS / 1e6:g} megapixels")
         verb = "would take" if numpy > start else "takes"
@@ -125,13 +133,12 @@ class EngineChooser:
         engine = self.choose(wanted, work)
         if engine.name == "numba" and not self.has_numba():
             if wanted != "auto":
-                raise ArgumentError(f"engine numba: Numba cannot be imported ({self.missing}); engine auto does without")
+                raise ArgumentError(f"engine numba: {self.unusable}; engine auto does without")
             engine = self.choose(wanted, work)
         if engine.name == "numba":
-            from upscale.loops import compiled
-
-            compiled.use_threads(threads.limit())  # type: ignore[no-untyped-call]
-            return engine, compiled
+            assert self._loops is not None
+            self._loops.use_threads(threads.limit())
+            return engine, self._loops
         from upscale.loops import numpy_loops
 
         self._numpy_seconds += work.numpy_seconds()
@@ -139,29 +146,75 @@ class EngineChooser:
 
     def start_early(self) -> None:
         """Start Numba in a thread, so that it comes up while pictures are decoded."""
-        if self._starting is None and not self._running and not self.missing:
-            self._starting = threading.Thread(target=self._start, name="numba", daemon=True)
-            self._starting.start()
+        if not self._starts_early and self._loops is None and not self.unusable:
+            self._starts_early = True
+            self._guard_forks()
+            threading.Thread(target=self.has_numba, name="numba", daemon=True).start()
 
     def has_numba(self) -> bool:
         """Return whether Numba can be used, after starting it."""
-        if self._starting is not None:
-            self._starting.join()
-        if not self._running and not self.missing:
-            self._start()
-        return self._running
+        self._guard_forks()
+        with self._lock:
+            if self._loops is None and not self.unusable:
+                self._start()
+            return self._loops is not None
 
     def _start(self) -> None:
         try:
             import numba  # noqa: F401
         except Exception as error:  # a NumPy that is too new for it, or another library that is broken
-            self.missing = " ".join(str(error).split()) or type(error).__name__
+            self.unusable = f"Numba cannot be imported ({_reason(error)})"
             return
         from upscale.loops import compiled
 
         compiled.prepare()  # type: ignore[no-untyped-call]
-        self._running = True
+        try:
+            safe = compiled.has_safe_threads()  # type: ignore[no-untyped-call]
+        except ValueError as error:  # its environment variables name a threading layer that is not installed
+            self.unusable = f"Numba cannot start its threads ({_reason(error)})"
+            return
+        if safe:
+            self._loops = compiled
+            return
+        from upscale.loops import locked_loops
+
+        self._loops = locked_loops
+
+    def _guard_forks(self) -> None:
+        """Have forks wait while Numba starts: what another thread has begun, the child could not finish."""
+        if self._guards_forks or not hasattr(os, "register_at_fork"):
+            return
+        self._guards_forks = True
+        # Numba imports it, and it has functions called at forks too: they must be called after these, which may wait for Numba.
+        import logging  # noqa: F401
+
+        os.register_at_fork(before=lambda: self._lock.acquire(), after_in_parent=lambda: self._lock.release())
+
+    def after_fork_in_child(self) -> None:
+        """Use NumPy from now on if Numba has run: its threads stayed in the parent."""
+        self._lock = threading.RLock()
+        self._starts_early = False
+        if self._loops is not None or _numba_has_threads():
+            self._loops, self.unusable = None, _FORKED
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _numba_has_threads() -> bool:
+    """Return whether Numba's threads were started, by any library, or Numba is being imported."""
+    numba = sys.modules.get("numba")
+    try:
+        return numba is not None and bool(numba.threading_layer())
+    except ValueError:  # they were not
+        return False
+    except AttributeError:
+        return True
 
 
 #: The chooser of this process.
 CHOOSER = EngineChooser()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=CHOOSER.after_fork_in_child)

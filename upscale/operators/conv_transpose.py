@@ -1,31 +1,36 @@
 """The operator on arrays of many channels, as deep-learning frameworks have it."""
 
+from __future__ import annotations  # so that `help` shows the short names of types
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from upscale.argument_checks import as_array, output_array, paddings, pair, read_only_view
-from upscale.choices import ENGINES
+from upscale.choices import ENGINES, EngineName, Pair
 from upscale.errors import ArgumentError
 from upscale.loops.engine import CHOOSER, Work
 from upscale.operators.parameters import out_size
 from upscale.operators.tap_tables import axis, tables
 
+if TYPE_CHECKING:
+    from upscale.argument_checks import AnyArray
+
 
 def conv_transpose2d(
-    input: ArrayLike,
-    weight: ArrayLike,
-    bias: ArrayLike | None = None,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] | Sequence[Sequence[int]] = 0,
-    output_padding: int | Sequence[int] = 0,
+    input: AnyArray,
+    weight: AnyArray,
+    bias: AnyArray | None = None,
+    stride: Pair = 1,
+    padding: Pair | Sequence[Sequence[int]] = 0,
+    output_padding: Pair = 0,
     groups: int = 1,
-    dilation: int | Sequence[int] = 1,
+    dilation: Pair = 1,
     *,
     out: NDArray[Any] | None = None,
-    engine: str = "auto",
+    engine: EngineName = "auto",
 ) -> NDArray[Any]:
     """Apply the two-dimensional transposed convolution, with the meaning of ``torch.nn.functional.conv_transpose2d``.
 
@@ -115,7 +120,7 @@ def conv_transpose2d(
     loops.dense(
         planes,
         1,
-        np.ascontiguousarray(w, np.float64),
+        read_only_view(np.ascontiguousarray(w, np.float64)),
         groups,
         offsets.astype(dtype)[:, None],
         rows,
@@ -126,7 +131,7 @@ def conv_transpose2d(
     return result
 
 
-def _numbers(value: ArrayLike, name: str) -> NDArray[Any]:
+def _numbers(value: AnyArray, name: str) -> NDArray[Any]:
     array = as_array(value, name)
     if array.dtype.kind not in "biuf":
         raise ArgumentError(f"{name} must hold real numbers, not {array.dtype}")

@@ -1,14 +1,17 @@
 """The public function `enlarge`: an array or an image by one of the methods."""
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations  # so that `help` shows the short names of types
+
+import os
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from upscale.argument_checks import as_array, check_picture_shape, factor_pair, is_same_padding, output_array, paddings, pair
-from upscale.choices import ENGINES
+from upscale.choices import ENGINES, EdgeName, EngineName, MethodName, Padding, Pair
 from upscale.errors import ArgumentError
-from upscale.kernels.kernel_spec import ACCEPTED, parse_kernel
+from upscale.kernels.kernel_spec import ACCEPTED
 from upscale.loops.engine import CHOOSER
 from upscale.operators.enlarge_picture import Enlargement, curve_for
 from upscale.operators.methods import Request, computable, make_plan
@@ -16,10 +19,14 @@ from upscale.operators.methods import Request, computable, make_plan
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from upscale.argument_checks import AnyArray
     from upscale.kernels.kernel import Kernel
     from upscale.operators.parameters import Operator
 
+    KernelLike = str | os.PathLike[str] | Kernel | AnyArray
+
 Array = NDArray[Any]
+Sample = TypeVar("Sample", bound=np.generic)
 
 
 def _run(plan: Any, engine: str, out: Array | None) -> Array:
@@ -29,33 +36,79 @@ def _run(plan: Any, engine: str, out: Array | None) -> Array:
     return result
 
 
+@overload
 def enlarge(
-    picture: "Array | Image",
-    factor: int | tuple[int, int] | None = None,
-    method: str = "nn",
-    kernel: "str | Kernel | ArrayLike | None" = None,
+    picture: Image,
+    factor: Pair | None = None,
+    method: MethodName = "nn",
+    kernel: KernelLike | None = None,
     *,
-    padding: Any = None,
-    output_padding: int | tuple[int, int] = 0,
-    dilation: int | tuple[int, int] = 1,
-    edge: str = "zero",
+    padding: Padding | None = None,
+    output_padding: Pair = 0,
+    dilation: Pair = 1,
+    edge: EdgeName = "zero",
+    normalize: bool | None = None,
+    linear: bool = False,
+    engine: EngineName = "auto",
+) -> Image: ...
+@overload
+def enlarge(
+    picture: NDArray[Sample],
+    factor: Pair | None = None,
+    method: MethodName = "nn",
+    kernel: KernelLike | None = None,
+    *,
+    padding: Padding | None = None,
+    output_padding: Pair = 0,
+    dilation: Pair = 1,
+    edge: EdgeName = "zero",
+    normalize: bool | None = None,
+    linear: bool = False,
+    out: NDArray[Sample] | None = None,
+    engine: EngineName = "auto",
+) -> NDArray[Sample]: ...
+@overload
+def enlarge(
+    picture: AnyArray,
+    factor: Pair | None = None,
+    method: MethodName = "nn",
+    kernel: KernelLike | None = None,
+    *,
+    padding: Padding | None = None,
+    output_padding: Pair = 0,
+    dilation: Pair = 1,
+    edge: EdgeName = "zero",
     normalize: bool | None = None,
     linear: bool = False,
     out: Array | None = None,
-    engine: str = "auto",
-) -> "Array | Image":
+    engine: EngineName = "auto",
+) -> Array: ...
+def enlarge(
+    picture: AnyArray | Image,
+    factor: Pair | None = None,
+    method: MethodName = "nn",
+    kernel: KernelLike | None = None,
+    *,
+    padding: Padding | None = None,
+    output_padding: Pair = 0,
+    dilation: Pair = 1,
+    edge: EdgeName = "zero",
+    normalize: bool | None = None,
+    linear: bool = False,
+    out: Array | None = None,
+    engine: EngineName = "auto",
+) -> Array | Image:
     """Enlarge a picture by a whole factor.
 
     Parameters
     ----------
-    picture : PIL image, or array of shape (H, W) or (H, W, C)
+    picture : PIL image, or array_like of shape (H, W) or (H, W, C)
     factor : int or (int, int), optional
         How many times larger, and tconv's stride; (vertical, horizontal). By default the kernel's own, or 2.
     method : {"nn", "tconv"}
         Nearest-neighbour unpooling, or transposed convolution.
-    kernel : str, Kernel or array of shape (kH, kW) or (C, M, kH, kW)
-        For tconv, as all that follow but the last two: a preset's name, a file, rows typed out as
-        ``"1,2,1; 2,4,2; 1,2,1"``, or the weights.
+    kernel : str, path, Kernel or array_like of shape (kH, kW) or (C, M, kH, kW)
+        What `Kernel.load` takes, or weights. Only for tconv, like all parameters below except `out` and `engine`.
     padding : "same", int, (int, int) or ((top, bottom), (left, right)), optional
         What is cut off the operator's whole output; "same", the default, leaves exactly factor times the input.
     output_padding, dilation : int or (int, int)
@@ -126,7 +179,9 @@ def enlarge(
     if not isinstance(picture, np.ndarray) and hasattr(picture, "getbands"):
         if out is not None:
             raise ArgumentError("out goes with an array, not with an image")
-        return _enlarge_image(picture, request, engine)
+        return _enlarge_image(cast("Image", picture), request, engine)
+    if isinstance(picture, str | os.PathLike):
+        raise ArgumentError(f"picture must be an image or an array, not the path {picture!r}; PIL.Image.open reads files")
     source = np.ascontiguousarray(as_array(picture, "picture"))
     check_picture_shape(source)
     computed = computable(source, request)
@@ -146,16 +201,16 @@ def enlarge(
 
 def _operator(
     factor: Any, kernel: Any, padding: Any, output_padding: Any, dilation: Any, edge: str, normalize: bool | None
-) -> "Operator":
+) -> Operator:
     from upscale.kernels.kernel import Kernel
-    from upscale.kernels.load import load
+    from upscale.kernels.load import load_kernel
     from upscale.operators.parameters import make_operator
 
     if kernel is None:
         raise ArgumentError(f"tconv needs a kernel: {ACCEPTED}")
     given = None if factor is None else factor_pair(factor)
-    if isinstance(kernel, str):
-        kernel = load(parse_kernel(kernel), given)
+    if isinstance(kernel, str | os.PathLike):
+        kernel = load_kernel(kernel, given)
     elif not isinstance(kernel, Kernel):
         kernel = Kernel(kernel)
     padding = padding if is_same_padding(padding) else paddings(padding)
@@ -170,7 +225,7 @@ def _operator(
     )
 
 
-def _enlarge_image(image: "Image", request: Request, engine: str) -> "Image":
+def _enlarge_image(image: Image, request: Request, engine: str) -> Image:
     from upscale.pictures.picture import CHANNELS, Picture
 
     image.load()

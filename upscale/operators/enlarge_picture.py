@@ -86,8 +86,8 @@ class Enlargement:
         self._plan = make_plan(source, request, dtype, **options)
         self.shape, self.dtype, self.notes = self._plan.shape, self._plan.dtype, self._plan.notes
         chosen, self.loops = CHOOSER.load(engine, self._plan.work)
-        if CHOOSER.missing and engine == "auto":
-            self.notes.append(f"Numba cannot be imported ({CHOOSER.missing}), so NumPy computes, which takes longer")
+        if CHOOSER.unusable and engine == "auto":
+            self.notes.append(f"{CHOOSER.unusable}, so NumPy computes, which takes longer")
         watch(chosen, self.loops)
 
     @property

@@ -1,16 +1,23 @@
 """Nearest-neighbour unpooling: every value is duplicated over its block."""
 
+from __future__ import annotations  # so that `help` shows the short names of types
+
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from upscale.argument_checks import as_array, check_picture_shape, factor_pair, output_array, read_only_view
 from upscale.errors import ArgumentError
 from upscale.loops.engine import CHOOSER, Work
 
+if TYPE_CHECKING:
+    from upscale.argument_checks import AnyArray
+    from upscale.choices import Pair
+
 Array = NDArray[Any]
+Sample = TypeVar("Sample", bound=np.generic)
 
 
 def _as_bytes(array: Array) -> Array:
@@ -53,7 +60,11 @@ class NearestPlan:
         loops.nearest(read_only_view(source), vertical, horizontal, size, _as_bytes(out))
 
 
-def unpool_nearest(array: ArrayLike, factor: int | tuple[int, int], out: Array | None = None) -> Array:
+@overload
+def unpool_nearest(array: NDArray[Sample], factor: Pair, out: NDArray[Sample] | None = None) -> NDArray[Sample]: ...
+@overload
+def unpool_nearest(array: AnyArray, factor: Pair, out: Array | None = None) -> Array: ...
+def unpool_nearest(array: AnyArray, factor: Pair, out: Array | None = None) -> Array:
     """Duplicate every value of an array over its factor x factor block.
 
     Parameters

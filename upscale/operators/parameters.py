@@ -127,9 +127,7 @@ def make_operator(
     ArgumentError
         Where they clash.
     """
-    if factor and kernel.factor and factor != kernel.factor:
-        (v, h), (kv, kh) = factor, kernel.factor
-        raise ArgumentError(f"the kernel is made for factor {kh}x{kv} (width x height), not for {h}x{v}")
+    kernel.check_factor(factor)
     if edge not in EDGES:
         raise ArgumentError(f"edge must be one of {', '.join(EDGES)}, not {edge!r}")
     if min(dilation) < 1 or min(output_padding) < 0:

@@ -64,7 +64,11 @@ class TapSums:
         """Cut the taps of a band of output rows out of the table."""
         rows = self.rows
         return rows._replace(
-            line=rows.line[band], tap=rows.tap[band], gain_row=rows.gain_row[band], weight=rows.weight[:, band]
+            line=rows.line[band],
+            tap=rows.tap[band],
+            gain_row=rows.gain_row[band],
+            # Contiguous as those of the whole table are, so that the compiled loops see one type of array and not two.
+            weight=np.ascontiguousarray(rows.weight[:, band]),
         )
 
     def add(self, loops: ModuleType, source: Array, rows: RowTaps, rounding: Rounding, out: Array) -> int:

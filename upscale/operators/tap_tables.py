@@ -169,10 +169,12 @@ def weighted_tables(
         axis.gains(w[0]) if normalized else np.ones(1) for axis, w in zip((vertical, horizontal), weights, strict=True)
     )
     return (
-        rows._replace(weight=(v[:, rows.tap] / down[rows.gain_row][:, None]).astype(dtype)),
+        rows._replace(weight=(v[:, rows.tap] / down[rows.gain_row][:, None]).astype(dtype, order="C")),
         columns._replace(
-            weight=(h[:, columns.tap] / across[columns.gain_column][:, None]).astype(dtype),
-            border_weight=(h[:, columns.border_tap] / across[columns.border_gain_column * normalized][:, None]).astype(dtype),
+            weight=(h[:, columns.tap] / across[columns.gain_column][:, None]).astype(dtype, order="C"),
+            border_weight=(h[:, columns.border_tap] / across[columns.border_gain_column * normalized][:, None]).astype(
+                dtype, order="C"
+            ),
         ),
     )
 

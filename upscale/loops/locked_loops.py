@@ -1,0 +1,46 @@
+"""The compiled loops, of which only one runs at a time: for Numba's workqueue layer, which only one thread may use."""
+
+# What Numba compiles has no types that a checker could follow.
+# mypy: ignore-errors
+
+import functools
+import threading
+
+from upscale.loops import compiled
+from upscale.loops.compiled import CACHED, use_threads
+
+__all__ = [
+    "CACHED",
+    "correct",
+    "dense",
+    "nearest",
+    "png_filter",
+    "premultiply",
+    "separable",
+    "store",
+    "unpremultiply",
+    "use_threads",
+]
+
+_lock = threading.Lock()
+
+
+def _locked(loop):
+    """Have a loop wait for the one that another thread runs."""
+
+    @functools.wraps(loop)
+    def call(*arguments):
+        with _lock:
+            return loop(*arguments)
+
+    return call
+
+
+correct = _locked(compiled.correct)
+dense = _locked(compiled.dense)
+nearest = _locked(compiled.nearest)
+png_filter = _locked(compiled.png_filter)
+premultiply = _locked(compiled.premultiply)
+separable = _locked(compiled.separable)
+store = _locked(compiled.store)
+unpremultiply = _locked(compiled.unpremultiply)
