@@ -204,6 +204,7 @@ def _operator(
 ) -> Operator:
     from upscale.kernels.kernel import Kernel
     from upscale.kernels.load import load_kernel
+    from upscale.kernels.normalize import check_every_phase
     from upscale.operators.parameters import make_operator
 
     if kernel is None:
@@ -214,7 +215,7 @@ def _operator(
     elif not isinstance(kernel, Kernel):
         kernel = Kernel(kernel)
     padding = padding if is_same_padding(padding) else paddings(padding)
-    return make_operator(
+    operator = make_operator(
         kernel,
         given,
         padding,
@@ -223,6 +224,9 @@ def _operator(
         edge=edge,
         normalize=normalize,
     )
+    if operator.kernel.normalized:
+        check_every_phase(operator.kernel.shape, operator.factor, operator.dilation, operator.kernel.weights)
+    return operator
 
 
 def _enlarge_image(image: Image, request: Request, engine: str) -> Image:
