@@ -63,6 +63,7 @@ GROUPS = {
         "quiet",
         "verbose",
         "list_kernels",
+        "precompile",
         "version",
         "_click_default_help",
         "help",
@@ -82,6 +83,17 @@ class GroupedCommand(click.Command):
             with formatter.section(title):
                 found = (parameters[name].get_help_record(ctx) for name in names if name in parameters)
                 formatter.write_dl([record for record in found if record is not None])
+
+
+def _precompile(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    """Compile all loops, print how many there are and where, and end the command."""
+    if not wanted or ctx.resilient_parsing:
+        return
+    from upscale.operators.precompile import precompile
+
+    done = precompile()
+    click.echo(f"{done.loaded + done.compiled} loops are ready in {done.folder}, {done.compiled} of them compiled now")
+    ctx.exit()
 
 
 #: The argument and options of `upscale`, in the order in which click parses them.
@@ -281,6 +293,14 @@ _OPTIONS = (
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("-v", "--verbose", is_flag=True, help="Say sizes, method, engine and seconds by stage."),
     click.option("--list-kernels", is_flag=True, help="List presets and shipped kernels with what each is good and bad at."),
+    click.option(
+        "--precompile",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_precompile,
+        help="Compile all loops now, into the cache that later runs load them from, and exit: for images of containers.",
+    ),
     click.version_option(__version__, prog_name="upscale", message="%(prog)s %(version)s"),
 )
 
