@@ -69,6 +69,22 @@ def test_a_pool_of_processes(tmp_path, method):
     assert run(tmp_path, POOL, method).strip() == (f"{reason}; engine auto does without" if method == "fork" else "None")
 
 
+def test_a_forked_process_uses_numba_where_its_threads_survive(tmp_path):
+    """Also while other threads run loops."""
+    script = """
+if __name__ == "__main__":
+    want = enlarge("numba")
+    threads = [threading.Thread(target=lambda: [enlarge("numba", KERNEL) for _ in range(200)]) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(5):
+        fork(lambda: np.array_equal(enlarge("numba"), want) and np.array_equal(enlarge(), want))
+    for thread in threads:
+        thread.join()
+"""
+    run(tmp_path, script, NUMBA_THREADING_LAYER="workqueue")
+
+
 def test_a_process_forked_before_numba_runs_may_use_it(tmp_path):
     script = """
 want = enlarge()

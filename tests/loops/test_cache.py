@@ -67,6 +67,44 @@ def test_it_is_loaded_the_next_time(tmp_path):
     assert [smallest(tmp_path) for _ in range(2)] == ["compiled", "loaded"]
 
 
+#: No folder below these can be written.
+READ_ONLY = """
+import os, tempfile
+access, temporary = os.access, tempfile.TemporaryFile
+
+def refused(dir=None, **options):
+    if str(dir).startswith({folders!r}):
+        raise PermissionError(13, "Permission denied")
+    return temporary(dir=dir, **options)
+
+def may(path, mode, **options):
+    return not (mode & os.W_OK and str(path).startswith({folders!r})) and access(path, mode, **options)
+
+tempfile.TemporaryFile, os.access = refused, may
+"""
+
+
+def test_a_folder_that_cannot_be_written_is_loaded_from(tmp_path):
+    """As in the image of a container that was prepared by another user, or is read-only."""
+    nowhere, cache = READ_ONLY.format(folders=("/",)), tmp_path / "cache"
+    assert smallest(cache) == "compiled"
+    assert smallest(cache, nowhere) == "1 0 False"  # loaded; other loops lie nowhere
+    shutil.rmtree(cache)
+    cache.mkdir()
+    assert smallest(cache, nowhere) == "0 1 False"
+
+
+def test_what_a_read_only_folder_lacks_is_kept_in_the_users_cache(tmp_path):
+    cache = tmp_path / "cache"
+    assert smallest(cache) == "compiled"
+    before = READ_ONLY.format(folders=(str(cache), upscale.__path__[0]))
+    before += f"os.environ['XDG_CACHE_HOME'] = {str(tmp_path / 'user')!r}\n"
+    for index in cache.rglob("*premultiply*.nbi"):
+        index.write_bytes(b"garbage")
+    assert [smallest(cache, before) for _ in range(2)] == ["compiled", "loaded"]
+    assert list((tmp_path / "user").rglob("*premultiply*.nbc"))
+
+
 INDEXES = {
     "garbage": lambda index: b"garbage",
     "empty": lambda index: b"",
@@ -142,7 +180,7 @@ import sys
 import numba.core.caching
 {before}
 from upscale.commands.enlarge import run
-sys.exit(run(["in.npy", "out.npy", "--engine", "numba", "-v"]))
+sys.exit(run(["in.npy", "out.npy", "--engine", "numba"]))
 """
 
 
@@ -153,5 +191,6 @@ def test_an_unwritable_cache_folder_is_no_error(tmp_path):
     np.save(tmp_path / "in.npy", np.zeros((3, 3)))
     done = python(COMPILE.format(before="numba.core.caching.CacheImpl._locator_classes = []"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "no cache folder can be written" in done.stderr
+    told = "upscale: in.npy: loops are compiled at each run, since no cache folder can be written; set NUMBA_CACHE_DIR"
+    assert done.stderr.startswith(told) and done.stderr.count("NUMBA_CACHE_DIR") == 1
     assert np.load(tmp_path / "out.npy").shape == (6, 6)

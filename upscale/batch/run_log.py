@@ -70,11 +70,14 @@ class RunLog:
         if engine.name != "numba":
             return
         if not loops.CACHED:
-            self.engine_reason += "; no cache folder can be written, so it compiles each time"
+            self.note(
+                "loops are compiled at each run, since no cache folder can be written; set NUMBA_CACHE_DIR to one that can"
+            )
         if self._show is not None:
             from upscale.loops.compile_notice import compile_notice
 
-            show, text = self._show, "compiling a loop for this machine, once; it is kept for the next run"
+            kept = "once; it is kept for the next run" if loops.CACHED else "and nothing is kept for the next run"
+            show, text = self._show, f"compiling a loop for this machine, {kept}"
             self.notices.enter_context(compile_notice(lambda: show(text)))
 
 

@@ -76,6 +76,7 @@ GROUPS = {
         "quiet",
         "verbose",
         "list_kernels",
+        "precompile",
         "version",
         "_click_default_help",
         "help",
@@ -95,6 +96,17 @@ class GroupedCommand(Command):
             with formatter.section(title):
                 found = (parameters[name].get_help_record(ctx) for name in names if name in parameters)
                 formatter.write_dl([record for record in found if record is not None])
+
+
+def _precompile(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    """Compile all loops, print how many there are and where, and end the command."""
+    if not wanted or ctx.resilient_parsing:
+        return
+    from upscale.operators.precompile import precompile
+
+    done = precompile()
+    click.echo(f"{done.loaded + done.compiled} loops are ready in {done.folder}, {done.compiled} of them compiled now")
+    ctx.exit()
 
 
 #: The argument and options of `upscale`, in the order in which click parses them.
@@ -313,6 +325,14 @@ _OPTIONS = (
     click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
     click.option("-v", "--verbose", is_flag=True, help="Print sizes, method, engine and seconds by stage."),
     click.option("--list-kernels", is_flag=True, help="List presets and shipped kernels with what each is good and bad at."),
+    click.option(
+        "--precompile",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_precompile,
+        help="Compile all loops now, into the cache that later runs load them from, and exit: for images of containers.",
+    ),
     click.version_option(__version__, prog_name="upscale", message="%(prog)s %(version)s"),
 )
 

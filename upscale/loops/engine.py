@@ -191,10 +191,10 @@ class EngineChooser:
         os.register_at_fork(before=lambda: self._lock.acquire(), after_in_parent=lambda: self._lock.release())
 
     def after_fork_in_child(self) -> None:
-        """Use NumPy from now on if Numba has run: its threads stayed in the parent."""
+        """Use NumPy from now on if Numba has run with threads that stayed in the parent."""
         self._lock = threading.RLock()
         self._starts_early = False
-        if self._loops is not None or _numba_has_threads():
+        if not _numba_survives_fork():
             self._loops, self.unusable = None, _FORKED
 
 
@@ -202,15 +202,15 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _numba_has_threads() -> bool:
-    """Return whether Numba's threads were started, by any library, or Numba is being imported."""
+def _numba_survives_fork() -> bool:
+    """Return whether a process that was just forked can use Numba: no library had started its threads, or they start anew."""
     numba = sys.modules.get("numba")
     try:
-        return numba is not None and bool(numba.threading_layer())
-    except ValueError:  # they were not
-        return False
-    except AttributeError:
+        return numba is None or numba.threading_layer() == "workqueue"
+    except ValueError:  # no threads were started
         return True
+    except AttributeError:  # another thread was importing Numba
+        return False
 
 
 #: The chooser of this process.

@@ -4,6 +4,7 @@
 # mypy: ignore-errors
 
 import functools
+import os
 import threading
 
 from upscale.loops import compiled
@@ -23,6 +24,9 @@ __all__ = [
 ]
 
 _lock = threading.Lock()
+# The layer survives a fork, but a loop that another thread was compiling or running would not.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def _locked(loop):

@@ -7,6 +7,7 @@ a cached loop is ready 0.2 s earlier, and an index that cannot be read is replac
 # mypy: ignore-errors
 
 import contextlib
+import os
 import zlib
 from pathlib import Path
 
@@ -23,21 +24,62 @@ try:
 except ImportError:
     cgutils = None
 
-#: False where no cache folder can be written: the loops are then compiled in each process.
+#: False where machine code can neither be kept in a folder nor lies in one: the loops are then compiled in each process.
 CACHED = True
 
 
 def compiled_loop(function):
     """Compile a loop at its first call, for all cores, and keep the machine code where a cache folder can be written."""
     global CACHED
+    kept = True
     try:
         loop = numba.njit(parallel=True, cache=True)(function)
     except RuntimeError:  # Numba found no folder for its cache
-        CACHED = False
-        return numba.njit(parallel=True)(function)
-    with contextlib.suppress(AttributeError):  # another release's cache works in its own way
-        _improve(loop._cache)
+        loop, kept = numba.njit(parallel=True)(function), False
+    with contextlib.suppress(AttributeError, ImportError, RuntimeError):  # another release's cache works in its own way
+        if kept:
+            _improve(loop._cache)
+        prepared = _prepared_cache(function)
+        if prepared is not None:
+            _improve(prepared)
+            _load_first(prepared, loop, kept)
+            kept = True
+    CACHED = CACHED and kept
     return loop
+
+
+def _prepared_cache(function):
+    """Return the cache in a folder that has the loop's machine code and cannot be written, or None.
+
+    Numba passes over such folders. The image of a container has one if it was compiled by another user, or is read-only.
+    """
+    from numba.core import caching
+
+    for name in ("UserProvidedCacheLocator", "InTreeCacheLocator")[not numba.config.CACHE_DIR :]:
+        locator = getattr(caching, name, None) or getattr(caching, f"_{name}")
+        folder = locator(function, function.__code__.co_filename).get_cache_path()
+        if os.path.isdir(folder) and not os.access(folder, os.W_OK):
+            readable = type("Readable", (locator,), {"ensure_cache_path": lambda self: None})
+            implementation = type("Implementation", (caching.CompileResultCacheImpl,), {"_locator_classes": [readable]})
+            cache = type("Prepared", (caching.FunctionCache,), {"_impl_class": implementation})(function)
+            if os.path.exists(cache._cache_file._index_path):
+                return cache
+    return None
+
+
+def _load_first(prepared, loop, kept):
+    """Have a loop look into one cache before its own, in which alone it keeps what it compiles, if it has one."""
+    own, load_own = loop._cache, loop._cache.load_overload
+    if not kept:
+        prepared.save_overload = lambda signature, data: None
+        loop._cache = prepared
+        return
+
+    def load(signature, context):
+        found = prepared.load_overload(signature, context)
+        return load_own(signature, context) if found is None else found
+
+    own.load_overload = load
 
 
 def _improve(cache):
