@@ -4,8 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from batches import begin, parts, wait_for
 from helpers import ok, pixels, run
 from PIL import Image
+
+from upscale.pictures import png_format
 
 NAMED = ("--name", "{stem}@{factor}x{suffix}")
 
@@ -135,3 +138,107 @@ def test_where_no_settings_are_recorded_skip_existing_compares_the_size_and_says
     done = run("hand", "out", "--format", "bmp", cwd=hand.parent)
     assert done.returncode == 1 and "3 failed" in lines(done)[-1]
     ok("hand", "out", "--format", "bmp", "--overwrite", cwd=hand.parent)
+
+
+def add_text(path):
+    """Add metadata as tools do that keep all other bytes."""
+    data = path.read_bytes()
+    path.write_bytes(data[:33] + png_format.chunk(b"tEXt", b"Author\0me") + data[33:])
+
+
+def test_metadata_that_were_added_to_an_output_are_not_lost(hand):
+    ok("hand/hero.png", "out/", cwd=hand.parent)
+    out = hand.parent / "out" / "hero.png"
+    add_text(out)
+    edited = out.read_bytes()
+    done = run("hand", "out", cwd=hand.parent)
+    assert done.returncode == 1 and "2 written, 1 failed" in lines(done)[-1]
+    assert out.read_bytes() == edited
+
+
+def test_a_read_only_output_is_kept(hand):
+    ok("hand", "out", cwd=hand.parent)
+    (hand.parent / "out" / "hero.png").chmod(0o444)
+    done = run("hand", "out", "-f", "3", cwd=hand.parent)
+    assert done.returncode == 1 and "read-only" in done.stderr.decode()
+    ok("hand", "out", "-f", "3", "--overwrite", cwd=hand.parent)
+
+
+def test_a_file_that_appears_while_the_output_is_computed_is_kept(tmp_path):
+    (tmp_path / "in").mkdir()
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (500, 500, 3), np.uint8)).save(tmp_path / "in" / "a.png")
+    begun = begin("in", "out", "-f", "5", "-k", "lanczos4", "--compression", "small", cwd=tmp_path)
+    wait_for(lambda: parts(tmp_path / "out"))
+    (tmp_path / "out" / "a.png").write_text("precious")
+    errors = begun.communicate(timeout=120)[1]
+    assert begun.returncode == 1
+    assert b"exists already" in errors
+    assert (tmp_path / "out" / "a.png").read_text() == "precious"
+    assert not parts(tmp_path / "out")
+
+
+def test_two_outputs_that_are_one_file_by_a_link_are_refused(hand):
+    (hand.parent / "out").mkdir()
+    (hand.parent / "out" / "hero.png").symlink_to("other.png")
+    done = run("hand", "out", cwd=hand.parent)
+    assert done.returncode == 2 and "would both become" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("name", ["{stem}", "{stem}.png", "{stem}.xyz"])
+def test_the_format_holds_whatever_the_names_are(hand, name):
+    ok("hand", "out", "--name", name, "--format", "png", cwd=hand.parent)
+    assert all(p.read_bytes().startswith(b"\x89PNG") for p in (hand.parent / "out").iterdir())
+    done = run("hand", "out2", "--name", "{stem}.jpg", "--format", "png", cwd=hand.parent)
+    assert done.returncode == 2 and "clashes" in lines(done)[0]
+
+
+def test_outputs_that_were_cut_off_are_not_taken_for_done(hand):
+    for suffix in ("jpg", "png", "gif", "webp"):
+        options = ("--format", suffix, "--background", "white")
+        ok("hand/hero.png", f"{suffix}/", *options, cwd=hand.parent)
+        out = hand.parent / suffix / f"hero.{suffix}"
+        out.write_bytes(out.read_bytes()[:-80])
+        done = run("hand", suffix, "--skip-existing", *options, cwd=hand.parent)
+        assert done.returncode == 1 and "2 written, 1 failed" in lines(done)[-1], suffix
+
+
+def test_names_of_several_runs_make_no_outputs_of_outputs(tmp_path):
+    """As for iOS: the template has the factor as a word, so that only the marks tell outputs from inputs."""
+    picture(tmp_path / "in" / "foe.png")
+    picture(tmp_path / "in" / "foe_two.png")  # begins alike, but is an input
+    for factor in ("2", "3", "2", "3"):
+        ok("in", "in", "--name", f"{{stem}}@{factor}x{{suffix}}", "-f", factor, cwd=tmp_path)
+    assert sorted(p.name for p in (tmp_path / "in").iterdir()) == sorted(
+        f"{stem}{end}.png" for stem in ("foe", "foe_two") for end in ("", "@2x", "@3x")
+    )
+
+
+def test_a_name_that_an_output_cannot_have_is_an_input(tmp_path):
+    picture(tmp_path / "in" / "fo.png")
+    Image.new("RGB", (3, 3)).save(tmp_path / "in" / "fox.jpg")
+    ok("in", "in", "--name", "{stem}x{suffix}", cwd=tmp_path)
+    assert (tmp_path / "in" / "foxx.jpg").exists()
+
+
+def test_names_by_the_inputs_suffixes(tmp_path):
+    picture(tmp_path / "in" / "a.png")
+    Image.new("RGB", (3, 3)).save(tmp_path / "in" / "a.bmp")
+    done = run("in", "out", "--format", "webp", cwd=tmp_path)
+    assert done.returncode == 2 and "{ext}" in lines(done)[0]
+    ok("in", "out", "--format", "webp", "--name", "{stem}_{ext}{suffix}", cwd=tmp_path)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a_bmp.webp", "a_png.webp"]
+
+
+def test_nothing_is_written_where_all_is_done_already(hand):
+    ok("hand", "out", cwd=hand.parent)
+    (hand.parent / "out").chmod(0o555)
+    try:
+        assert "3 skipped" in lines(ok("hand", "out", "--skip-existing", cwd=hand.parent))[-1]
+    finally:
+        (hand.parent / "out").chmod(0o755)
+
+
+def test_a_list_of_names_in_utf_16_is_reported(hand):
+    done = run("--files-from", "-", "out", cwd=hand.parent, stdin="hand/hero.png\n".encode("utf-16"))
+    assert done.returncode == 1 and "UTF-16" in lines(done)[0]

@@ -72,7 +72,7 @@ def enlarge_files(
     factor, method, kernel
         As of `enlarge_file`.
     name : str
-        Names the outputs by a template of {stem}, {suffix}, {factor}, {method} and {kernel}.
+        Names the outputs by a template of {stem}, {ext}, {suffix}, {factor}, {method} and {kernel}.
     recursive : bool
         Include subfolders.
     parents : bool

@@ -11,13 +11,17 @@ from upscale.batch.frame_plan import FramePlan
 from upscale.batch.options import Options, unused_option
 from upscale.batch.task import Task
 from upscale.errors import ArgumentError, FileError, UpscaleError
-from upscale.output_files import DASH, check_place, is_regular
+from upscale.output_files import DASH, is_regular
 from upscale.pictures import formats
-from upscale.pictures.output_mark import read_mark
+from upscale.pictures.output_mark import is_cut_off, read_mark
 from upscale.pictures.picture import FileContents
 
 if TYPE_CHECKING:
     from upscale.operators.methods import Request
+
+
+#: Bits of a file's mode that allow somebody to write to it.
+_WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 class OutputState(NamedTuple):
@@ -36,6 +40,8 @@ class OutputState(NamedTuple):
     mark : str or None
         The digest of the settings that it was made with, or an empty text for an empty file; None where it does not show that
         this program made it.
+    identity : Identity or None
+        Tells the file's state from all others; None where there is none.
     """
 
     streamed: bool
@@ -43,6 +49,7 @@ class OutputState(NamedTuple):
     up_to_date: bool
     may_be_done: bool
     mark: str | None
+    identity: "Identity | None" = None
 
 
 def check_output(task: Task, options: Options, *, one_of_many: bool) -> OutputState:
@@ -69,27 +76,33 @@ def check_output(task: Task, options: Options, *, one_of_many: bool) -> OutputSt
         raise FileError(f"{output}: exists already, and --no-overwrite was given")
     outdated = exists and options.update and _is_newer(task.source, output)
     up_to_date = exists and options.update and not outdated and not options.skip_existing
-    if not up_to_date and not streamed and not options.dry_run:
-        check_place(output)
     mark = None
     if exists and (task.protected or options.skip_existing):
-        mark = read_mark(output) if os.path.getsize(output) else ""  # as after a power failure: there is nothing to lose
-    return OutputState(streamed, exists, up_to_date, exists and options.skip_existing and not outdated, mark)
+        # An empty file, as after a power failure: there is nothing to lose.
+        mark = read_mark(output, whole=False) if os.path.getsize(output) else ""
+    found = _file_state(output) if exists else None
+    return OutputState(streamed, exists, up_to_date, exists and options.skip_existing and not outdated, mark, found)
 
 
 def check_protected(task: Task, state: OutputState, options: Options) -> None:
-    """Refuse to replace a file that this program did not make, where the user did not name it.
+    """Refuse to replace a file that this program did not make or that was changed since, where the user did not name it.
 
     Raises
     ------
     FileError
-        Where the output is such a file and --overwrite was not given.
+        Where the output is such a file, or is read-only, and --overwrite was not given.
     """
-    if state.exists and task.protected and state.mark is None and not options.overwrite:
-        why = ", and has another size than requested" if options.skip_existing else ""
+    if not state.exists or not task.protected or options.overwrite:
+        return
+    why = "" if os.stat(task.output).st_mode & _WRITABLE else "is read-only"
+    if not why and (state.mark is None or (state.mark and read_mark(task.output, whole=True) is None)):
+        why = "is not marked as made by upscale, or was changed since"
+        if options.skip_existing:
+            why += ", and is not a complete picture of the requested size"
+    if why:
         keeps = "" if options.skip_existing else ", --skip-existing keeps it"
         raise FileError(
-            f"{task.name}: its output {task.output} exists already, and is not marked as made by upscale{why}: "
+            f"{task.name}: its output {task.output} exists already, and {why}: "
             f"--overwrite replaces it{keeps}, or choose another folder or --name"
         )
 
@@ -104,6 +117,8 @@ def _is_newer(source: str, output: str) -> bool:
 def is_done(task: Task, state: OutputState, contents: FileContents, request: "Request", digest: str, options: Options) -> bool:
     """Return whether --skip-existing leaves an output: it has the right size, and no other settings."""
     if not state.may_be_done or state.mark not in (None, digest):
+        return False
+    if state.mark is None and is_cut_off(task.output):
         return False
     from upscale.pictures import reading
 
@@ -185,6 +200,26 @@ def identity(stream: BinaryIO) -> Identity | None:
         if stat.S_ISREG(found.st_mode):
             return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
     return None
+
+
+def _file_state(path: str) -> Identity | None:
+    try:
+        with open(path, "rb") as file:
+            return identity(file)
+    except OSError:  # it cannot be read
+        return None
+
+
+def check_output_unchanged(task: Task, state: OutputState, options: Options) -> None:
+    """Check that nobody wrote an output's place while the output was computed, where it is protected.
+
+    Raises
+    ------
+    FileError
+        Where somebody did.
+    """
+    if task.protected and state.exists and not options.overwrite and _file_state(task.output) != state.identity:
+        raise FileError(f"{task.name}: its output {task.output} was changed while it was computed, and is left as it is")
 
 
 def check_unchanged(name: str, before: Identity | None, stream: BinaryIO) -> None:

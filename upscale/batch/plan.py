@@ -17,10 +17,10 @@ from upscale.pictures import formats
 from upscale.pictures.output_mark import read_mark
 
 #: What `--name` may be made of.
-FIELDS = ("stem", "suffix", "factor", "method", "kernel")
+FIELDS = ("stem", "ext", "suffix", "factor", "method", "kernel")
 _FIELD_PATTERNS = {
-    "stem": "(?P<stem>.+)", "suffix": r"(?:\.[^.]*)?", "factor": r"\d+(?:x\d+)?", "method": f"(?:{'|'.join(METHODS)})",
-    "kernel": ".+",
+    "stem": "(?P<stem>.+)", "ext": "[^.]*", "suffix": r"(?:\.[^.]*)?", "factor": r"\d+(?:x\d+)?",
+    "method": f"(?:{'|'.join(METHODS)})", "kernel": ".+",
 }  # fmt: skip
 
 
@@ -57,7 +57,8 @@ class Naming(NamedTuple):
     def path(self, found: Found, substitute: str = "") -> str:
         """Name the output of an input; `substitute` stands for the suffix of an input that can only be read."""
         stem, suffix = os.path.splitext(os.path.basename(found.path))
-        name = self.template.format(stem=stem, suffix=self.suffix or substitute or suffix, **self.fields)
+        named = {"stem": stem, "ext": suffix[1:], "suffix": self.suffix or substitute or suffix}
+        name = self.template.format(**named, **self.fields)
         parents = re.split(r"[\\/]" if os.sep == "\\" else "/", os.path.splitdrive(found.root)[1]) if self.parents else []
         return os.path.join(self.output, *(p for p in parents if p not in ("", ".", "..")), found.folder, name)
 
@@ -153,12 +154,16 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
         substitute = naming.substitute(file.path)
         output = naming.path(file, substitute)
         folder, name = os.path.split(output)
-        key = fold(os.path.join(real(folder), name))
+        place = os.path.join(real(folder), name)
+        key = fold(os.path.realpath(place) if os.path.islink(place) else place)
         if key in by_output:
             before = by_output[key]
             if os.path.realpath(before) == os.path.realpath(file.path):
                 continue  # named twice
-            raise ArgumentError(f"{before} and {file.path} would both become {output}: --name or --parents tells them apart")
+            raise ArgumentError(
+                f"{before} and {file.path} would both become {output}: --parents tells them apart by their folders, "
+                '--name "{stem}_{ext}{suffix}" by their suffixes'
+            )
         by_output[key] = file.path
         try:
             status = os.stat(file.path)
@@ -169,7 +174,7 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
         if substitute:
             pair = os.path.splitext(file.path)[1].lower(), substitute
             substituted[pair] = substituted.get(pair, 0) + 1
-        plan.tasks.append(Task(file.path, output, _target(output), protected=True))
+        plan.tasks.append(Task(file.path, output, _target(output, naming), protected=True))
         plan.sizes.append(status.st_size)
     plan.notes.extend(substitution_note(*pair, number) for pair, number in substituted.items())
     _check_outputs(plan.tasks, ids | {path_id: path for path in forbidden if (path_id := file_id(path)) is not None})
@@ -189,28 +194,46 @@ def _check_outputs(tasks: list[Task], ids: dict[tuple[int, int], str]) -> None:
 
 
 def _without_results(found: list[Found], naming: Naming) -> tuple[list[Found], list[str]]:
-    """Part inputs from files that are named as outputs of others beside them, by any factor and method.
+    """Separate inputs from files that are outputs of others beside them, by their names or by their marks.
 
     A file that was named itself, and not found in a folder, is an input unless its mark shows that an earlier run made it.
     """
     pattern = naming.pattern()
     beside = functools.cache(lambda folder, output: file_id(folder) == file_id(output) is not None)
-    stems = {(os.path.dirname(f.path), os.path.splitext(os.path.basename(f.path))[0]) for f in found}
+    suffixes: dict[tuple[str, str], set[str]] = {}  # of the files with a folder and a stem
+    for file in found:
+        stem, suffix = os.path.splitext(os.path.basename(file.path))
+        suffixes.setdefault((os.path.dirname(file.path), stem), set()).add((naming.suffix or suffix).lower())
     inputs, results = [], []
     for file in found:
         folder, name = os.path.split(file.path)
+        stem, suffix = os.path.splitext(name)
         match = pattern.fullmatch(name) if pattern else None
-        made = match and (folder, match["stem"]) in stems and beside(folder or ".", os.path.dirname(naming.path(file)))
-        if made and (not file.named or read_mark(file.path)):
-            results.append(file.path)
-        else:
-            inputs.append(file)
+        named = bool(match and suffix.lower() in suffixes.get((folder, match["stem"]), ()))
+        # An earlier run with another template, such as {stem}@3x{suffix}, made it of a file whose stem its own begins with.
+        longer = any((folder, stem[:length]) in suffixes for length in range(1, len(stem)))
+        if (named or longer) and beside(folder or ".", os.path.dirname(naming.path(file))):
+            marked = read_mark(file.path, whole=False) is not None
+            if marked or (named and not file.named):
+                results.append(file.path)
+                continue
+        inputs.append(file)
     return inputs, results
 
 
-def _target(output: str) -> formats.Format | None:
-    """Find the format of an output's suffix; None where it has none that is known, and the input's format is kept."""
-    return formats.FORMATS.get(os.path.splitext(output)[1].lower())
+def _target(output: str, naming: Naming) -> formats.Format | None:
+    """Find the format of an output; None where neither its suffix nor --format says one, and the input's is kept.
+
+    Raises
+    ------
+    ArgumentError
+        Where both do, and differ.
+    """
+    found = formats.FORMATS.get(os.path.splitext(output)[1].lower())
+    wanted = formats.FORMATS[naming.suffix] if naming.suffix else None
+    if found is not None and wanted not in (None, found):
+        raise ArgumentError(f"--format {naming.suffix[1:]} clashes with the suffix of {output}, which --name gives it")
+    return found or wanted
 
 
 def _ignores_case(folder: str) -> bool:

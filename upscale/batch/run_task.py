@@ -12,7 +12,7 @@ from upscale.batch.run_log import RunLog, verbose_report
 from upscale.batch.settings_digest import settings_digest
 from upscale.batch.task import FileResult, Task
 from upscale.loops.engine import CHOOSER, Work
-from upscale.output_files import DASH, read_standard_input, replacing, write_through
+from upscale.output_files import DASH, check_place, read_standard_input, replacing, write_through
 from upscale.pictures.output_mark import add_mark
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def run_task(
             bytes_in=identity[2] if identity else 0,
             memory=run.plan.memory,
         )
-        digest = "" if options.strip else settings_digest(options, request)
+        digest = "" if options.strip else settings_digest(options, request, run.target.name)
         if file_checks.is_done(task, state, run.contents, request, digest, options):
             if state.mark is None:
                 log.note("its output does not record its settings: only its size was compared")
@@ -90,9 +90,15 @@ def run_task(
         file_checks.check_protected(task, state, options)
         if options.dry_run:
             return result
+        if not state.streamed:
+            check_place(task.output)
         admit(run.plan.memory)
         _start_engine(run)
-        check = lambda: file_checks.check_unchanged(task.name, identity, stream)  # noqa: E731
+
+        def check() -> None:
+            file_checks.check_unchanged(task.name, identity, stream)
+            file_checks.check_output_unchanged(task, state, options)
+
         size, written = _write(run, opened, state, token, digest, check, writes)
     result = result._replace(
         status="written",
@@ -162,7 +168,9 @@ def _write(
         else:
             write_through(output, buffer.getbuffer())
         return filled
-    with replacing(output, token, overwrite=not run.options.no_overwrite) as out:
+    # What was not there when the work began must not be there now: somebody else may have put it there.
+    overwrite = not run.options.no_overwrite and (state.exists or run.options.overwrite or not run.task.protected)
+    with replacing(output, token, overwrite=overwrite) as out:
         filled = fill(out)
         check()
     return filled

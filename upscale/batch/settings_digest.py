@@ -18,8 +18,15 @@ _DECIDING = (
 )
 
 
-def settings_digest(options: Options, request: "Request") -> str:
+def settings_digest(options: Options, request: "Request", target: str) -> str:
     """Compute a digest of the method, the factor, the kernel's contents, and the options that decide what is in an output.
+
+    Parameters
+    ----------
+    options : Options
+    request : Request
+    target : str
+        The name of the output's format.
 
     Returns
     -------
@@ -27,7 +34,7 @@ def settings_digest(options: Options, request: "Request") -> str:
         16 hexadecimal digits.
     """
     settings: list[Any] = [(name, getattr(options, name)) for name in _DECIDING]
-    settings.append(request.factor)
+    settings += [request.factor, target]
     if request.operator is not None:
         kernel = request.operator.kernel
         settings += [request.operator.padding, kernel.normalized, kernel.groups]

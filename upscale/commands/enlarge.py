@@ -126,6 +126,8 @@ def _listed(path: str, null: bool, inputs: list[str]) -> list[str]:
                 data = file.read()
     except OSError as error:
         raise FileError(f"--files-from {path}: cannot be read: {os_error_text(error)}") from error
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise FileError(f"--files-from {path}: is in UTF-16; save it in UTF-8")
     lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     names = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in lines if line.strip()]
     # A list is no command line: what is named - in it is a file.

@@ -304,7 +304,7 @@ _OPTIONS = (
     click.option(
         "--name",
         metavar="TEMPLATE",
-        help='Name outputs in a folder, such as "{stem}@{factor}x{suffix}"; also {method} and {kernel}.',
+        help='Name outputs in a folder, such as "{stem}@{factor}x{suffix}"; also {method}, {kernel} and {ext} of INPUT.',
     ),
     click.option("--parents", is_flag=True, help="Recreate each input's folder path under OUTPUT."),
     click.option(

@@ -1,6 +1,8 @@
-"""The mark that output files carry: that this program made them, and with which settings.
+"""The mark that output files carry: that this program made them, with which settings, and that nobody has changed them since.
 
-Each format stores it where the format allows what readers do not know, and where a program that edits the picture drops it:
+The mark is the text ``upscale``, 16 digits for the settings, 8 for the checksum of all other bytes (CRC-32), and 12 for the
+length of the file, all hexadecimal. A file that was edited is not taken for an output, whatever the editor keeps. Each format
+stores it where the format allows what readers do not know:
 
 ======  ==========================================================================================
 PNG     the chunk ``upSC`` before the end: private, ancillary, and not to be copied by editors
@@ -8,14 +10,14 @@ GIF     an application block, ``UPSCALE 1.0``, before the end
 JPEG    an APP10 segment before the first segment that is not APPn or a comment
 WebP    the RIFF chunk ``UPSC`` at the end
 AVIF    a ``free`` box at the end
-TIFF    24 bytes at the end, which no directory refers to
+TIFF    44 bytes at the end, which no directory refers to
 ======  ==========================================================================================
 
 The other formats have no such place.
 """
 
 import re
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from upscale.pictures.formats import Format
 from upscale.pictures.png_format import MARK_CHUNK, chunk
@@ -23,24 +25,37 @@ from upscale.pictures.png_format import MARK_CHUNK, chunk
 #: Formats that can store the mark, by what Pillow calls them.
 SUPPORTED = ("PNG", "GIF", "JPEG", "WEBP", "AVIF", "TIFF")
 
-_TEXT = b"upscale "
-#: Digits of the digest of the settings.
-DIGITS = 16
-_PNG_END = chunk(b"IEND")
-_GIF_HEAD, _GIF_END = b"!\xff\x0bUPSCALE 1.0\x18", b"\0;"
-#: Marker and length of the JPEG segment.
-_JPEG_HEAD = b"\xff\xea" + (2 + len(_TEXT) + DIGITS).to_bytes(2, "big")
-_DIGEST = b"upscale ([0-9a-f]{16})"
+#: Bytes of the mark.
+_LENGTH = 44
+_MARK = b"upscale ([0-9a-f]{16})([0-9a-f]{8})([0-9a-f]{12})"
+_PNG_END, _GIF_END = chunk(b"IEND"), b";"
+_GIF_HEAD = b"!\xff\x0bUPSCALE 1.0" + bytes([_LENGTH])
+_JPEG_HEAD = b"\xff\xea" + (2 + _LENGTH).to_bytes(2, "big")
 #: How files end that store the mark at their end.
 _ENDINGS = {
-    "PNG": re.compile(rb"\0\0\0\x18" + re.escape(MARK_CHUNK) + _DIGEST + b".{4}" + re.escape(_PNG_END) + rb"\Z", re.DOTALL),
-    "GIF": re.compile(re.escape(_GIF_HEAD) + _DIGEST + re.escape(_GIF_END) + rb"\Z"),
-    "WEBP": re.compile(b"UPSC\\x18\\0\\0\\0" + _DIGEST + rb"\Z"),
-    "AVIF": re.compile(b"\\0\\0\\0 free" + _DIGEST + rb"\Z"),
-    "TIFF": re.compile(_DIGEST + rb"\Z"),
+    kind: re.compile(before + _MARK + after + rb"\Z", re.DOTALL)
+    for kind, before, after in (
+        ("PNG", re.escape(_LENGTH.to_bytes(4, "big") + MARK_CHUNK), b".{4}" + re.escape(_PNG_END)),
+        ("GIF", re.escape(_GIF_HEAD), b"\0;"),
+        ("WEBP", re.escape(b"UPSC" + _LENGTH.to_bytes(4, "little")), b""),
+        ("AVIF", re.escape((8 + _LENGTH).to_bytes(4, "big") + b"free"), b""),
+        ("TIFF", b"", b""),
+    )
 }
 #: Longer than each of them, in bytes.
-_LONGEST_ENDING = 64
+_LONGEST_ENDING = 96
+#: Bytes that are read at a time.
+_BLOCK = 1 << 20
+
+
+class _Mark(NamedTuple):
+    """A mark as it was found, and where what stores it begins and ends in the file."""
+
+    digest: str
+    checksum: int
+    length: int
+    begin: int
+    end: int
 
 
 def add_mark(file: BinaryIO, target: Format, digest: str) -> None:
@@ -54,28 +69,37 @@ def add_mark(file: BinaryIO, target: Format, digest: str) -> None:
     digest : str
         Of the settings: 16 hexadecimal digits.
     """
-    mark = _TEXT + digest.encode("ascii")
     kind = target.pillow
+    length = file.seek(0, 2)
     if kind == "JPEG":
-        at = _end_of_jpeg_head(file)
-        file.seek(at)
+        begin = _end_of_jpeg_head(file)
+        file.seek(begin)
         rest = file.read()
-        file.seek(at)
+        mark = _text(digest, _checksum(file, begin, begin), length + len(_JPEG_HEAD) + _LENGTH)
+        file.seek(begin)
         file.write(_JPEG_HEAD + mark + rest)
     elif kind in _ENDINGS:
-        length = file.seek(0, 2)
         file.seek(max(0, length - _LONGEST_ENDING))
         ending = file.read()
         before = _ENDINGS[kind].search(ending)  # copied from a GIF file that was enlarged before
-        replaced = len(ending) - before.start() if before else {"PNG": len(_PNG_END), "GIF": 1}.get(kind, 0)
-        file.seek(length - replaced)
-        file.write(_ending(kind, mark))
-        file.truncate()
+        begin = length - (len(ending) - before.start() if before else {"PNG": len(_PNG_END), "GIF": 1}.get(kind, 0))
+        length = begin + len(_ending(kind, bytes(_LENGTH)))
         if kind == "WEBP":
-            length = file.tell() - 8
             file.seek(4)
-            file.write(length.to_bytes(4, "little"))
+            file.write((length - 8).to_bytes(4, "little"))
+        elif kind == "GIF":
+            file.seek(0)
+            file.write(b"GIF89a")  # which has application blocks
+        file.seek(begin)
+        file.truncate()
+        mark = _text(digest, _checksum(file, begin, begin), length)
+        file.seek(begin)
+        file.write(_ending(kind, mark))
     file.seek(0, 2)
+
+
+def _text(digest: str, checksum: int, length: int) -> bytes:
+    return f"upscale {digest}{checksum:08x}{length:012x}".encode("ascii")
 
 
 def _ending(kind: str, mark: bytes) -> bytes:
@@ -83,7 +107,7 @@ def _ending(kind: str, mark: bytes) -> bytes:
     if kind == "PNG":
         return chunk(MARK_CHUNK, mark) + _PNG_END
     if kind == "GIF":
-        return _GIF_HEAD + mark + _GIF_END
+        return _GIF_HEAD + mark + b"\0" + _GIF_END
     if kind == "WEBP":
         return b"UPSC" + len(mark).to_bytes(4, "little") + mark
     if kind == "AVIF":
@@ -91,29 +115,75 @@ def _ending(kind: str, mark: bytes) -> bytes:
     return mark
 
 
-def read_mark(path: str) -> str | None:
-    """Return the digest in a file's mark.
+def _checksum(file: BinaryIO, begin: int, end: int) -> int:
+    """Compute the checksum of a file without the bytes from `begin` to `end`."""
+    from zlib_ng import zlib_ng  # several times as fast as Python's zlib
+
+    file.seek(0)
+    checksum, at = 0, 0
+    while data := file.read(min(_BLOCK, begin - at) if at < begin else _BLOCK):
+        checksum, at = zlib_ng.crc32(data, checksum), at + len(data)
+        if at == begin:
+            at = file.seek(end)
+    return int(checksum)
+
+
+def read_mark(path: str, *, whole: bool) -> str | None:
+    """Return the digest of the settings in a file's mark.
+
+    Parameters
+    ----------
+    path : str
+    whole : bool
+        Whether the checksum of the whole file is compared, and not only its length.
 
     Returns
     -------
     str or None
-        None where there is no file, or it has no mark or cannot be read.
+        None where there is no file, it cannot be read, it has no mark, or it was changed afterwards.
     """
     try:
         with open(path, "rb") as file:
-            head = file.read(12)
-            kind = _kind_of(head)
-            if kind == "JPEG":
-                file.seek(_end_of_jpeg_head(file) - len(_JPEG_HEAD) - len(_TEXT) - DIGITS)
-                found = re.fullmatch(re.escape(_JPEG_HEAD) + _DIGEST, file.read(len(_JPEG_HEAD) + len(_TEXT) + DIGITS))
-            elif kind:
-                file.seek(max(0, file.seek(0, 2) - _LONGEST_ENDING))
-                found = _ENDINGS[kind].search(file.read())
-            else:
-                found = None
+            mark = _find(file)
+            if mark is None or file.seek(0, 2) != mark.length:
+                return None
+            if whole and _checksum(file, mark.begin, mark.end) != mark.checksum:
+                return None
     except (OSError, ValueError):
         return None
-    return found[1].decode("ascii") if found else None
+    return mark.digest
+
+
+def _find(file: BinaryIO) -> _Mark | None:
+    kind, length = _kind_of(file.read(12)), file.seek(0, 2)
+    if kind == "JPEG":
+        end = _end_of_jpeg_head(file)
+        begin = end - len(_JPEG_HEAD) - _LENGTH
+        file.seek(max(0, begin))
+        found = re.fullmatch(re.escape(_JPEG_HEAD) + _MARK, file.read(end - begin))
+    elif kind:
+        at = max(0, length - _LONGEST_ENDING)
+        file.seek(at)
+        found = _ENDINGS[kind].search(file.read())
+        begin, end = (at + found.start(), length) if found else (0, 0)
+    else:
+        return None
+    return _Mark(found[1].decode("ascii"), int(found[2], 16), int(found[3], 16), begin, end) if found else None
+
+
+def is_cut_off(path: str) -> bool:
+    """Return whether a file lacks the end that its format prescribes: it is not complete, whoever wrote it."""
+    with open(path, "rb") as file:
+        kind, length = _kind_of(head := file.read(12)), file.seek(0, 2)
+        file.seek(max(0, length - _LONGEST_ENDING))
+        ending = file.read()
+    if kind == "PNG":
+        return _PNG_END[:8] not in ending
+    if kind == "GIF":
+        return b"\0;" not in ending  # the end of a block, and that of the file
+    if kind == "JPEG":
+        return b"\xff\xd9" not in ending
+    return kind == "WEBP" and length < 8 + int.from_bytes(head[4:8], "little")
 
 
 def _kind_of(head: bytes) -> str:

@@ -148,6 +148,8 @@ _FORMATS = (
         (".ktx", ".ktx2", ".pvr", ".astc", ".basis", ".vtf", ".pkm"),
         rb"\xabKTX |\x13\xab\xa1\x5c|VTF\0|PVR\x03",
     ),
+    Unsupported("a PAM picture", "convert it to PNG first, for example with pamtopng", (".pam",), rb"P7\n"),
+    Unsupported("an IFF ILBM picture", "convert it to PNG first", (".iff", ".lbm", ".ilbm"), rb"FORM.{4}(?:ILBM|PBM )"),
     Unsupported("an MNG or JNG picture", "convert it to PNG first", (".mng", ".jng"), rb"\x8a[MJ]NG\r\n|\x8bJNG\r\n"),
     Unsupported("a FLIF, BPG or WBMP picture", "convert it to PNG first", (".flif", ".bpg", ".wbmp"), rb"FLIF|BPG\xfb"),
     Unsupported(
