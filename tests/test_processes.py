@@ -29,7 +29,7 @@ def refused(kernel):
 def fork(check):
     child = os.fork()
     if not child:
-        signal.alarm(60)  # it may wait for ever
+        signal.alarm(300)  # it may wait for ever
         try:
             os._exit(0 if check() else 2)
         finally:
@@ -44,7 +44,7 @@ def run(tmp_path, script, *arguments, **environment):
     """Run a script with all warnings as errors, but for the one that Python has for every fork beside threads."""
     (tmp_path / "script.py").write_text(WORK + script)
     command = [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning", "script.py", *arguments]
-    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True, timeout=400)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
 
