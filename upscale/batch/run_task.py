@@ -70,18 +70,7 @@ def run_task(
     with reading.opened(source, task.name) as stream:
         identity = file_checks.identity(stream)
         run, opened = _plan(task, options, request, log, stream, one_of_many=one_of_many)
-        result = FileResult(
-            "planned",
-            notes=log.notes,
-            started=log.started,
-            size=run.contents.upright_size[::-1],
-            stored_size=run.contents.size[::-1],
-            out_size=run.plan.size[::-1],
-            format=run.target.name,
-            frames=run.plan.total,
-            bytes_in=identity[2] if identity else 0,
-            memory=run.plan.memory,
-        )
+        result = _planned_result(run, identity[2] if identity else 0)
         digest = "" if options.strip else settings_digest(options, request, run.target.name)
         if file_checks.is_done(task, state, run.contents, request, digest, options):
             if state.mark is None:
@@ -110,6 +99,22 @@ def run_task(
         seconds=time.perf_counter() - began,
     )
     return result._replace(report=tuple(verbose_report(task, options, request, result, log)))
+
+
+def _planned_result(run: "FileRun", bytes_in: int) -> FileResult:
+    """Return what is known of the result before anything is decoded."""
+    return FileResult(
+        "planned",
+        notes=run.log.notes,
+        started=run.log.started,
+        size=run.contents.upright_size[::-1],
+        stored_size=run.contents.size[::-1],
+        out_size=run.plan.size[::-1],
+        format=run.target.name,
+        frames=run.plan.total,
+        bytes_in=bytes_in,
+        memory=run.plan.memory,
+    )
 
 
 def _plan(
