@@ -173,7 +173,7 @@ def test_a_file_that_appears_while_the_output_is_computed_is_kept(tmp_path):
     (tmp_path / "out" / "a.png").write_text("precious")
     errors = begun.communicate(timeout=120)[1]
     assert begun.returncode == 1
-    assert b"exists already" in errors
+    assert b"written by another program meanwhile" in errors
     assert (tmp_path / "out" / "a.png").read_text() == "precious"
     assert not parts(tmp_path / "out")
 

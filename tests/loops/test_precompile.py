@@ -48,7 +48,7 @@ assert run(sys.argv[1:]) == 0
 """
 
 
-@pytest.mark.heavy
+@pytest.mark.stress
 def test_nothing_is_compiled_afterwards(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
 

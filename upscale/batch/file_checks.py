@@ -211,15 +211,17 @@ def _file_state(path: str) -> Identity | None:
 
 
 def check_output_unchanged(task: Task, state: OutputState, options: Options) -> None:
-    """Check that nobody wrote an output's place while the output was computed, where it is protected.
+    """Check that nobody else wrote an output's place while the output was computed; another batch may have.
 
     Raises
     ------
     FileError
-        Where somebody did.
+        Where somebody did, and the place is protected.
     """
-    if task.protected and state.exists and not options.overwrite and _file_state(task.output) != state.identity:
-        raise FileError(f"{task.name}: its output {task.output} was changed while it was computed, and is left as it is")
+    if not task.protected or options.overwrite or not os.path.lexists(task.output):
+        return
+    if (not state.exists or _file_state(task.output) != state.identity) and read_mark(task.output, whole=True) is None:
+        raise FileError(f"{task.name}: its output {task.output} was written by another program meanwhile, and is left as it is")
 
 
 def check_unchanged(name: str, before: Identity | None, stream: BinaryIO) -> None:

@@ -173,9 +173,7 @@ def _write(
         else:
             write_through(output, buffer.getbuffer())
         return filled
-    # What was not there when the work began must not be there now: somebody else may have put it there.
-    overwrite = not run.options.no_overwrite and (state.exists or run.options.overwrite or not run.task.protected)
-    with replacing(output, token, overwrite=overwrite) as out:
+    with replacing(output, token, overwrite=not run.options.no_overwrite) as out:
         filled = fill(out)
         check()
     return filled
