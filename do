@@ -9,7 +9,7 @@ job=${1:-help}
 case "$job" in
   test)    pytest "$@" ;;                                             # the default tests, under 3 minutes
   heavy)   pytest -m heavy "$@" ;;                                    # those that take long
-  stress)  pytest -m stress -n 0 "$@" ;;                              # a hundred kills, ten thousand files
+  stress)  pytest -m stress -n 0 "$@" ;;                              # a hundred kills, ten thousand files, all loops compiled in advance
   peers)   pytest -m peers "$@" ;;                                    # against PyTorch and OpenCV: pip install ".[peers]"
   lint)    ruff check . && ruff format --check . && lint-imports && mypy ;;   # style, order of imports, types
   format)  ruff check --fix . && ruff format . ;;                     # repair what can be
