@@ -160,7 +160,7 @@ def begins_like_picture(head: bytes) -> bool:
 #: How pictures begin that are recognised by their first bytes.
 _SIGNATURE = re.compile(
     rb"\x89PNG\r\n\x1a\n|GIF8[79]a|\xff\xd8\xff|RIFF....WEBP|II\*\0|MM\0\*|II\+\0|MM\0\+|....ftypavi[fs]|BM....\0\0\0\0"
-    rb"|\x93NUMPY|8BPS\0[\1\2]|DDS \x7c|icns|\0\0[\1\2]\0[\1-\xff]\0|\0\0\0\x0cjP  \r\n\x87\n|\xffO\xffQ|qoif"
+    rb"|\x93NUMPY|8BPS\0\x01|DDS \x7c|icns|\0\0[\1\2]\0[\1-\xff]\0|\0\0\0\x0cjP  \r\n\x87\n|\xffO\xffQ|qoif"
     rb"|P[1-6f][ \t\r\n]+[0-9#]|PF\s+[0-9]|\x01\xda[\0\1][\1\2]", re.DOTALL,
 )  # fmt: skip
 

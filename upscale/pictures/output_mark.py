@@ -31,16 +31,13 @@ _MARK = b"upscale ([0-9a-f]{16})([0-9a-f]{8})([0-9a-f]{12})"
 _PNG_END, _GIF_END = chunk(b"IEND"), b";"
 _GIF_HEAD = b"!\xff\x0bUPSCALE 1.0" + bytes([_LENGTH])
 _JPEG_HEAD = b"\xff\xea" + (2 + _LENGTH).to_bytes(2, "big")
-#: How files end that store the mark at their end.
+#: Patterns of what stands before and after the mark in files that store it at their end. They are compiled when they are needed.
 _ENDINGS = {
-    kind: re.compile(before + _MARK + after + rb"\Z", re.DOTALL)
-    for kind, before, after in (
-        ("PNG", re.escape(_LENGTH.to_bytes(4, "big") + MARK_CHUNK), b".{4}" + re.escape(_PNG_END)),
-        ("GIF", re.escape(_GIF_HEAD), b"\0;"),
-        ("WEBP", re.escape(b"UPSC" + _LENGTH.to_bytes(4, "little")), b""),
-        ("AVIF", re.escape((8 + _LENGTH).to_bytes(4, "big") + b"free"), b""),
-        ("TIFF", b"", b""),
-    )
+    "PNG": (re.escape(_LENGTH.to_bytes(4, "big") + MARK_CHUNK), b".{4}" + re.escape(_PNG_END)),
+    "GIF": (re.escape(_GIF_HEAD), b"\0;"),
+    "WEBP": (re.escape(b"UPSC" + _LENGTH.to_bytes(4, "little")), b""),
+    "AVIF": (re.escape((8 + _LENGTH).to_bytes(4, "big") + b"free"), b""),
+    "TIFF": (b"", b""),
 }
 #: Longer than each of them, in bytes.
 _LONGEST_ENDING = 96
@@ -81,7 +78,7 @@ def add_mark(file: BinaryIO, target: Format, digest: str) -> None:
     elif kind in _ENDINGS:
         file.seek(max(0, length - _LONGEST_ENDING))
         ending = file.read()
-        before = _ENDINGS[kind].search(ending)  # copied from a GIF file that was enlarged before
+        before = _search_ending(kind, ending)  # copied from a GIF file that was enlarged before
         begin = length - (len(ending) - before.start() if before else {"PNG": len(_PNG_END), "GIF": 1}.get(kind, 0))
         length = begin + len(_ending(kind, bytes(_LENGTH)))
         if kind == "WEBP":
@@ -96,6 +93,13 @@ def add_mark(file: BinaryIO, target: Format, digest: str) -> None:
         file.seek(begin)
         file.write(_ending(kind, mark))
     file.seek(0, 2)
+
+
+def _search_ending(kind: str, ending: bytes) -> "re.Match[bytes] | None":
+    before, after = _ENDINGS[kind]
+    if b"upscale " not in ending:
+        return None
+    return re.search(before + _MARK + after + rb"\Z", ending, re.DOTALL)
 
 
 def _text(digest: str, checksum: int, length: int) -> bytes:
@@ -164,7 +168,7 @@ def _find(file: BinaryIO) -> _Mark | None:
     elif kind:
         at = max(0, length - _LONGEST_ENDING)
         file.seek(at)
-        found = _ENDINGS[kind].search(file.read())
+        found = _search_ending(kind, file.read())
         begin, end = (at + found.start(), length) if found else (0, 0)
     else:
         return None
