@@ -9,9 +9,9 @@ from numba import types
 from numba.extending import overload
 
 from upscale.loops import vectors
-from upscale.loops.numba_private import inner, new_array
+from upscale.loops.numba_private import inner
 from upscale.loops.tables import CORRECTION_MULTIPLE
-from upscale.loops.tap_passes import store_row
+from upscale.loops.tap_passes import _to_sample
 
 
 @inner
@@ -83,12 +83,14 @@ def make_sum_taps(rows):
         return max(begin, end), 0
 
     def add_and_store(data, offsets, number, begin, end, weights, first, sums, limits, out):
-        clipped, total = 0, new_array(sums.dtype, 1, max(begin, end))[0]
+        clipped, like = 0, out.dtype.type(0)
         for r in range(rows):
             for x in range(begin, end):
-                total[x] = sums[x]
-            _add_taps(data, offsets, number, begin, end, weights, first + r, total)
-            clipped += store_row(total[begin:end], limits, out[first + r, begin:end])
+                total = sums[x]
+                for t in range(number):
+                    total = vectors.fma(weights[t, first + r], data[offsets[t] + x], total)
+                out[first + r, x], changed = _to_sample(total, limits[0], limits[1], limits[2], like)
+                clipped += changed
         return max(begin, end), clipped
 
     @overload(sum_taps)

@@ -31,7 +31,7 @@ _MARK = b"upscale ([0-9a-f]{16})([0-9a-f]{8})([0-9a-f]{12})"
 _PNG_END, _GIF_END = chunk(b"IEND"), b";"
 _GIF_HEAD = b"!\xff\x0bUPSCALE 1.0" + bytes([_LENGTH])
 _JPEG_HEAD = b"\xff\xea" + (2 + _LENGTH).to_bytes(2, "big")
-#: Patterns of what stands before and after the mark in files that store it at their end. They are compiled when they are needed.
+#: Patterns of what stands before and after the mark in files that store it at their end; compiled when they are needed.
 _ENDINGS = {
     "PNG": (re.escape(_LENGTH.to_bytes(4, "big") + MARK_CHUNK), b".{4}" + re.escape(_PNG_END)),
     "GIF": (re.escape(_GIF_HEAD), b"\0;"),
