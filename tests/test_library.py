@@ -93,7 +93,7 @@ def test_out():
     ("arguments", "text"),
     [
         ({"method": "bicubic"}, "'nn' or 'tconv'"),
-        ({"kernel": "box"}, "goes with"),
+        ({"method": "nn", "kernel": "box"}, "goes with"),
         ({"padding": 0}, "goes with"),
         ({"dilation": 2}, "goes with"),
         ({"method": "tconv"}, "bilinear"),
@@ -143,3 +143,8 @@ def test_unknown_names_are_attribute_errors():
 )
 def test_examples_in_docstrings(module):
     assert doctest.testmod(importlib.import_module(module)).failed == 0
+
+
+def test_a_kernel_means_tconv():
+    picture = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    assert np.array_equal(upscale.enlarge(picture, 2, kernel="bicubic"), upscale.enlarge(picture, 2, "tconv", "bicubic"))

@@ -242,7 +242,7 @@ def replacing(path: str, token: str = "", *, overwrite: bool = True) -> Iterator
         if os.name != "posix":  # where what is open cannot be moved
             _move(part, target, overwrite)
     except FileExistsError:
-        raise FileError(f"{path}: exists already, and is left as it is") from None
+        raise FileError(f"{path}: exists already and is kept, as --no-overwrite says") from None
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {os_error_text(error)}") from error
     finally:

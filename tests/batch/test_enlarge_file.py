@@ -85,9 +85,15 @@ def test_what_is_wrong_is_one_of_the_packages_errors_and_leaves_nothing(tmp_path
     ):
         with pytest.raises(kind, match=part):
             upscale.enlarge_file(*arguments, **options)
-    with pytest.raises(TypeError, match="did you mean 'quality'"):
+    with pytest.raises(TypeError, match="did you mean quality"):
         upscale.enlarge_file(LAKE, out, qualty=3)
     assert not list(tmp_path.iterdir())
+
+
+def test_defaults_may_be_given_to_nn(tmp_path):
+    upscale.enlarge_file(LAKE, tmp_path / "a.png", 2, padding="same", output_padding=0, dilation=1, edge="zero", linear=False)
+    with pytest.raises(upscale.ArgumentError, match="goes with method 'tconv'"):
+        upscale.enlarge_file(LAKE, tmp_path / "a.png", 2, dilation=2)
 
 
 def test_an_output_that_is_there(tmp_path):

@@ -11,7 +11,7 @@ from PIL import Image
 from upscale.pictures import formats, output_mark
 
 DIGEST = "0123456789abcdef"
-MARKED = [f for f in dict.fromkeys(formats.FORMATS.values()) if f.pillow in output_mark.SUPPORTED]
+MARKED = [f for f in dict.fromkeys(formats.FORMATS.values()) if f.pillow in ("PNG", "GIF", "JPEG", "WEBP", "AVIF", "TIFF")]
 IDS = [f.name for f in MARKED]
 
 

@@ -8,12 +8,13 @@ from upscale.batch.request import make_request
 from upscale.batch.run_log import RunLog
 from upscale.batch.run_task import run_task
 from upscale.batch.task import FileResult, Task
+from upscale.choices import MethodName
 from upscale.errors import ArgumentError, FileError
 from upscale.output_files import DASH, same_file
 from upscale.pictures import formats
 
 if TYPE_CHECKING:
-    from typing import Literal, Unpack
+    from typing import Unpack
 
     from numpy.typing import ArrayLike
 
@@ -24,7 +25,7 @@ def enlarge_file(
     source: "str | os.PathLike[str] | BinaryIO",
     target: "str | os.PathLike[str] | BinaryIO",
     factor: int | tuple[int, int] | None = None,
-    method: "Literal['nn', 'tconv'] | None" = None,
+    method: MethodName | None = None,
     kernel: "str | os.PathLike[str] | Kernel | ArrayLike | None" = None,
     **options: "Unpack[FileOptions]",
 ) -> FileResult:

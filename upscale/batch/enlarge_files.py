@@ -11,12 +11,12 @@ from upscale.batch.local import Batch
 from upscale.batch.options import Options
 from upscale.batch.request import make_request
 from upscale.batch.task import FileResult, Task
-from upscale.choices import format_factor
+from upscale.choices import MethodName, format_factor
 from upscale.errors import ArgumentError
 from upscale.pictures import formats
 
 if TYPE_CHECKING:
-    from typing import Literal, Unpack
+    from typing import Unpack
 
     from numpy.typing import ArrayLike
 
@@ -49,7 +49,7 @@ def enlarge_files(
     sources: "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]",
     folder: "str | os.PathLike[str]",
     factor: int | tuple[int, int] | None = None,
-    method: "Literal['nn', 'tconv'] | None" = None,
+    method: MethodName | None = None,
     kernel: "str | os.PathLike[str] | Kernel | ArrayLike | None" = None,
     *,
     name: str = "{stem}{suffix}",
@@ -115,7 +115,7 @@ def enlarge_files(
     naming = plan.Naming(os.fsdecode(folder), name, suffix, parents, fields, chosen.to_rgb)
     given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     if not given:
-        raise ArgumentError("sources is empty")
+        raise ArgumentError("sources is empty; name at least one file, folder or pattern")
     found = plan.make([os.fsdecode(path) for path in given], naming, recursive=recursive, forbidden=())
     return _run(found, chosen, fail_fast)
 

@@ -96,9 +96,9 @@ def check_protected(task: Task, state: OutputState, options: Options) -> None:
         return
     why = "" if os.stat(task.output).st_mode & _WRITABLE else "is read-only"
     if not why and (state.mark is None or (state.mark and read_mark(task.output, whole=True) is None)):
-        why = "is not marked as made by upscale, or was changed since"
+        why = "is not recognised as an unchanged output of upscale"
         if options.skip_existing:
-            why += ", and is not a complete picture of the requested size"
+            why += ", nor as a complete picture of the right size"
     if why:
         keeps = "" if options.skip_existing else ", --skip-existing keeps it"
         raise FileError(
@@ -221,7 +221,10 @@ def check_output_unchanged(task: Task, state: OutputState, options: Options) -> 
     if not task.protected or options.overwrite or not os.path.lexists(task.output):
         return
     if (not state.exists or _file_state(task.output) != state.identity) and read_mark(task.output, whole=True) is None:
-        raise FileError(f"{task.name}: its output {task.output} was written by another program meanwhile, and is left as it is")
+        raise FileError(
+            f"{task.name}: its output {task.output} was written by another program meanwhile and is kept; "
+            "--overwrite replaces it"
+        )
 
 
 def check_unchanged(name: str, before: Identity | None, stream: BinaryIO) -> None:

@@ -2,14 +2,27 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from upscale.argument_checks import factor_pair, is_same_padding, paddings, pair
 from upscale.batch.options import Options
-from upscale.choices import COMPRESSIONS, EDGES, ENGINES, LAYOUTS, METHODS, MOST_OUTPUT_PIXELS, MOST_PIXELS, parse_colour
+from upscale.choices import (
+    COMPRESSIONS,
+    EDGES,
+    ENGINES,
+    LAYOUTS,
+    MOST_OUTPUT_PIXELS,
+    MOST_PIXELS,
+    EdgeName,
+    EngineName,
+    Padding,
+    Pair,
+    parse_colour,
+)
 from upscale.errors import ArgumentError
-from upscale.kernels.kernel_spec import ACCEPTED, KernelSpec, given_kernel, parse_kernel
+from upscale.kernels.kernel_spec import KernelSpec, given_kernel, parse_kernel
+from upscale.operators.methods import ONLY_TCONV, choose_method
+from upscale.suggestions import closest, did_you_mean
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -59,12 +72,12 @@ class FileOptions(TypedDict, total=False):
         Bytes.
     """
 
-    padding: Any
-    output_padding: int | tuple[int, int]
-    dilation: int | tuple[int, int]
+    padding: Padding | None
+    output_padding: Pair
+    dilation: Pair
     groups: int | None
     bias: float | Sequence[float] | None
-    edge: Literal["zero", "replicate", "reflect", "wrap"]
+    edge: EdgeName
     normalize: bool | None
     linear: bool
     format: str | None
@@ -81,7 +94,7 @@ class FileOptions(TypedDict, total=False):
     update: bool
     no_overwrite: bool
     overwrite: bool
-    engine: Literal["auto", "numba", "numpy"]
+    engine: EngineName
     max_pixels: int
     max_output_pixels: int
     max_memory: int | None
@@ -141,19 +154,11 @@ def make_options(
     """
     unknown = next((name for name in given if name not in FileOptions.__annotations__), None)
     if unknown is not None:
-        nearest = get_close_matches(unknown, FileOptions.__annotations__, 1)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        raise TypeError(f"there is no option {unknown!r}{hint}")
-    method = method or ("nn" if kernel is None else "tconv")
-    if method not in METHODS:
-        raise ArgumentError(f"method must be 'nn' or 'tconv', not {method!r}")
-    if method == "nn" and (
-        kernel is not None or any(given.get(name, _DEFAULTS[name]) != _DEFAULTS[name] for name in _OF_TCONV)
-    ):
-        raise ArgumentError("a kernel and what belongs to it goes with method 'tconv', not with 'nn'")
-    if method == "tconv" and kernel is None:
-        raise ArgumentError(f"tconv needs a kernel: {ACCEPTED}")
+        raise TypeError(f"there is no option {unknown!r}{did_you_mean(closest(unknown, FileOptions.__annotations__))}")
+    method = choose_method(method, has_kernel=kernel is not None)
     values = _DEFAULTS | {name: _checked(name, value) for name, value in given.items() if name != "format"}
+    if method == "nn" and any(values[name] not in (_DEFAULTS[name], None, "same") for name in _OF_TCONV):
+        raise ArgumentError(ONLY_TCONV)
     spec = None if kernel is None else _spec(kernel)
     return Options(**values | {"method": method, "kernel": spec, "factor": None if factor is None else factor_pair(factor)})
 

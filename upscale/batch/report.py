@@ -18,7 +18,7 @@ from upscale.errors import FileError
 from upscale.output_files import os_error_text
 
 #: What the verbose report says of files that are not inputs, by their status in JSON.
-_LEFT_ALONE = {"not a picture": "not a picture", "own result": "named as an output, and left alone"}
+_LEFT_ALONE = {"not a picture": "not a picture", "named as an output": "named as an output, and left alone"}
 
 
 def one_line(text: str) -> str:
@@ -97,7 +97,7 @@ class Report:
             self._line(f"upscale: {note}")
         for name, error in plan.failed:
             self.result(Task(name, "", None), FileResult("failed", error))
-        for status, names in (("not a picture", plan.others), ("own result", plan.results)):
+        for status, names in (("not a picture", plan.others), ("named as an output", plan.results)):
             for name in names:
                 if self._json:
                     self._print(json.dumps({"input": name, "status": status}))

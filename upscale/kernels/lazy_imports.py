@@ -1,4 +1,4 @@
-"""Functions that an object calls of modules that import its own, by name: they are imported when they are first called."""
+"""Functions for methods of `Kernel` whose modules import `Kernel` themselves: they are loaded by name when they are called."""
 
 from importlib import import_module
 from typing import Any

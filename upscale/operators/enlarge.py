@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from upscale.argument_checks import as_array, check_picture_shape, factor_pair, is_same_padding, output_array, paddings, pair
 from upscale.choices import ENGINES, EdgeName, EngineName, MethodName, Padding, Pair
 from upscale.errors import ArgumentError
-from upscale.kernels.kernel_spec import ACCEPTED
 from upscale.loops.engine import CHOOSER
 from upscale.operators.enlarge_picture import Enlargement, curve_for
-from upscale.operators.methods import Request, computable, make_plan
+from upscale.operators.methods import ONLY_TCONV, Request, choose_method, computable, make_plan
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,7 +39,7 @@ def _run(plan: Any, engine: str, out: Array | None) -> Array:
 def enlarge(
     picture: Image,
     factor: Pair | None = None,
-    method: MethodName = "nn",
+    method: MethodName | None = None,
     kernel: KernelLike | None = None,
     *,
     padding: Padding | None = None,
@@ -55,7 +54,7 @@ def enlarge(
 def enlarge(
     picture: NDArray[Sample],
     factor: Pair | None = None,
-    method: MethodName = "nn",
+    method: MethodName | None = None,
     kernel: KernelLike | None = None,
     *,
     padding: Padding | None = None,
@@ -71,7 +70,7 @@ def enlarge(
 def enlarge(
     picture: AnyArray,
     factor: Pair | None = None,
-    method: MethodName = "nn",
+    method: MethodName | None = None,
     kernel: KernelLike | None = None,
     *,
     padding: Padding | None = None,
@@ -86,7 +85,7 @@ def enlarge(
 def enlarge(
     picture: AnyArray | Image,
     factor: Pair | None = None,
-    method: MethodName = "nn",
+    method: MethodName | None = None,
     kernel: KernelLike | None = None,
     *,
     padding: Padding | None = None,
@@ -105,8 +104,8 @@ def enlarge(
     picture : PIL image, or array_like of shape (H, W) or (H, W, C)
     factor : int or (int, int), optional
         How many times larger, and tconv's stride; (vertical, horizontal). By default the kernel's own, or 2.
-    method : {"nn", "tconv"}
-        Nearest-neighbour unpooling, or transposed convolution.
+    method : {"nn", "tconv"}, optional
+        Nearest-neighbour unpooling, or transposed convolution; by default "nn", or "tconv" if there is a kernel.
     kernel : str, path, Kernel or array_like of shape (kH, kW) or (C, M, kH, kW)
         What `Kernel.load` takes, or weights. Only for tconv, like all parameters below except `out` and `engine`.
     padding : "same", int, (int, int) or ((top, bottom), (left, right)), optional
@@ -160,22 +159,14 @@ def enlarge(
     """
     if engine not in ENGINES:
         raise ArgumentError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
-    if method == "nn":
+    if choose_method(method, has_kernel=kernel is not None) == "nn":
         spread = pair(output_padding, "output_padding") + pair(dilation, "dilation")
-        if (
-            kernel is not None
-            or not is_same_padding(padding)
-            or normalize is not None
-            or linear
-            or (*spread, edge) != (0, 0, 1, 1, "zero")
-        ):
-            raise ArgumentError("a kernel and what belongs to it goes with method 'tconv', not with 'nn'")
+        if not is_same_padding(padding) or normalize is not None or linear or (*spread, edge) != (0, 0, 1, 1, "zero"):
+            raise ArgumentError(ONLY_TCONV)
         request = Request(factor_pair(2 if factor is None else factor))
-    elif method == "tconv":
+    else:
         chosen = _operator(factor, kernel, padding, output_padding, dilation, edge, normalize)
         request = Request(chosen.factor, chosen, linear)
-    else:
-        raise ArgumentError(f"method must be 'nn' or 'tconv', not {method!r}")
     if not isinstance(picture, np.ndarray) and hasattr(picture, "getbands"):
         if out is not None:
             raise ArgumentError("out goes with an array, not with an image")
@@ -207,8 +198,6 @@ def _operator(
     from upscale.kernels.normalize import check_every_phase
     from upscale.operators.parameters import make_operator
 
-    if kernel is None:
-        raise ArgumentError(f"tconv needs a kernel: {ACCEPTED}")
     given = None if factor is None else factor_pair(factor)
     if isinstance(kernel, str | os.PathLike):
         kernel = load_kernel(kernel, given)

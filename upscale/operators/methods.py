@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from upscale.choices import METHODS
 from upscale.errors import ArgumentError
+from upscale.kernels.kernel_spec import ACCEPTED
 from upscale.operators.nearest_plan import NearestPlan
 
 if TYPE_CHECKING:
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from upscale.operators.transposed_plan import TransposedPlan
 
 Array = NDArray[Any]
+
+
+#: Why nn refuses parameters of the transposed convolution.
+ONLY_TCONV = "each of padding, output_padding, dilation, edge, normalize and linear goes with method 'tconv', not with 'nn'"
 
 
 class Request(NamedTuple):
@@ -43,6 +49,24 @@ class Request(NamedTuple):
         if self.operator is None:
             return size[0] * self.factor[0], size[1] * self.factor[1]
         return self.operator.size(size)
+
+
+def choose_method(method: str | None, *, has_kernel: bool) -> str:
+    """Return the method: nn, or tconv if there is a kernel, where none is given.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such method, or it does not go with the kernel or its lack.
+    """
+    chosen = method or ("tconv" if has_kernel else "nn")
+    if chosen not in METHODS:
+        raise ArgumentError(f"method must be 'nn' or 'tconv', not {method!r}")
+    if chosen == "nn" and has_kernel:
+        raise ArgumentError("a kernel goes with method 'tconv', not with 'nn'")
+    if chosen == "tconv" and not has_kernel:
+        raise ArgumentError(f"tconv needs a kernel: {ACCEPTED}")
+    return chosen
 
 
 def computable(source: Array, request: Request) -> Array:

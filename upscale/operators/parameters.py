@@ -11,7 +11,7 @@ from upscale.kernels.kernel import Kernel
 from upscale.operators.tap_tables import Axis, axis
 
 #: "same", or how much of the full output is cropped at each side: ((top, bottom), (left, right)).
-Padding = str | tuple[tuple[int, int], tuple[int, int]]
+Crop = str | tuple[tuple[int, int], tuple[int, int]]
 
 #: How much longer a multiplication of a kernel's rank-1 terms takes than one of all its weights at once.
 _TERM = 1.5
@@ -32,7 +32,7 @@ class Operator(NamedTuple):
     kernel : Kernel
     factor : (int, int)
         The stride; pairs are vertical, horizontal.
-    padding : Padding
+    padding : Crop
     output_padding, dilation : (int, int)
     edge : str
         What lies beyond the border: one of `choices.EDGES`.
@@ -40,7 +40,7 @@ class Operator(NamedTuple):
 
     kernel: Kernel
     factor: tuple[int, int]
-    padding: Padding = "same"
+    padding: Crop = "same"
     output_padding: tuple[int, int] = (0, 0)
     dilation: tuple[int, int] = (1, 1)
     edge: str = "zero"

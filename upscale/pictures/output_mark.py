@@ -22,9 +22,6 @@ from typing import BinaryIO, NamedTuple
 from upscale.pictures.formats import Format
 from upscale.pictures.png_format import MARK_CHUNK, chunk
 
-#: Formats that can store the mark, by what Pillow calls them.
-SUPPORTED = ("PNG", "GIF", "JPEG", "WEBP", "AVIF", "TIFF")
-
 #: Bytes of the mark.
 _LENGTH = 44
 _MARK = b"upscale ([0-9a-f]{16})([0-9a-f]{8})([0-9a-f]{12})"

@@ -210,7 +210,7 @@ def check(name: str, head: bytes) -> None:
         Where it is empty, or of a format that cannot be read.
     """
     if not head:
-        raise ArgumentError("is empty")
+        raise ArgumentError("is empty; copy or download it again")
     unsupported = find(name, head)
     if unsupported is not None:
         raise ArgumentError(message(unsupported))
