@@ -37,16 +37,16 @@ began = time.perf_counter()
 found = make([sys.argv[1]], Naming(sys.argv[2], "{stem}{suffix}", "", False, {}), recursive=False, forbidden=())
 print(time.perf_counter() - began, held() - before, len(found.tasks))
 """
-LAKE = Path(__file__).parent.parent / "sample_images" / "lake.png"
+CAT = Path(__file__).parent.parent / "sample_images" / "cat.png"
 TCONV = ["--method", "tconv", "--kernel", "bicubic"]
 
 
 def folder(path: Path, number: int, size: tuple[int, int]) -> Path:
     """Fill a folder with copies of one picture, (width, height)."""
     path.mkdir()
-    with Image.open(LAKE) as lake:  # real texture, mirrored where it ends
-        across, down = -(-size[0] // lake.width), -(-size[1] // lake.height)
-        whole = np.asarray(lake.convert("RGB"))
+    with Image.open(CAT) as cat:  # real texture, mirrored where it ends
+        across, down = -(-size[0] // cat.width), -(-size[1] // cat.height)
+        whole = np.asarray(cat.convert("RGB"))
     wide = np.concatenate([whole if i % 2 == 0 else whole[:, ::-1] for i in range(across)], 1)
     high = np.concatenate([wide if i % 2 == 0 else wide[::-1] for i in range(down)], 0)
     Image.fromarray(high[: size[1], : size[0]]).save(path / "0.png")

@@ -11,8 +11,8 @@ from upscale.choices import COMPRESSIONS
 
 SAMPLES = Path(__file__).parent.parent / "sample_images"
 JOBS = (
-    ("lake.png", ["--factor", "8"]),
-    ("lake.png", ["--factor", "8", "-m", "tconv", "-k", "bicubic"]),
+    ("cat.png", ["--factor", "8"]),
+    ("cat.png", ["--factor", "8", "-m", "tconv", "-k", "bicubic"]),
     ("ninja.png", ["--factor", "16"]),
     ("ninja.png", ["--factor", "16", "-m", "tconv", "-k", "bicubic"]),
     ("potion.png", ["--factor", "32"]),

@@ -18,7 +18,7 @@ from upscale.learning import from_files, image_quality
 from upscale.learning.downscale import make_pair, parse_downscale
 
 NAMES = ("bicubic", "lanczos3", *shipped.SHIPPED)
-LAKE = Path(__file__).parents[1] / "sample_images" / "lake.png"
+CAT = Path(__file__).parents[1] / "sample_images" / "cat.png"
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
             print(f"| x{factor} | {downscale} | " + " | ".join(cells) + " |", flush=True)
     print("\n| 1920 x 1080, x2 | " + " | ".join(NAMES) + " |\n" + "|---" * (len(NAMES) + 1) + "|")
     for mode in ("L", "RGB"):
-        tile = np.asarray(Image.open(LAKE).convert(mode))
+        tile = np.asarray(Image.open(CAT).convert(mode))
         repeats = (-(-1080 // tile.shape[0]), -(-1920 // tile.shape[1]), *(1,) * (tile.ndim - 2))
         picture = np.ascontiguousarray(np.tile(tile, repeats)[:1080, :1920])
         times: dict[str, list[float]] = {name: [] for name in NAMES}

@@ -19,7 +19,7 @@ from upscale.batch.file_options import FileOptions, make_options
 from upscale.batch.options import Options
 from upscale.commands.enlarge import command
 
-LAKE = SAMPLES / "lake.png"
+CAT = SAMPLES / "cat.png"
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,10 @@ LAKE = SAMPLES / "lake.png"
 )  # fmt: skip
 def test_it_writes_what_the_command_writes(tmp_path, arguments, options, name):
     os.makedirs(tmp_path / "command")
-    ok(LAKE, tmp_path / "command" / name, *arguments)
-    result = upscale.enlarge_file(LAKE, str(tmp_path / name), **options)
+    ok(CAT, tmp_path / "command" / name, *arguments)
+    result = upscale.enlarge_file(CAT, str(tmp_path / name), **options)
     assert (tmp_path / name).read_bytes() == (tmp_path / "command" / name).read_bytes()
-    assert result.status == "written" and result.size == (480, 320)
+    assert result.status == "written" and result.size == (444, 300)
     assert result.bytes_out == (tmp_path / name).stat().st_size
 
 
@@ -52,11 +52,11 @@ def test_all_frames_come_along(tmp_path):
 
 def test_open_files(tmp_path):
     out = io.BytesIO()
-    upscale.enlarge_file(io.BytesIO(LAKE.read_bytes()), out, 2)
-    upscale.enlarge_file(LAKE, tmp_path / "a.png", 2)
+    upscale.enlarge_file(io.BytesIO(CAT.read_bytes()), out, 2)
+    upscale.enlarge_file(CAT, tmp_path / "a.png", 2)
     assert out.getvalue() == (tmp_path / "a.png").read_bytes()
     out = io.BytesIO()
-    with LAKE.open("rb") as file:
+    with CAT.open("rb") as file:
         assert upscale.enlarge_file(file, out, 2, format="webp").format == "WebP"
     assert out.getvalue()[8:12] == b"WEBP"
 
@@ -64,46 +64,46 @@ def test_open_files(tmp_path):
 def test_what_is_wrong_is_one_of_the_packages_errors_and_leaves_nothing(tmp_path):
     out = tmp_path / "a.png"
     for arguments, options, kind, part in (
-        ((LAKE, out, 0), {}, upscale.ArgumentError, "factor"),
-        ((LAKE, out, 2, "bicubic"), {}, upscale.ArgumentError, "method"),
-        ((LAKE, out, 2, "nn", "bicubic"), {}, upscale.ArgumentError, "kernel"),
-        ((LAKE, out, 2, "tconv"), {}, upscale.ArgumentError, "kernel"),
-        ((LAKE, out, 2), {"edge": "wrap"}, upscale.ArgumentError, "tconv"),
-        ((LAKE, out, 2), {"quality": 101}, upscale.ArgumentError, "quality"),
-        ((LAKE, out, 2), {"quality": 50}, upscale.ArgumentError, "quality"),
-        ((LAKE, out, 2), {"compression": "tiny"}, upscale.ArgumentError, "'balanced'"),
-        ((LAKE, out, 2), {"background": "whyte"}, upscale.ArgumentError, "whyte"),
-        ((LAKE, out, 2), {"background": (1, 2)}, upscale.ArgumentError, "background"),
-        ((LAKE, out, 2), {"format": "jpg"}, upscale.ArgumentError, "format"),
-        ((LAKE, out, 2), {"frame": 3}, upscale.FileError, "frame"),
-        ((LAKE, tmp_path / "a.xyz", 2), {}, upscale.ArgumentError, "a.xyz"),
-        ((LAKE, LAKE, 2), {}, upscale.ArgumentError, "same file"),
+        ((CAT, out, 0), {}, upscale.ArgumentError, "factor"),
+        ((CAT, out, 2, "bicubic"), {}, upscale.ArgumentError, "method"),
+        ((CAT, out, 2, "nn", "bicubic"), {}, upscale.ArgumentError, "kernel"),
+        ((CAT, out, 2, "tconv"), {}, upscale.ArgumentError, "kernel"),
+        ((CAT, out, 2), {"edge": "wrap"}, upscale.ArgumentError, "tconv"),
+        ((CAT, out, 2), {"quality": 101}, upscale.ArgumentError, "quality"),
+        ((CAT, out, 2), {"quality": 50}, upscale.ArgumentError, "quality"),
+        ((CAT, out, 2), {"compression": "tiny"}, upscale.ArgumentError, "'balanced'"),
+        ((CAT, out, 2), {"background": "whyte"}, upscale.ArgumentError, "whyte"),
+        ((CAT, out, 2), {"background": (1, 2)}, upscale.ArgumentError, "background"),
+        ((CAT, out, 2), {"format": "jpg"}, upscale.ArgumentError, "format"),
+        ((CAT, out, 2), {"frame": 3}, upscale.FileError, "frame"),
+        ((CAT, tmp_path / "a.xyz", 2), {}, upscale.ArgumentError, "a.xyz"),
+        ((CAT, CAT, 2), {}, upscale.ArgumentError, "same file"),
         ((tmp_path / "none.png", out, 2), {}, upscale.FileError, "none.png"),
         ((7, out), {}, upscale.ArgumentError, "source"),
         ((io.BytesIO(b""), out), {}, upscale.FileError, "the source: is empty"),
-        ((LAKE, tmp_path / "no" / "a.png"), {}, upscale.FileError, "no folder"),
+        ((CAT, tmp_path / "no" / "a.png"), {}, upscale.FileError, "no folder"),
     ):
         with pytest.raises(kind, match=part):
             upscale.enlarge_file(*arguments, **options)
     with pytest.raises(TypeError, match="did you mean quality"):
-        upscale.enlarge_file(LAKE, out, qualty=3)
+        upscale.enlarge_file(CAT, out, qualty=3)
     assert not list(tmp_path.iterdir())
 
 
 def test_defaults_may_be_given_to_nn(tmp_path):
-    upscale.enlarge_file(LAKE, tmp_path / "a.png", 2, padding="same", output_padding=0, dilation=1, edge="zero", linear=False)
+    upscale.enlarge_file(CAT, tmp_path / "a.png", 2, padding="same", output_padding=0, dilation=1, edge="zero", linear=False)
     with pytest.raises(upscale.ArgumentError, match="goes with method 'tconv'"):
-        upscale.enlarge_file(LAKE, tmp_path / "a.png", 2, dilation=2)
+        upscale.enlarge_file(CAT, tmp_path / "a.png", 2, dilation=2)
 
 
 def test_an_output_that_is_there(tmp_path):
     out = tmp_path / "a.png"
     for skipped in (False, True):
-        result = upscale.enlarge_file(LAKE, out, 2, skip_existing=True)
+        result = upscale.enlarge_file(CAT, out, 2, skip_existing=True)
         assert (result.status == "skipped") == skipped
-    assert upscale.enlarge_file(LAKE, out, 2).status == "written"
+    assert upscale.enlarge_file(CAT, out, 2).status == "written"
     with pytest.raises(upscale.FileError, match="exists already"):
-        upscale.enlarge_file(LAKE, out, 2, no_overwrite=True)
+        upscale.enlarge_file(CAT, out, 2, no_overwrite=True)
 
 
 def test_every_option_of_the_command_is_one_of_the_function():
@@ -161,24 +161,24 @@ def test_a_batch_refuses_before_anything_is_done(tmp_path):
 
 def test_threads_and_asyncio(tmp_path):
     with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda i: upscale.enlarge_file(LAKE, tmp_path / f"{i}.png", 2, kernel="bicubic"), range(8)))
+        results = list(pool.map(lambda i: upscale.enlarge_file(CAT, tmp_path / f"{i}.png", 2, kernel="bicubic"), range(8)))
     assert {r.status for r in results} == {"written"}
     assert len({(tmp_path / f"{i}.png").read_bytes() for i in range(8)}) == 1
 
     async def both():
-        work = (asyncio.to_thread(upscale.enlarge_file, LAKE, tmp_path / f"a{i}.png", 2) for i in range(2))
+        work = (asyncio.to_thread(upscale.enlarge_file, CAT, tmp_path / f"a{i}.png", 2) for i in range(2))
         return await asyncio.gather(*work)
 
     assert [r.status for r in asyncio.run(both())] == ["written"] * 2
     in_thread = []
-    thread = threading.Thread(target=lambda: in_thread.extend(upscale.enlarge_files([LAKE], tmp_path / "out")))
+    thread = threading.Thread(target=lambda: in_thread.extend(upscale.enlarge_files([CAT], tmp_path / "out")))
     thread.start()
     thread.join()
     assert in_thread[0].status == "written"
 
 
 def test_results_pickle():
-    result = upscale.enlarge_file(LAKE, io.BytesIO())
+    result = upscale.enlarge_file(CAT, io.BytesIO())
     assert pickle.loads(pickle.dumps(result)) == result
 
 
@@ -189,7 +189,7 @@ import os, signal, sys, threading
 import upscale
 threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
-    for result in upscale.enlarge_files([{str(LAKE)!r}] + [{str(SAMPLES)!r}], {str(tmp_path / "out")!r}, 8, "tconv", "lanczos4",
+    for result in upscale.enlarge_files([{str(CAT)!r}] + [{str(SAMPLES)!r}], {str(tmp_path / "out")!r}, 8, "tconv", "lanczos4",
                                         compression="small"):
         pass
 except KeyboardInterrupt:

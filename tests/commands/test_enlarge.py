@@ -31,7 +31,7 @@ def pixels(path):
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_nn_on_every_format(tmp_path, suffix):
     source, out = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
-    with Image.open(SAMPLES / "lake.png") as image:
+    with Image.open(SAMPLES / "cat.png") as image:
         image.crop((200, 60, 240, 90)).quantize(64).convert(FORMATS[suffix]).save(source)
     ok(source, out, "-f", "3x2")
     want = naive.nearest(pixels(source), (2, 3))
@@ -47,7 +47,7 @@ def test_nn_on_every_format(tmp_path, suffix):
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_tconv_on_every_format(tmp_path, suffix):
     source, out = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
-    with Image.open(SAMPLES / "lake.png") as image:
+    with Image.open(SAMPLES / "cat.png") as image:
         image.crop((200, 60, 240, 90)).convert(FORMATS[suffix]).save(source)
     ok(source, out, "-m", "tconv", "-k", "bicubic", "-f", "2")
     with Image.open(source) as image:
@@ -148,10 +148,10 @@ def test_quiet_and_verbose(tmp_path, rgb):
     for part in ("7x5", "14x10", "tconv", "bilinear", "\nengine: numba", "read ", "enlarge ", "write "):
         assert part in text
     assert "\nengine: numpy" in ok(rgb, out, "-v").stderr.decode()
-    with Image.open(SAMPLES / "lake.png") as image:
-        image.save(tmp_path / "lake.tiff")
-    assert b"256 colours" in ok(tmp_path / "lake.tiff", tmp_path / "lake.gif").stderr
-    assert ok(tmp_path / "lake.tiff", tmp_path / "lake.gif", "-q").stderr == b""
+    with Image.open(SAMPLES / "cat.png") as image:
+        image.save(tmp_path / "cat.tiff")
+    assert b"256 colours" in ok(tmp_path / "cat.tiff", tmp_path / "cat.gif").stderr
+    assert ok(tmp_path / "cat.tiff", tmp_path / "cat.gif", "-q").stderr == b""
 
 
 def test_verbose_says_where_same_padding_is_uneven(tmp_path, rgb):
@@ -170,7 +170,7 @@ def test_a_large_picture_reaches_numba_by_itself(tmp_path):
 def test_engines_write_the_same_picture(tmp_path, kernel):
     outs = []
     for engine in ("numba", "numpy"):
-        ok(SAMPLES / "lake.png", tmp_path / "out.bmp", "-m", "tconv", "-k", kernel, "--engine", engine)
+        ok(SAMPLES / "cat.png", tmp_path / "out.bmp", "-m", "tconv", "-k", kernel, "--engine", engine)
         outs.append(pixels(tmp_path / "out.bmp").astype(int))
     difference = np.abs(outs[0] - outs[1])
     assert difference.max() <= 1

@@ -17,7 +17,7 @@ def folder(tmp_path):
     """Return a folder with good and bad files of every kind."""
     Image.new("RGB", (5, 4)).save(tmp_path / "in.png")
     Image.new("RGBA", (5, 4)).save(tmp_path / "alpha.png")
-    (tmp_path / "truncated.png").write_bytes((SAMPLES / "lake.png").read_bytes()[:9000])
+    (tmp_path / "truncated.png").write_bytes((SAMPLES / "cat.png").read_bytes()[:9000])
     (tmp_path / "text.png").write_text("hello")
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "short.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (9, 9), }\n")

@@ -141,7 +141,7 @@ def test_a_layer_on_a_picture(tmp_path):
     np.save(tmp_path / "w.npy", weights)
     np.save(tmp_path / "b.npy", bias)
     ok(
-        SAMPLES / "lake.png",
+        SAMPLES / "cat.png",
         tmp_path / "out.png",
         "-m",
         "tconv",
@@ -152,7 +152,7 @@ def test_a_layer_on_a_picture(tmp_path):
         "--padding",
         "1",
     )
-    with Image.open(SAMPLES / "lake.png") as image:
+    with Image.open(SAMPLES / "cat.png") as image:
         x = planes(np.asarray(image) / 255)
     want = upscale.conv_transpose2d(x, weights, bias, 2, 1)[0].transpose(1, 2, 0) * 255
     with Image.open(tmp_path / "out.png") as image:

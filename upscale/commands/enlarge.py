@@ -32,11 +32,10 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   upscale sample_images/potion.png large.png --factor 8
-  upscale sample_images/lake.png large.jpg --kernel bicubic
-  upscale sample_images/lake.png soft.png -k "1,3,3,1; 3,9,9,3; 3,9,9,3; 1,3,3,1" --normalize
-  upscale --factor 3x2 < sample_images/lake.png > wide.png
-  upscale sample_images large --factor 4
-  upscale "sample_images/*.png" sprites --format webp --name "{stem}@{factor}x{suffix}" --skip-existing
+  upscale sample_images/cat.png large.jpg --kernel bicubic
+  upscale sample_images/cat.png soft.png -k "1,2,1; 2,4,2; 1,2,1" --normalize
+  upscale sample_images large --factor 4 --skip-existing
+  upscale --factor 3x2 < sample_images/cat.png > wide.png
 """
 
 
@@ -46,11 +45,10 @@ Examples:
 @enlarge_options
 @click.pass_context
 def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, **values: Any) -> int:
-    """Make pictures larger by a whole factor.
+    """Enlarge pictures by a whole factor.
 
-    INPUT is enlarged into OUTPUT, whose suffix decides its format. Several inputs, folders or patterns are enlarged into the
-    folder OUTPUT. Use - for stdin or stdout; without paths, upscale reads stdin and writes stdout. NumPy arrays (.npy) of
-    shape (H, W) or (H, W, C) are accepted too.
+    The suffix of OUTPUT decides the format. Several inputs, folders or patterns go into the folder OUTPUT. Use - for stdin or
+    stdout; without paths, upscale reads stdin and writes stdout. NumPy arrays (.npy) of shape (H, W) or (H, W, C) work too.
     """
     if list_kernels:
         click.echo(presets.table())

@@ -80,8 +80,19 @@ GROUPS = {
         "version",
         "_click_default_help",
         "help",
+        "help_all",
     ),
 }
+
+#: The options that `--help` shows; `--help-all` shows the others too.
+EVERYDAY = {
+    *("method", "factor", "kernel", "normalize"),
+    *("format", "quality", "lossless", "background", "frame"),
+    *("recursive", "name", "skip_existing", "overwrite", "dry_run", "json"),
+    *("output", "threads", "quiet", "verbose", "list_kernels", "version", "_click_default_help", "help", "help_all"),
+}
+#: The key in a context's `meta` under which `--help-all` notes that all options are wanted.
+_ALL = "upscale.help_all"
 
 
 class GroupedCommand(Command):
@@ -90,12 +101,30 @@ class GroupedCommand(Command):
     groups = GROUPS
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options under the titles of their groups."""
+        """Write the options under the titles of their groups: the everyday ones, or all."""
         parameters = {p.name: p for p in self.get_params(ctx)}
         for title, names in self.groups.items():
-            with formatter.section(title):
-                found = (parameters[name].get_help_record(ctx) for name in names if name in parameters)
-                formatter.write_dl([record for record in found if record is not None])
+            shown = [name for name in names if name in parameters and (_ALL in ctx.meta or name in EVERYDAY)]
+            found = (parameters[name].get_help_record(ctx) for name in shown)
+            if records := [record for record in found if record is not None]:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples; without `--help-all`, say that there are more options."""
+        if _ALL not in ctx.meta:
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text("upscale --help-all lists all options: padding, borders, compression, limits and more.")
+        super().format_epilog(ctx, formatter)
+
+
+def _help_all(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    """Print the help with all options, and end the command."""
+    if wanted and not ctx.resilient_parsing:
+        ctx.meta[_ALL] = True
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
 
 
 def _precompile(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
@@ -124,8 +153,8 @@ _OPTIONS = (
         "--method",
         type=Method(),
         default="nn",
-        help="nn: nearest-neighbour unpooling, every value duplicated. tconv: transposed convolution, a sum of copies "
-        "of a kernel.  [default: nn, or tconv with --kernel]",
+        help="nn: nearest-neighbour unpooling, which duplicates every value. tconv: transposed convolution, a sum of "
+        "weighted copies of a kernel.  [default: nn, or tconv with --kernel]",
     ),
     click.option(
         "-f",
@@ -134,8 +163,8 @@ _OPTIONS = (
         aliases=("--scale", "--zoom", "--ratio", "--stride", "-x"),
         type=Parsed("factor", option_types.factor),
         metavar="N|WxH",
-        help="How many times larger; 3x2 is 3 times wider and 2 times higher. The stride of tconv.  [default: the "
-        "kernel's own, or 2]",
+        help="How many times larger: 4, or 3x2 for 3 times as wide and twice as high. The stride of tconv.  "
+        "[default: the kernel's own, or 2]",
     ),
     click.option(
         "-k",
@@ -143,23 +172,23 @@ _OPTIONS = (
         type=Parsed("kernel", kernel_spec.parse_kernel),
         metavar="KERNEL",
         shell_complete=completion.kernels,
-        help=f"The weights: {kernel_spec.ACCEPTED}. FILE:NAME picks one of several tensors.",
+        help=f"The kernel: {kernel_spec.ACCEPTED}. FILE:NAME picks one of several tensors.",
     ),
     click.option(
         "--normalize/--no-normalize",
         cls=Option,
         aliases=("--normalise", "--no-normalise"),
         default=None,
-        help="Make the weights reaching each output pixel sum to 1: brightness is kept, and there is no checkerboard.  "
-        "[default: presets are normalised, your own kernels are not]",
+        help="Make the weights reaching each output pixel sum to 1, which keeps brightness and avoids checkerboards.  "
+        "[default: on for presets, off for your own kernels]",
     ),
     click.option(
         "--padding",
         type=Parsed("padding", option_types.padding),
         metavar="same|N|N,N|T,B,L,R",
         shell_complete=completion.offer(["same"]),
-        help="Crop the full output, as PyTorch's padding does. same: the output is exactly factor times the input. "
-        "0: nothing is cropped.  [default: the kernel's own, or same]",
+        help="Crop the full output, as PyTorch's padding does. same: to exactly factor times the input. 0: not at all.  "
+        "[default: the kernel's own, or same]",
     ),
     click.option(
         "--output-padding",
@@ -175,27 +204,27 @@ _OPTIONS = (
         default="1",
         show_default=True,
         metavar="N|N,N",
-        help="Distance between the kernel's weights.",
+        help="Spacing of the kernel's weights, as in PyTorch.",
     ),
     click.option(
         "--groups",
         type=WholeNumber(1),
         metavar="N",
-        help="Number of channel groups, as in PyTorch, for a kernel that mixes channels.  [default: the kernel's own, or 1]",
+        help="Number of channel groups, as in PyTorch.  [default: the kernel's own, or 1]",
     ),
     click.option(
         "--bias",
         type=Parsed("bias", option_types.bias),
         metavar="NUMBERS|FILE",
         shell_complete=completion.files,
-        help="Added to each output channel; 1 is full scale for pictures of 8 and 16 bits.",
+        help="Add these to the output channels; 1 is full scale for pictures of 8 and 16 bits.",
     ),
     click.option(
         "--edge",
         type=OneOf(EDGES),
         default="zero",
         show_default=True,
-        help="What lies beyond the border; wrap keeps seamless tiles seamless.",
+        help="How the input continues beyond its border; wrap suits seamless tiles.",
     ),
     click.option("--linear", is_flag=True, help="Filter in linear light, using the file's transfer curve, otherwise sRGB's."),
     click.option(
@@ -203,71 +232,71 @@ _OPTIONS = (
         type=Parsed("format", option_types.format),
         metavar="FORMAT",
         shell_complete=completion.offer(s[1:] for s in formats.FORMATS),
-        help="Format of an output without a suffix, or of all outputs in a folder: "
-        f"{' '.join(s[1:] for s in formats.FORMATS)}. Standard output keeps the input's.",
+        help="Output format, if OUTPUT has no suffix or is a folder: "
+        f"{' '.join(s[1:] for s in formats.FORMATS)}.  [default: the input's]",
     ),
     click.option(
         "--background",
         type=Parsed("colour", parse_colour),
         metavar="COLOUR",
         shell_complete=completion.offer(COLOURS),
-        help="Flatten transparency onto this colour: #rrggbb or a simple name.",
+        help="Flatten transparency onto this colour: #rrggbb, or a name such as white.",
     ),
     click.option(
         "--depth",
         type=OneOf(DEPTHS),
         callback=lambda ctx, param, value: value and int(value),
-        help="Round samples to 8 bits, for formats that support no more; or convert them to 16 bits before filtering.",
+        help="Bits per sample: round to 8, or convert to 16 before filtering.",
     ),
     click.option("--to-rgb", is_flag=True, help="Convert CMYK, Lab and other colour spaces by the embedded profile."),
     click.option(
         "--quality",
         type=WholeNumber(0, 100),
         metavar="0-100",
-        help="Of JPEG, WebP and AVIF.  [default: JPEG 92, AVIF 90, WebP lossless]",
+        help="Quality of JPEG, WebP and AVIF.  [default: JPEG 92, AVIF 90, WebP lossless]",
     ),
-    click.option("--lossless", is_flag=True, help="Write WebP and AVIF without loss."),
+    click.option("--lossless", is_flag=True, help="Write lossless WebP or AVIF."),
     click.option(
         "--compression",
         type=OneOf(COMPRESSIONS),
         default="balanced",
         show_default=True,
-        help="PNG and TIFF: fastest, balanced, or smallest file (slow).",
+        help="PNG and TIFF: fast, balanced, or small files (slow).",
     ),
     click.option("--strip", is_flag=True, help="Drop all metadata except colour information."),
     click.option(
         "--frame",
         type=WholeNumber(0, hint="0 is the first"),
         metavar="N",
-        help="Take one frame of an animation, or one page, from 0.",
+        help="Use only this frame of an animation, or page, from 0.",
     ),
     click.option(
         "--layout",
         type=OneOf(LAYOUTS),
         default="hwc",
         show_default=True,
-        help="Of .npy arrays: chw is (C, H, W) or (N, C, H, W).",
+        help="Axes of .npy arrays; chw is (C, H, W) or (N, C, H, W).",
     ),
     click.option(
         "--engine",
         type=OneOf(ENGINES),
         default="auto",
         show_default=True,
-        help="What computes: Numba's compiled loops, or NumPy for small pictures. The results are equal (of 32-bit "
-        "floats, the last bit may differ).",
+        help="Compute with Numba's compiled loops or with NumPy; auto takes NumPy for small pictures. Results are the "
+        "same (up to the last bit of 32-bit floats).",
     ),
     click.option(
         "-j",
         "--threads",
         type=WholeNumber(1, hint="without the option, one thread for each core works"),
         metavar="N",
-        help="How many threads work at once.  [default: one for each core]",
+        help="Number of threads.  [default: one per core]",
     ),
     click.option(
         "--max-memory",
         type=Parsed("memory", option_types.memory),
         metavar="SIZE",
-        help="Memory limit for all images in progress, such as 8G.  [default: 70 % of what is free]",
+        help="Memory limit for all pictures in progress, such as 8G.  [default: 70 % of free memory]",
     ),
     click.option(
         "--max-pixels",
@@ -275,7 +304,7 @@ _OPTIONS = (
         default=MOST_PIXELS,
         show_default=True,
         metavar="N",
-        help="Refuse inputs of more pixels, possible decompression bombs.",
+        help="Refuse larger inputs, which may be decompression bombs.",
     ),
     click.option(
         "--max-output-pixels",
@@ -283,7 +312,7 @@ _OPTIONS = (
         default=MOST_OUTPUT_PIXELS,
         show_default=True,
         metavar="N",
-        help="Refuse outputs of more pixels.",
+        help="Refuse larger outputs.",
     ),
     click.option(
         "--max-factor",
@@ -291,49 +320,57 @@ _OPTIONS = (
         default=MOST_FACTOR,
         show_default=True,
         metavar="N",
-        help="Refuse larger factors, which are mostly sizes or percentages.",
+        help="Refuse larger factors, which are usually sizes or percentages.",
     ),
     click.option("-r", "--recursive", is_flag=True, help="Include subfolders."),
     click.option(
         "--files-from",
         metavar="FILE|-",
         shell_complete=completion.files,
-        help="Read more inputs from a file or standard input, one a line.",
+        help="Read more input paths from a file or stdin, one per line.",
     ),
-    click.option("-0", "null", is_flag=True, help="The names of --files-from are separated by NUL, as find -print0 does."),
+    click.option("-0", "null", is_flag=True, help="Paths in --files-from are NUL-separated, as from find -print0."),
     click.option(
         "--name",
         metavar="TEMPLATE",
-        help='Name outputs in a folder, such as "{stem}@{factor}x{suffix}"; also {method}, {kernel} and {ext} of INPUT.',
+        help='Names of outputs in a folder, such as "{stem}@{factor}x{suffix}"; also {method}, {kernel}, {ext}.',
     ),
     click.option("--parents", is_flag=True, help="Recreate each input's folder path under OUTPUT."),
     click.option(
-        "--skip-existing", is_flag=True, help="Skip files whose output exists at the expected size and with the same settings."
+        "--skip-existing", is_flag=True, help="Skip files whose output exists, has the right size and was made with the same settings."
     ),
-    click.option("--update", is_flag=True, help="Skip files whose output exists and is not older than the input."),
-    click.option("--no-overwrite", is_flag=True, help="Fail where an output exists already."),
-    click.option("--overwrite", is_flag=True, help="Replace outputs that upscale did not make, too."),
-    click.option("-n", "--dry-run", is_flag=True, help="Only print what would be done, with sizes and memory."),
+    click.option("--update", is_flag=True, help="Skip files whose output is not older than the input."),
+    click.option("--no-overwrite", is_flag=True, help="Fail if an output exists."),
+    click.option("--overwrite", is_flag=True, help="Also replace files that upscale did not make."),
+    click.option("-n", "--dry-run", is_flag=True, help="Print what would be done, with sizes and memory."),
     click.option("--fail-fast", is_flag=True, help="Stop after the first failure."),
     click.option(
         "--scheduler",
         type=Parsed("address", option_types.address),
         metavar="ADDRESS",
-        help="Work on a Dask cluster that shares the files, such as tcp://HOST:8786.",
+        help="Run on a Dask cluster that shares the files, such as tcp://HOST:8786.",
     ),
     click.option("--json", is_flag=True, help="Print one JSON object per file (JSON Lines)."),
     click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
-    click.option("-v", "--verbose", is_flag=True, help="Print sizes, method, engine and seconds by stage."),
-    click.option("--list-kernels", is_flag=True, help="List presets and shipped kernels with what each is good and bad at."),
+    click.option("-v", "--verbose", is_flag=True, help="Print sizes, method, engine and timings."),
+    click.option("--list-kernels", is_flag=True, help="List all kernels, with what each is good and bad at."),
     click.option(
         "--precompile",
         is_flag=True,
         is_eager=True,
         expose_value=False,
         callback=_precompile,
-        help="Compile all loops now, into the cache that later runs load them from, and exit: for images of containers.",
+        help="Compile all loops into the cache and exit, for container images.",
     ),
     click.version_option(__version__, prog_name="upscale", message="%(prog)s %(version)s"),
+    click.option(
+        "--help-all",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_help_all,
+        help="Show all options and exit.",
+    ),
 )
 
 

@@ -41,7 +41,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 def command(ctx: click.Context) -> None:
     """Inspect, convert and create kernels.
 
-    KERNEL is what --kernel of upscale takes: a preset, a shipped kernel, a file, or rows typed out.
+    KERNEL is anything that upscale --kernel accepts: a preset, a learned kernel, a file, or rows of numbers.
     """
     if ctx.invoked_subcommand is None:
         console.say(ctx.get_help())
@@ -71,7 +71,7 @@ def _normalizing(text: str) -> Callable[[Any], Any]:
     return click.option("--normalize/--no-normalize", cls=Option, aliases=aliases, default=None, help=text)
 
 
-_normalize = _normalizing("Make the weights reaching each output pixel sum to 1.  [default: as the kernel says]")
+_normalize = _normalizing("Make the weights reaching each output pixel sum to 1.  [default: the kernel's own setting]")
 
 
 @command.command(context_settings=_SETTINGS)
@@ -82,14 +82,14 @@ _normalize = _normalizing("Make the weights reaching each output pixel sum to 1.
     "--channels",
     type=Parsed("channels", _channels),
     metavar="IN,OUT",
-    help="Which weights to show of a kernel that mixes channels, from 0.  [default: 0,0]",
+    help="If the kernel mixes channels: which input and output channel to show, from 0.  [default: 0,0]",
 )
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
     shell_complete=completion.files,
-    help="Draw it into a .png, .svg or .pdf file. Needs matplotlib.",
+    help="Draw a .png, .svg or .pdf figure. Needs matplotlib.",
 )
 def show(
     kernel: KernelSpec,
@@ -100,8 +100,8 @@ def show(
 ) -> None:
     """Describe KERNEL, or draw it.
 
-    In the terminal: sums, the gain of each phase, symmetry, rank, how evenly copies overlap, and a verdict. As a figure: the
-    weights, the taps of each phase, the overlap, the frequency response and those to an edge and to a single value.
+    The text has sums, the gain of each phase, symmetry, rank, overlap and a verdict. The figure (-o) shows the weights, the
+    taps of each phase, the overlap, and the responses to waves, to an edge and to a single value.
     """
     if output is not None:
         from upscale.figures.matplotlib_files import SUFFIXES
@@ -114,7 +114,7 @@ def show(
     with console.as_usage_error(f"KERNEL {kernel.label}"):
         read = _read(kernel, factor, normalize)
         if channels is not None and read.channels is None:
-            raise ArgumentError("applies to each channel alike: it has nothing for --channels to choose from")
+            raise ArgumentError("has the same weights for all channels, so --channels has nothing to choose from")
         analysis = analyse(read, factor, channels or (0, 0))
         if output is None:
             console.say(report(analysis, " ".join(name.split())))
@@ -128,34 +128,34 @@ def show(
 @command.command(context_settings=_SETTINGS)
 @click.argument("source", metavar="IN", type=Parsed("kernel", kernel_spec.parse_kernel), shell_complete=completion.files)
 @click.argument("target", metavar="[OUT]", required=False, shell_complete=completion.files)
-@click.option("-o", "--output", metavar="OUT", shell_complete=completion.files, help="Where to write, instead of OUT.")
-@_factor("The stride that the weights are made for, which .npz keeps.  [default: IN's own]")
+@click.option("-o", "--output", metavar="OUT", shell_complete=completion.files, help="Output file, instead of OUT.")
+@_factor("Stride to store in .npz: the factor the weights are made for.  [default: IN's own]")
 @click.option(
     "--padding",
     type=Parsed("padding", option_types.padding),
     metavar="same|N|N,N|T,B,L,R",
-    help="Padding to store, which .npz keeps.  [default: IN's own]",
+    help="Padding to store in .npz.  [default: IN's own]",
 )
-@click.option("--groups", type=WholeNumber(1), metavar="N", help="Groups of channels, which .npz keeps.")
+@click.option("--groups", type=WholeNumber(1), metavar="N", help="Channel groups to store in .npz.")
 @click.option(
     "--bias",
     type=Parsed("bias", option_types.bias),
     metavar="NUMBERS|FILE",
     shell_complete=completion.files,
-    help="Added to each output channel; .npz, .safetensors, .pt and .pth keep it.",
+    help="Bias to store, for each output channel; not in text files and .npy.",
 )
-@_normalizing("Have the kernel normalised, or not.  [default: as IN says]")
+@_normalizing("Whether the kernel is to be normalised, to store in .npz.  [default: IN's own setting]")
 def convert(source: KernelSpec, target: str | None, output: str | None, **values: Any) -> None:
-    """Write the kernel IN in the form of OUT's suffix.
+    """Convert the kernel IN to the format of OUT's suffix.
 
-    .npz keeps everything; what another form cannot store is reported. FILE:NAME names the tensor in .safetensors, .pt and .pth
-    files, also in OUT. A preset is made by upscale-kernel make.
+    .npz keeps everything; what another format cannot store is reported. FILE:NAME picks a tensor in .safetensors, .pt and .pth
+    files, in IN and OUT. To write a preset, use upscale-kernel make.
     """
     if (target is None) == (output is None):
         raise click.UsageError("give OUT, or -o OUT")
     if source.depends_on_factor:
         raise click.UsageError(
-            f"IN {source.text} is no file: upscale-kernel make {source.text} --factor 2 -o {target or output}"
+            f"IN {source.text} is not a file; use: upscale-kernel make {source.text} --factor 2 -o {target or output}"
         )
     path, name = _kernel_file(output or target or "", source, values["bias"])
     from upscale.kernels.load import load, with_groups_and_bias
@@ -178,12 +178,12 @@ def convert(source: KernelSpec, target: str | None, output: str | None, **values
     required=True,
     metavar="FILE",
     shell_complete=completion.files,
-    help="Where to write; the suffix decides the form.",
+    help="Output file; its suffix decides the format.",
 )
 def make(preset: KernelSpec, factor: tuple[int, int] | None, output: str) -> None:
-    """Write a preset or a shipped kernel for a factor."""
+    """Write a preset or a learned kernel for a factor."""
     if not preset.depends_on_factor:
-        raise click.UsageError(f"PRESET {preset.label} is a kernel already; upscale-kernel convert writes it in another form")
+        raise click.UsageError(f"PRESET {preset.label} is a kernel file already; use upscale-kernel convert")
     path, name = _kernel_file(output, preset, None)
     from upscale.kernels.load import load
     from upscale.kernels.write_files import write_kernel
@@ -202,14 +202,14 @@ def make(preset: KernelSpec, factor: tuple[int, int] | None, output: str) -> Non
     type=Parsed("kernel", kernel_spec.parse_kernel),
     metavar="KERNEL",
     shell_complete=completion.kernels,
-    help="What --kernel of upscale takes, of 2 dimensions.",
+    help="A kernel of 2 dimensions, as for upscale --kernel.",
 )
 @_factor("The stride.  [default: the kernel's own, or 2]")
 @click.option(
     "--padding",
     type=Parsed("padding", option_types.padding),
     metavar="same|N|N,N|T,B,L,R",
-    help="Crop the full output, as PyTorch's padding does; what is cropped is drawn pale.  "
+    help="Crop the full output, as PyTorch's padding does; cropped cells are drawn pale.  "
     "[default: the kernel's own, or same]",
 )
 @_normalize
@@ -219,15 +219,15 @@ def make(preset: KernelSpec, factor: tuple[int, int] | None, output: str) -> Non
     required=True,
     metavar="FILE",
     shell_complete=completion.files,
-    help="A .png, .svg or .pdf sheet, or a .gif. Needs matplotlib.",
+    help="A .png, .svg or .pdf sheet, or a .gif animation. Needs matplotlib.",
 )
 def explain(
     input: str, kernel: KernelSpec, factor: tuple[int, int] | None, padding: Any, normalize: bool | None, output: str
 ) -> None:
     """Draw the operator step by step on a small array.
 
-    Each step shows an input value, its weighted copy of the kernel, and the sum so far. INPUT is a .npy file, or numbers typed
-    out as "2,0; 4,1".
+    Each step shows one input value, its weighted copy of the kernel, and the sum so far. INPUT is a .npy file, or numbers such
+    as "2,0; 4,1".
     """
     from upscale.figures.matplotlib_files import SUFFIXES
 

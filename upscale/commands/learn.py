@@ -28,7 +28,7 @@ Examples:
     cls=Command, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PICTURE_OR_FOLDER...", shell_complete=completion.files)
-@click.option("-o", "--output", required=True, metavar="KERNEL.npz", shell_complete=completion.files, help="The kernel's file.")
+@click.option("-o", "--output", required=True, metavar="KERNEL.npz", shell_complete=completion.files, help="Kernel file to write.")
 @click.option(
     "-f",
     "--factor",
@@ -38,16 +38,16 @@ Examples:
     default="2",
     show_default=True,
     metavar="N",
-    help="How many times larger the kernel makes pictures.",
+    help="Factor that the kernel enlarges by.",
 )
 @click.option(
     "--size",
     type=WholeNumber(1),
     metavar="N",
-    help="The kernel's side, an odd number of times the factor.  [default: 9 times]",
+    help="Side of the kernel: an odd multiple of the factor.  [default: 9 x factor]",
 )
 @click.option(
-    "--adaptive", is_flag=True, help="Learn corrections too, one of which is chosen for each pixel: better, and slower."
+    "--adaptive", is_flag=True, help="Also learn corrections, one of which is chosen for each pixel: better and slower."
 )
 @click.option(
     "--downscale",
@@ -55,20 +55,20 @@ Examples:
     show_default=True,
     metavar="HOW",
     shell_complete=completion.offer(["bicubic", "box", "lanczos", "gaussian:"], also="file"),
-    help="How low-resolution copies are made: bicubic, box, lanczos, gaussian:S or a kernel's file; "
-    "with +jpeg:Q at the end, they are JPEGs of quality Q.",
+    help="How to make low-resolution copies: bicubic, box, lanczos, gaussian:S (S pixels) or a kernel file; add "
+    "+jpeg:Q to save them as JPEG of quality Q.",
 )
 @click.option(
     "--low",
     metavar="FOLDER",
     shell_complete=completion.folders,
-    help="Use low-resolution copies that exist: files of the same names in this folder.",
+    help="Use existing low-resolution copies: files of the same names in this folder.",
 )
 @click.option(
     "--validate",
     metavar="FOLDER",
     shell_complete=completion.folders,
-    help="Measure with these pictures.  [default: a tenth, held out]",
+    help="Measure quality on these pictures.  [default: hold out a tenth]",
 )
 @click.option(
     "--sample",
@@ -76,15 +76,15 @@ Examples:
     default=1_000_000,
     show_default=True,
     metavar="N",
-    help="Learn from at most this many pixels of each picture.",
+    help="Use at most this many pixels of each picture.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.version_option(__version__, prog_name="upscale-learn", message="%(prog)s %(version)s")
 def command(paths: tuple[str, ...], output: str, low: str | None, validate: str | None, quiet: bool, **values: Any) -> None:
-    """Learn the kernel of a transposed convolution that enlarges your own kind of pictures best.
+    """Learn the kernel that enlarges your own kind of pictures best.
 
-    Each picture (folders recursively) is downscaled; the kernel that best restores the originals, with the least squared
-    error, is saved to KERNEL.npz, for upscale --kernel KERNEL.npz.
+    Each picture (folders recursively) is downscaled. The kernel that restores the originals with the least squared error is
+    saved to KERNEL.npz, for use with upscale --kernel KERNEL.npz.
     """
     began = time.perf_counter()
     factor = _checked_factor(output, low, values)

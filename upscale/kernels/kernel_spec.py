@@ -29,9 +29,9 @@ SUFFIXES = {
 }
 
 ACCEPTED = (
-    f"a preset ({', '.join(presets.PRESETS)}), one that is shipped ({', '.join(shipped.SHIPPED)}), "
+    f"a preset ({', '.join(presets.PRESETS)}), a learned kernel ({', '.join(shipped.SHIPPED)}), "
     f"a file ({', '.join('*' + s for s in SUFFIXES)}), "
-    'or rows typed out such as "1,2,1; 2,4,2; 1,2,1"'
+    'or rows of numbers such as "1,2,1; 2,4,2; 1,2,1"'
 )
 _FILES = f"the suffix of a kernel file is one of {', '.join(SUFFIXES)}"
 
