@@ -40,62 +40,100 @@ def sheet(rows: list[list[tuple[str, Image.Image]]], titles: list[str] | None = 
     return out
 
 
+def cat() -> Image.Image:
+    """Open the photograph."""
+    return Image.open(ROOT / "sample_images/cat.png")
+
+
+def enlarged(picture: Image.Image, kernel: str, factor: int) -> Image.Image:
+    """Enlarge by the name of a kernel, or nn."""
+    return upscale.enlarge(picture, factor) if kernel == "nn" else upscale.enlarge(picture, factor, "tconv", kernel)
+
+
+def crop(picture: Image.Image, kernel: str, factor: int, box: tuple[int, int, int, int]) -> Image.Image:
+    """Enlarge a whole picture, so that borders are not seen, and cut out what was `box` in it."""
+    left, top, right, bottom = box
+    return enlarged(picture, kernel, factor).crop((left * factor, top * factor, right * factor, bottom * factor))
+
+
+EYE = (128, 78, 192, 142)
+
+
 def hero() -> Image.Image:
     """Show before and after by both methods."""
     potion = Image.open(ROOT / "sample_images/potion.png")
-    lake = Image.open(ROOT / "sample_images/lake.png").crop((176, 204, 240, 268))
     return sheet(
         [
             [
-                ("before", potion),
-                ("--factor 7", upscale.enlarge(potion, 7)),
-                ("before", lake),
-                ("--factor 4", upscale.enlarge(lake, 4)),
-                ("--method tconv --kernel bicubic --factor 4", upscale.enlarge(lake, 4, "tconv", "bicubic")),
+                ("32 x 32", potion),
+                ("--factor 8", upscale.enlarge(potion, 8)),
+                ("64 x 64 pixels of a photo", crop(cat(), "nn", 4, EYE)),
+                ("--kernel adaptive --factor 4", crop(cat(), "adaptive", 4, EYE)),
             ]
         ]
     )
 
 
+def as_jpeg(picture: Image.Image, quality: int) -> Image.Image:
+    """Save a picture as JPEG and read it again."""
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=quality)
+    return Image.open(file).convert("RGB")
+
+
+def choices() -> dict[str, Image.Image]:
+    """Show for each kind of picture what the kernel that suits it does better than another one."""
+    altar = Image.open(ROOT / "sample_images/altar.png").convert("RGBA")
+    distance = np.hypot(*np.meshgrid(np.arange(24.0) + 2, np.arange(24.0) + 2))
+    mask = Image.fromarray(np.where(distance < 20, 190, 70).astype(np.uint8))
+    quarter = cat().resize((111, 75), Image.Resampling.BICUBIC)
+    pairs = {
+        "sprites": (altar, ("bicubic", "nn"), (0, 0, 32, 32), 6),
+        "downscaled": (quarter, ("bicubic", "adaptive"), (29, 17, 53, 41), 4),
+        "jpeg": (as_jpeg(cat(), 30), ("bicubic", "adaptive-jpeg"), (128, 80, 176, 128), 4),
+        "photos": (cat(), ("nn", "bicubic"), (128, 80, 176, 128), 4),
+        "masks": (mask, ("lanczos3", "bilinear"), (0, 0, 24, 24), 8),
+    }
+    return {
+        name: sheet([[(k, upscale.enlarge(crop(picture, k, factor, box), 1 + (name == "downscaled"))) for k in kernels]])
+        for name, (picture, kernels, box, factor) in pairs.items()
+    }
+
+
 def gallery() -> Image.Image:
     """Show every preset on the same crop."""
-    crop = Image.open(ROOT / "sample_images/lake.png").crop((196, 212, 244, 252))
-    shown = [("before", crop)]
-    shown += [(name, upscale.enlarge(crop, 4, "tconv", name)) for name in PRESETS if name != "catmull-rom"]
+    box = (156, 94, 180, 114)
+    shown = [("before", cat().crop(box))]
+    shown += [(name, crop(cat(), name, 8, box)) for name in PRESETS if name != "catmull-rom"]
     return sheet([shown[i : i + 4] for i in range(0, len(shown), 4)])
 
 
 def checkerboard() -> Image.Image:
     """Show what an uneven overlap does, and what normalising does about it, both equally bright."""
-    crop = Image.open(ROOT / "sample_images/lake.png").crop((300, 60, 360, 110))
+    part = cat().crop((300, 90, 360, 140))
     gain = 9 / 4  # of 3 x 3 ones at factor 2
-    dark = upscale.enlarge(crop.point(lambda v: v / gain / 1.4), 2, "tconv", np.ones((3, 3)))
-    even = upscale.enlarge(crop.point(lambda v: v / 1.4), 2, "tconv", np.ones((3, 3)), normalize=True)
+    dark = upscale.enlarge(part.point(lambda v: v / gain / 1.4), 2, "tconv", np.ones((3, 3)))
+    even = upscale.enlarge(part.point(lambda v: v / 1.4), 2, "tconv", np.ones((3, 3)), normalize=True)
     shown = [('--kernel "1,1,1; 1,1,1; 1,1,1"', dark), ("the same with --normalize", even)]
-    return sheet([[(caption, upscale.enlarge(picture, 2)) for caption, picture in shown]])
+    return sheet([[(caption, upscale.enlarge(picture, 3)) for caption, picture in shown]])
 
 
 def learned() -> Image.Image:
-    """Show what the shipped kernels do to pictures that were made smaller, and to others."""
-    lake = Image.open(ROOT / "sample_images/lake.png").convert("RGB")
-    crop, file = lake.crop((176, 204, 220, 244)), io.BytesIO()
-    lake.save(file, "JPEG", quality=50)
-    noise = np.random.default_rng(0).normal(0, 10, (*crop.size[::-1], 3))
-    soft = np.asarray(crop.filter(ImageFilter.GaussianBlur(0.8))) + noise
+    """Show what the shipped kernels do to downscaled pictures, and to others."""
+    noise = np.random.default_rng(0).normal(0, 10, (300, 444, 3))
+    soft = np.asarray(cat().filter(ImageFilter.GaussianBlur(0.8))) + noise
+    box = (132, 84, 176, 124)
+    half = cat().resize((222, 150), Image.Resampling.BICUBIC)
     pictures = {
-        "a picture that was made smaller": lake.crop((132, 168, 220, 248)).resize((44, 40), Image.Resampling.BICUBIC),
-        "a picture as it was painted": crop,
-        "out of a JPEG of quality 50": Image.open(file).crop((176, 204, 220, 244)),
-        "soft and noisy, as a scan": Image.fromarray(np.clip(soft, 0, 255).astype(np.uint8)),
-        "pixel art": Image.open(ROOT / "sample_images/potion.png").convert("RGBA"),
+        "downscaled to half its size": (half, (60, 34, 104, 74)),
+        "a photo": (cat(), box),
+        "JPEG of quality 50": (as_jpeg(cat(), 50), box),
+        "soft and noisy, like a scan": (Image.fromarray(np.clip(soft, 0, 255).astype(np.uint8)), box),
+        "pixel art": (Image.open(ROOT / "sample_images/potion.png").convert("RGBA"), (0, 0, 32, 32)),
     }
     kernels = ("nn", "bicubic", "learned", "adaptive", "adaptive-jpeg")
-
-    def enlarged(picture: Image.Image, kernel: str) -> Image.Image:
-        twice = upscale.enlarge(picture, 2) if kernel == "nn" else upscale.enlarge(picture, 2, "tconv", kernel)
-        return upscale.enlarge(twice, 2)
-
-    return sheet([[(kernel, enlarged(picture, kernel)) for kernel in kernels] for picture in pictures.values()], [*pictures])
+    rows = [[(k, upscale.enlarge(crop(p, k, 2, part), 2)) for k in kernels] for p, part in pictures.values()]
+    return sheet(rows, [*pictures])
 
 
 SMALL = np.array([[1, 3, 2, 0], [4, 2, 1, 1], [0, 1, 5, 3], [2, 1, 4, 8]], float)
@@ -174,6 +212,8 @@ if __name__ == "__main__":
     save(gallery(), "presets.png")
     save(checkerboard(), "checkerboard.png")
     save(learned(), "learned.png")
+    for kind, pair in choices().items():
+        save(pair, f"for_{kind}.png")
     with matplotlib_files.drawing():
         for name, figure in (("pooling", pooling()), ("strided", strided()), ("steps", lecture()), ("kernel", shown())):
             path = ROOT / f"docs/images/{name}.png"

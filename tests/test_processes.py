@@ -66,7 +66,10 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
 def test_a_pool_of_processes(tmp_path, method):
     """Kernels and errors are pickled on their way."""
-    reason = "engine numba: Numba ran before this process was forked, and its threads stayed behind (use spawn or forkserver)"
+    reason = (
+        "engine numba: Numba ran before this process was forked, and its threads do not survive a fork "
+        "(use spawn or forkserver)"
+    )
     assert run(tmp_path, POOL, method).strip() == (f"{reason}; engine auto does without" if method == "fork" else "None")
 
 

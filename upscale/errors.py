@@ -68,7 +68,7 @@ def library_errors(verdict: str = "damaged") -> Iterator[None]:
 def _text_of(error: Exception) -> str:
     """Return an exception's text on one line; a key alone, as of `KeyError`, is no text that helps anybody."""
     text = "" if isinstance(error, LookupError) else " ".join(str(error).split())
-    return text or "its data cannot be understood"
+    return text or "its data cannot be decoded"
 
 
 def show_traceback() -> None:

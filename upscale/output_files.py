@@ -118,9 +118,9 @@ def check_place(path: str) -> None:
     """
     folder = os.path.dirname(os.path.realpath(path))
     if not os.path.isdir(folder):
-        raise FileError(f"{path}: there is no folder {folder}; make it first")
+        raise FileError(f"{path}: there is no folder {folder}; create it first")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise FileError(f"{path}: the folder {folder} cannot be written to")
+        raise FileError(f"{path}: the folder {folder} is not writable")
     try:
         os.lstat(path)
     except FileNotFoundError:
@@ -231,7 +231,7 @@ def replacing(path: str, token: str = "", *, overwrite: bool = True) -> Iterator
         try:
             handle = _made(part)
         except OSError as error:
-            raise FileError(f"{path}: its folder cannot be written to: {os_error_text(error)}") from error
+            raise FileError(f"{path}: its folder is not writable: {os_error_text(error)}") from error
         with os.fdopen(handle, "w+b") as file:
             with contextlib.suppress(OSError, AttributeError):
                 os.fchmod(handle, stat.S_IMODE(os.stat(target).st_mode))
@@ -242,7 +242,7 @@ def replacing(path: str, token: str = "", *, overwrite: bool = True) -> Iterator
         if os.name != "posix":  # where what is open cannot be moved
             _move(part, target, overwrite)
     except FileExistsError:
-        raise FileError(f"{path}: exists already and is kept, as --no-overwrite says") from None
+        raise FileError(f"{path}: already exists and is kept (--no-overwrite)") from None
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {os_error_text(error)}") from error
     finally:
@@ -284,6 +284,6 @@ class OutputFolders:
         try:
             os.makedirs(folder or ".", exist_ok=True)
         except OSError as error:
-            raise FileError(f"{folder}: the folder cannot be made: {os_error_text(error)}") from error
+            raise FileError(f"{folder}: the folder cannot be created: {os_error_text(error)}") from error
         remove_leftovers(folder or ".")
         self._ready.add(folder)

@@ -245,7 +245,7 @@ def test_files_that_vanish_before_their_turn(tmp_path):
         (source / name).unlink(missing_ok=True)
     _, errors = process.communicate(timeout=60)
     text = errors.decode()
-    failed = text.count("there is no such file")
+    failed = text.count("no such file")
     assert failed >= len(gone) - 3
     assert f"{40 - failed} written, {failed} failed" in text
     assert len(list(out.iterdir())) == 40 - failed
@@ -320,10 +320,10 @@ def test_unreadable_files_and_unwritable_folders(tmp_path):
     (source / "0.png").chmod(0)
     (source / "locked").mkdir(mode=0)
     (tmp_path / "shut").mkdir(mode=0o555)
-    denied = b"cannot be read: permission denied", b"locked: cannot be looked into: permission denied"
+    denied = b"cannot be read: permission denied", b"locked: cannot open folder: permission denied"
     for output, told in (
         ("out", [*denied, b"2 written, 2 failed"]),
-        ("shut/out", [b"shut/out: the folder cannot be made: permission denied", b"0 written, 3 failed"]),
+        ("shut/out", [b"shut/out: the folder cannot be created: permission denied", b"0 written, 3 failed"]),
         ("shut", [b"the folder", b"shut cannot be written to", b"0 written, 3 failed"]),
     ):
         recursive = ["-r"] if output == "out" else []

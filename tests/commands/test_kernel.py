@@ -95,9 +95,9 @@ def test_a_layer_comes_back_whole(tmp_path, suffix):
     assert (got.factor, got.padding, got.normalized) == ((2, 2), ((1, 1), (1, 1)), False)
     done = ok("convert", "up.npz", "-o", f"back{suffix}:up.weight", cwd=tmp_path)
     assert done.stderr.splitlines() == [
-        f"upscale-kernel: back{suffix}: holds no factor: use it with --factor 2",
-        f"upscale-kernel: back{suffix}: holds no padding: use it with --padding 1",
-        f"upscale-kernel: back{suffix}: holds the bias apart: use it with --bias back{suffix}:up.bias",
+        f"upscale-kernel: back{suffix}: does not store the factor: use it with --factor 2",
+        f"upscale-kernel: back{suffix}: does not store the padding: use it with --padding 1",
+        f"upscale-kernel: back{suffix}: stores the bias as a separate tensor: use it with --bias back{suffix}:up.bias",
     ]
     read = READERS[suffix]
     for name, want in (("up.weight", weights), ("up.bias", bias)):
@@ -180,7 +180,7 @@ def test_corrections_stay_in_the_own_form_alone(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "text"),
     [
-        (["convert", "none.npy", "k.npz"], 1, "there is no such kernel file"),
+        (["convert", "none.npy", "k.npz"], 1, "no such kernel file"),
         (["convert", "1,2;3,4", "k.png"], 2, "its suffix must be one of"),
         (["convert", "1,2;3,4"], 2, "give OUT"),
         (["convert", "1,2;3,4", "a.npy", "-o", "b.npy"], 2, "give OUT"),
@@ -209,7 +209,7 @@ def test_corrections_stay_in_the_own_form_alone(tmp_path):
         (["convert", "1,-1", "k.safetensors:__metadata__"], 1, "k.safetensors: weights cannot be called"),
         (["convert", "1,-1", "k.safetensors:x.bias", "--bias", "1"], 1, "cannot be called 'x.bias'"),
         (["convert", "1,-1", "k.safetensors:\n"], 2, "a tensor cannot be called"),
-        (["show", "in.csv", "-f", "3000"], 2, "at most 1024 can be examined"),
+        (["show", "in.csv", "-f", "3000"], 2, "at most 1024 is supported"),
         (["show", "bicubic", "--channels", "1,1"], 2, "applies to each channel alike"),
         (["show", "in.csv", "--channels", "1"], 2, "give IN,OUT"),
         (["show", "-1,2"], 2, "write -- before numbers"),

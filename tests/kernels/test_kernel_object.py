@@ -88,7 +88,7 @@ def test_save(tmp_path, name):
     kernel = Kernel(WEIGHTS, factor=2)
     for path in (os.path.join(tmp_path, name), tmp_path / name):
         notes = kernel.save(path)
-        assert notes == ([] if name == "k.npz" else ["holds no factor: use it with --factor 2"])
+        assert notes == ([] if name == "k.npz" else ["does not store the factor: use it with --factor 2"])
         assert Kernel.load(path, 2) == kernel
         for file in tmp_path.iterdir():
             file.unlink()

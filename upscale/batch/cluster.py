@@ -64,7 +64,7 @@ def run(plan: Plan, options: Options, address: str, *, fail_fast: bool, report: 
     try:
         client = Client(address, timeout=_CONNECT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
-        raise FileError(f"--scheduler {address}: nobody answers there: {' '.join(str(error).split())}") from None
+        raise FileError(f"--scheduler {address}: no scheduler answers: {' '.join(str(error).split())}") from None
     with client:
         _check_versions(client, address)
         settings = Settings(_with_whole_paths(options), notices=False)
@@ -102,7 +102,7 @@ def _report(piece: Piece, future: Any, report: Report) -> None:
     else:
         reason = f"{type(error).__name__}: {error}" if error is not None else future.status
         lost = type(error).__name__ == "KilledWorker"
-        reason = "the machines that enlarged it were lost again and again" if lost else reason
+        reason = "every worker that took it was lost" if lost else reason
         results = [FileResult("failed", f"{task.source}: {' '.join(reason.split())}") for task in piece]
     for task, result in zip(piece, results, strict=True):
         report.result(task, result)

@@ -81,7 +81,7 @@ def enlarge_file(
     try:
         result = run_task(task, chosen, make_request(chosen), RunLog(), reads=reads, writes=writes)
     except MemoryError:
-        raise FileError(f"{task.name}: there is not enough memory") from None
+        raise FileError(f"{task.name}: not enough memory") from None
     return result._replace(source=task.source, output=task.output)
 
 
@@ -106,5 +106,5 @@ def _format(output: str, wanted: str | None, *, is_path: bool) -> formats.Format
     if chosen is None:
         return formats.of_suffix(suffix, f"target {output}")
     if found is not None and found is not chosen:
-        raise ArgumentError(f"format {wanted!r} clashes with the suffix of target {output}")
+        raise ArgumentError(f"format {wanted!r} conflicts with the suffix of target {output}")
     return chosen

@@ -194,7 +194,7 @@ def _add_cover(run: FileRun, source: reading.Source, writer: Any) -> None:
     if cover is None or run.options.frame is not None:
         return
     if not run.target.cover:
-        run.log.note(f"the picture that it shows where nothing moves is no frame, and {run.target.name} does not hold it")
+        run.log.note(f"its still picture is not a frame, and {run.target.name} cannot store it: it was dropped")
         return
     writer.add_cover(_planned(run, source.decoded(cover))[1].whole())
 
@@ -258,7 +258,7 @@ def _clipping(share: float, request: Request, label: str, frames: int) -> str:
     gains = phase_sums(kernel.weights, (min(vertical, height), min(horizontal, width)), kernel.groups)
     low, high = float(gains.min()), float(gains.max())
     if max(abs(low), abs(high)) <= 1e-6:
-        return f"{clipped}: the kernel's gain is 0; --bias 0.5 shows what is below 0 too"
+        return f"{clipped}: the kernel's gain is 0; --bias 0.5 shows negative values too"
     if max(abs(low - 1), abs(high - 1)) <= 1e-6:
         return f"{clipped}, though the kernel's gain is 1: its weights overshoot at edges"
     gain = f"{high:.3g}" if high - low <= 1e-6 else f"{low:.3g} to {high:.3g}"

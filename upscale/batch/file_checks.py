@@ -70,10 +70,10 @@ def check_output(task: Task, options: Options, *, one_of_many: bool) -> OutputSt
     output = task.output
     streamed = output == DASH or not is_regular(output)
     if streamed and one_of_many:
-        raise FileError(f"{output}: is there, and no file that can be replaced")
+        raise FileError(f"{output}: exists and is not a regular file; choose another name")
     exists = not streamed and os.path.exists(output)
     if exists and options.no_overwrite:
-        raise FileError(f"{output}: exists already, and --no-overwrite was given")
+        raise FileError(f"{output}: already exists (--no-overwrite)")
     outdated = exists and options.update and _is_newer(task.source, output)
     up_to_date = exists and options.update and not outdated and not options.skip_existing
     mark = None
@@ -102,7 +102,7 @@ def check_protected(task: Task, state: OutputState, options: Options) -> None:
     if why:
         keeps = "" if options.skip_existing else ", --skip-existing keeps it"
         raise FileError(
-            f"{task.name}: its output {task.output} exists already, and {why}: "
+            f"{task.name}: its output {task.output} already exists and {why}: "
             f"--overwrite replaces it{keeps}, or choose another folder or --name"
         )
 
@@ -144,7 +144,7 @@ def target_of(task: Task, contents: FileContents, options: Options, note: Callab
         found = formats.substitute(contents.mode, contents.kind, to_rgb=options.to_rgb)
         note(f"{contents.format} can be read but not written: the output is {found.name}")
     if found is None:
-        raise FileError(f"{task.name}: {contents.format} pictures cannot be written; choose another with --format")
+        raise FileError(f"{task.name}: {contents.format} cannot be written; choose another format with --format")
     return found
 
 
@@ -171,16 +171,18 @@ def check_limits(name: str, contents: FileContents, plan: FramePlan, target: for
     """
     if contents.size[0] * contents.size[1] > options.max_pixels and contents.format != formats.NPY.pillow:
         raise FileError(
-            f"{name}: {contents.size[1]}x{contents.size[0]} are more than {options.max_pixels} pixels: perhaps an "
-            "attack; --max-pixels allows more"
+            f"{name}: {contents.size[1]}x{contents.size[0]} is more than {options.max_pixels} pixels: possible "
+            "decompression bomb; --max-pixels allows more"
         )
     height, width = plan.size
     if max(height, width) > target.longest:
-        raise FileError(f"{name}: would become {width}x{height}; {target.name} holds at most {target.longest} pixels a side")
+        raise FileError(
+            f"{name}: the output would be {width}x{height}; {target.name} is limited to {target.longest} pixels a side"
+        )
     if height * width > options.max_output_pixels:
         raise FileError(
             f"{name}: would become {width}x{height}, more than {options.max_output_pixels} pixels; choose a smaller "
-            "factor, or allow more with --max-output-pixels"
+            "factor, or raise --max-output-pixels"
         )
     for have, what in ((available(), "are free"), (options.max_memory, "are allowed by --max-memory")):
         if have is not None and plan.memory > have:
@@ -222,7 +224,7 @@ def check_output_unchanged(task: Task, state: OutputState, options: Options) -> 
         return
     if (not state.exists or _file_state(task.output) != state.identity) and read_mark(task.output, whole=True) is None:
         raise FileError(
-            f"{task.name}: its output {task.output} was written by another program meanwhile and is kept; "
+            f"{task.name}: its output {task.output} was written by another program in the meantime and is kept; "
             "--overwrite replaces it"
         )
 
@@ -236,4 +238,4 @@ def check_unchanged(name: str, before: Identity | None, stream: BinaryIO) -> Non
         Where somebody did.
     """
     if before != identity(stream):
-        raise FileError(f"{name}: changed while it was read; nothing was written")
+        raise FileError(f"{name}: changed while being read; nothing was written")

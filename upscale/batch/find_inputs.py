@@ -63,7 +63,7 @@ class Search:
             return self._judged(Found(name, os.path.dirname(name), "", named=True))
         matches = sorted(glob.glob(name, recursive=True))
         if not matches:
-            self.failed.append((name, f"{name}: matches no file"))
+            self.failed.append((name, f"{name}: no file matches this pattern"))
         found = []
         for match in matches:
             if not self._is_output(match, name):
@@ -83,7 +83,7 @@ class Search:
         try:
             mode = os.stat(path).st_mode
         except (FileNotFoundError, ValueError):  # a name that no file can have
-            self.failed.append((path, f"{path}: {'a link to nothing' if os.path.lexists(path) else 'there is no such file'}"))
+            self.failed.append((path, f"{path}: {'a broken link' if os.path.lexists(path) else 'no such file'}"))
             return []
         except OSError as error:
             self.failed.append((path, f"{path}: cannot be read: {os_error_text(error)}"))
@@ -132,11 +132,10 @@ class Search:
                     seen.add(file_id(entry.path))
                     folders.append((entry.path, place))
             if left_out:
-                are = "is" if left_out == 1 else "are"
-                self.notes.append(f"{folder}: {pluralize(left_out, 'folder')} in it {are} left alone; -r takes them too")
+                self.notes.append(f"{folder}: {pluralize(left_out, 'folder')} not searched; -r includes subfolders")
         if again:
-            more = f" (and {len(again) - 1} more links alike)" if len(again) > 1 else ""
-            self.notes.append(f"{again[0]}: leads to a folder that is taken already, and is left alone{more}")
+            more = f" (and {len(again) - 1} more such links)" if len(again) > 1 else ""
+            self.notes.append(f"{again[0]}: is a link to a folder that is already included, and is not followed{more}")
         return sorted(found, key=lambda f: (f.folder, os.path.basename(f.path)))
 
     def _entries(self, folder: str) -> "list[os.DirEntry[str]]":
@@ -144,7 +143,7 @@ class Search:
             with os.scandir(folder) as entries:
                 return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
         except OSError as error:
-            self.failed.append((folder, f"{folder}: cannot be looked into: {os_error_text(error)}"))
+            self.failed.append((folder, f"{folder}: cannot open folder: {os_error_text(error)}"))
             return []
 
 

@@ -91,22 +91,22 @@ def _total(name: str, contents: FileContents, target: formats.Format, frame: int
         if contents.format == formats.NPY.pillow:
             raise FileError(f"{name}: --frame: an array has no frames")
         if not 0 <= frame < contents.total:
-            has = "only one frame, number 0" if contents.total == 1 else f"the frames 0 to {contents.total - 1}"
+            has = "only one frame, 0" if contents.total == 1 else f"frames 0 to {contents.total - 1}"
             raise FileError(f"{name}: --frame {frame}: it has {has}")
         return 1, ()
     if contents.total == 1:
         return 1, ()
     if contents.kind in ("sizes", "views") and contents.kind != target.several:
         which = "largest" if contents.kind == "sizes" else "first"
-        return 1, (f"holds {contents.total} pictures, of which the {which} was taken: --frame N takes another",)
+        return 1, (f"has {contents.total} pictures; the {which} was used, --frame N chooses another",)
     if contents.kind != target.several:
         raise FileError(
-            f"{name}: has {contents.total} {'pages' if contents.kind == 'pages' else 'frames'}, of which "
-            f"{target.name} holds one: name it with --frame N (0 to {contents.total - 1})"
+            f"{name}: has {contents.total} {'pages' if contents.kind == 'pages' else 'frames'}, but "
+            f"{target.name} stores only one: choose it with --frame N (0 to {contents.total - 1})"
         )
     if contents.format != target.pillow:
         kind = "an animated PNG (APNG)" if target.name == "PNG" else f"an animated {target.name}"
-        return contents.total, (f"becomes {kind} of {contents.total} frames",)
+        return contents.total, (f"becomes {kind} with {contents.total} frames",)
     return contents.total, ()
 
 

@@ -49,9 +49,9 @@ _LOSSY = ("JPEG", "WebP", "AVIF")
 def unused_option(options: Options, target: Format) -> str:
     """Return why an option does not go with an output's format; an empty text where all do."""
     if options.lossless and target.name == "JPEG":
-        return "--lossless: JPEG always loses something; write .png or .webp"
+        return "--lossless: JPEG is always lossy; write .png or .webp"
     if options.quality is not None and target.name not in _LOSSY:
-        return f"--quality: {target.name} has none; it goes with {', '.join(_LOSSY)}"
+        return f"--quality does not apply to {target.name}, only to {', '.join(_LOSSY)}"
     if options.compression != "balanced" and target.name not in ("PNG", "TIFF"):
-        return f"--compression: {target.name} has no choice of it; it goes with PNG and TIFF"
+        return f"--compression does not apply to {target.name}, only to PNG and TIFF"
     return ""

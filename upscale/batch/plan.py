@@ -117,9 +117,9 @@ def check_template(template: str) -> None:
         if field is not None and (field not in FIELDS or form or conversion):
             raise ArgumentError(f"--name {template!r}: the fields are {' '.join('{' + f + '}' for f in FIELDS)}")
     if not template.strip(". "):
-        raise ArgumentError(f"--name {template!r} is no file's name")
+        raise ArgumentError(f"--name {template!r} is not a file name")
     if "/" in template or os.sep in template or "\0" in template:
-        raise ArgumentError(f"--name {template!r}: a name has no folders in it; --parents keeps the inputs' own")
+        raise ArgumentError(f"--name {template!r}: a name cannot contain folders; --parents keeps the inputs' folders")
 
 
 def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: Iterable[str]) -> Plan:
@@ -161,8 +161,8 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
             if os.path.realpath(before) == os.path.realpath(file.path):
                 continue  # named twice
             raise ArgumentError(
-                f"{before} and {file.path} would both become {output}: --parents tells them apart by their folders, "
-                '--name "{stem}_{ext}{suffix}" by their suffixes'
+                f"{before} and {file.path} would both become {output}: use --parents to keep their folders, "
+                'or --name "{stem}_{ext}{suffix}" to keep their suffixes'
             )
         by_output[key] = file.path
         try:
@@ -232,7 +232,7 @@ def _target(output: str, naming: Naming) -> formats.Format | None:
     found = formats.FORMATS.get(os.path.splitext(output)[1].lower())
     wanted = formats.FORMATS[naming.suffix] if naming.suffix else None
     if found is not None and wanted not in (None, found):
-        raise ArgumentError(f"--format {naming.suffix[1:]} clashes with the suffix of {output}, which --name gives it")
+        raise ArgumentError(f"--format {naming.suffix[1:]} conflicts with the suffix of {output}, which comes from --name")
     return found or wanted
 
 

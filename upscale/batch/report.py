@@ -161,7 +161,7 @@ class Report:
                 self._print(one_line(self._planned[task.output]))
         if not self._quiet:
             for texts in self._notes.values():
-                more = f" (and {len(texts) - 1} more files alike)" if len(texts) > 1 else ""
+                more = f" (and {len(texts) - 1} more files)" if len(texts) > 1 else ""
                 self._line(f"upscale: {texts[0]}{more}")
         with contextlib.suppress(OSError):
             for texts in self._errors.values():
@@ -239,7 +239,7 @@ def planned(task: Task, result: FileResult) -> str:
         source += f" ({_size(result.size)}{result.stored_as})"
         output += f" ({_size(result.out_size)}, {result.format})"
     if result.status == "skipped":
-        return f"{source} -> {output}: skipped, exists already"
+        return f"{source} -> {output}: skipped, already exists"
     return f"{source} -> {output}, {format_bytes(result.memory)} of memory"
 
 

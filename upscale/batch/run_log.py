@@ -71,12 +71,12 @@ class RunLog:
             return
         if not loops.CACHED:
             self.note(
-                "loops are compiled at each run, since no cache folder can be written; set NUMBA_CACHE_DIR to one that can"
+                "no cache folder is writable, so loops are compiled in every run; set NUMBA_CACHE_DIR to a writable folder"
             )
         if self._show is not None:
             from upscale.loops.compile_notice import compile_notice
 
-            kept = "once; it is kept for the next run" if loops.CACHED else "and nothing is kept for the next run"
+            kept = "once; later runs load it from the cache" if loops.CACHED else "in every run (no cache folder is writable)"
             show, text = self._show, f"compiling a loop for this machine, {kept}"
             self.notices.enter_context(compile_notice(lambda: show(text)))
 
@@ -113,6 +113,6 @@ def _padding_note(operator: "Operator") -> list[str]:
         return []
     mirrored = ",".join(f"{total - operator.crop_begin(i)},{operator.crop_begin(i)}" for i, total in enumerate(crops))
     return [
-        "padding: same cuts the smaller half off the beginning, as TensorFlow's SAME does; PyTorch's usual layer cuts the "
-        f"larger half, one output pixel further: --padding {mirrored}"
+        "padding: same crops one pixel less at the top and left than at the bottom and right, as TensorFlow's SAME does; "
+        f"for PyTorch's usual layer, use --padding {mirrored}"
     ]

@@ -74,7 +74,7 @@ def run_task(
         digest = "" if options.strip else settings_digest(options, request, run.target.name)
         if file_checks.is_done(task, state, run.contents, request, digest, options):
             if state.mark is None:
-                log.note("its output does not record its settings: only its size was compared")
+                log.note("its output does not record its settings, so only its size was checked")
             return result._replace(status="skipped", notes=log.notes, seconds=time.perf_counter() - began)
         file_checks.check_protected(task, state, options)
         if options.dry_run:

@@ -76,7 +76,7 @@ def serve(reading: BinaryIO, writing: BinaryIO) -> None:
             show_traceback()
             result = FileResult("failed", str(error))
         except MemoryError:
-            result = FileResult("failed", f"{order.task.source}: there is not enough memory")
+            result = FileResult("failed", f"{order.task.source}: not enough memory")
         except Exception as error:  # a fault of ours, which must not stop the others
             show_traceback()
             text = f"internal error, please report it: {type(error).__name__}: {error}"

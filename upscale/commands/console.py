@@ -58,7 +58,7 @@ def _explained(name: str, error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         return f"{error.filename or 'standard output, or a file'}: {os_error_text(error)}", 1
     if isinstance(error, MemoryError):
-        return "there is not enough memory", 1
+        return "not enough memory", 1
     # A fault of ours; a traceback would help nobody who only has the command.
     return f"internal error, please report it: {type(error).__name__}: {error}", 1
 

@@ -64,7 +64,7 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, *
             return 0
         inputs, output = [DASH], DASH
     if "" in (*inputs, output):
-        raise click.UsageError("a path is empty; perhaps a variable is not set")
+        raise click.UsageError("a path is empty; is a shell variable not set?")
     path_mistakes.check_words(paths)
     _check_folder((*inputs, output or DASH))
     given = {n for n in values if ctx.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE}
@@ -74,7 +74,7 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, *
     if values["files_from"] is not None:
         inputs += _listed(values["files_from"], values["null"], inputs)
     elif values["null"]:
-        raise click.UsageError("-0 goes with --files-from")
+        raise click.UsageError("-0 needs --files-from")
     if not inputs and values["files_from"] is None:
         raise click.UsageError("INPUT is missing")
     check_factor(values["factor"], values["max_factor"], inputs, recursive=values["recursive"])
@@ -97,7 +97,7 @@ def _check_folder(paths: tuple[str, ...]) -> None:
         os.getcwd()
     except OSError:
         if not all(os.path.isabs(path) or path == DASH for path in paths):
-            raise FileError("the current folder is gone; name whole paths") from None
+            raise FileError("the current folder no longer exists; use absolute paths") from None
 
 
 def _last_path(inputs: list[str], files_from: str | None) -> str:
@@ -115,7 +115,7 @@ def _last_path(inputs: list[str], files_from: str | None) -> str:
 def _listed(path: str, null: bool, inputs: list[str]) -> list[str]:
     """Read the names of inputs, one a line or with NUL between."""
     if path == DASH and DASH in inputs:
-        raise click.UsageError("standard input is the list of inputs, and cannot be an INPUT as well")
+        raise click.UsageError("standard input is the list of inputs; it cannot also be an INPUT")
     try:
         if path == DASH:
             data = sys.stdin.buffer.read() if sys.stdin is not None else b""
@@ -125,7 +125,7 @@ def _listed(path: str, null: bool, inputs: list[str]) -> list[str]:
     except OSError as error:
         raise FileError(f"--files-from {path}: cannot be read: {os_error_text(error)}") from error
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise FileError(f"--files-from {path}: is in UTF-16; save it in UTF-8")
+        raise FileError(f"--files-from {path}: is UTF-16; save it as UTF-8")
     lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     names = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in lines if line.strip()]
     # A list is no command line: what is named - in it is a file.
@@ -139,16 +139,16 @@ def _is_one_picture(path: str) -> bool:
 def _enlarge_one(source: str, output: str, options: "Options", values: dict[str, Any]) -> int:
     """Enlarge one picture in this process."""
     if values["json"] and output == DASH:
-        raise click.UsageError("--json and an OUTPUT of - would both write to standard output")
+        raise click.UsageError("--json and OUTPUT - cannot be combined: both write to standard output")
     if values["scheduler"] is not None:
-        raise click.UsageError("--scheduler goes with several inputs or a folder")
+        raise click.UsageError("--scheduler needs several inputs or a folder")
     from upscale.batch.request import make_request
 
     request, substitute = None, ""
     into_folder = output != DASH and (os.path.isdir(output) or output.endswith(("/", os.sep)))
     if into_folder:
         if source == DASH:
-            raise click.UsageError(f"OUTPUT {output} is a folder; name a file in it")
+            raise click.UsageError(f"OUTPUT {output} is a folder; name a file")
         from upscale.batch.find_inputs import Found
 
         request = make_request(options) if _name_needs_request(options, values) else None
@@ -158,7 +158,7 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
     else:
         for name in ("name", "parents"):
             if values[name] not in (None, False):
-                raise click.UsageError(f"--{name} goes with an OUTPUT that is a folder")
+                raise click.UsageError(f"--{name} needs an OUTPUT that is a folder")
     with _failure_as_json(source, output, values):
         target = _target(source, output, options, values["format"], keeps=into_folder)
         _check_input(source, output, options, target)
@@ -192,7 +192,7 @@ def _failure_as_json(source: str, output: str, values: dict[str, Any]) -> Iterat
             from upscale.batch.report import line_of_json
             from upscale.batch.task import FileResult, Task
 
-            text = str(error) if isinstance(error, FileError) else f"{source}: there is not enough memory"
+            text = str(error) if isinstance(error, FileError) else f"{source}: not enough memory"
             console.say(line_of_json(Task(source, output, None), FileResult("failed", text)))
         raise
 
@@ -228,7 +228,7 @@ def _note_unused_bias(request: "Request", options: "Options") -> None:
     kernel = request.operator.kernel if request.operator is not None else None
     if kernel is not None and kernel.bias_tensor and kernel.bias is None and options.kernel is not None:
         bias = f"{options.kernel.path}:{kernel.bias_tensor}"
-        console.note("upscale", f"{options.kernel.path}: holds {kernel.bias_tensor} as well, which --bias {bias} adds")
+        console.note("upscale", f"{options.kernel.path}: also has {kernel.bias_tensor}; --bias {bias} adds it")
 
 
 def _target(source: str, output: str, options: "Options", wanted: str | None, *, keeps: bool) -> formats.Format | None:
@@ -242,7 +242,7 @@ def _target(source: str, output: str, options: "Options", wanted: str | None, *,
         raise click.UsageError("OUTPUT is -, but standard output is a terminal")
     if same_file(source, output):
         other = '--name, such as "{stem}_large{suffix}"' if keeps else "another OUTPUT"
-        raise click.UsageError(f"OUTPUT {output} is the same file as INPUT, and an input is never overwritten; give {other}")
+        raise click.UsageError(f"OUTPUT {output} is the same file as INPUT, which is never overwritten; give {other}")
     for name, path in _other_files(options).items():
         if same_file(path, output):
             raise click.UsageError(f"OUTPUT {output} is the same file as {name}; an input is never overwritten")
@@ -251,7 +251,7 @@ def _target(source: str, output: str, options: "Options", wanted: str | None, *,
     if suffix.lower() in formats.FORMATS and output != DASH:
         found = formats.of_suffix(suffix, output)
         if wanted and formats.FORMATS[wanted] is not found:
-            raise click.UsageError(f"--format {wanted[1:]} clashes with the suffix of OUTPUT {output}")
+            raise click.UsageError(f"--format {wanted[1:]} conflicts with the suffix of OUTPUT {output}")
         return found
     if wanted:
         return formats.FORMATS[wanted]
@@ -262,9 +262,9 @@ def _target(source: str, output: str, options: "Options", wanted: str | None, *,
     known = " ".join(formats.FORMATS)
     if suffix in ("", "."):
         named = f"{output.removesuffix('.')}.png"
-        raise click.UsageError(f"OUTPUT {output} has no suffix: name it {named}, give --format png, or use one of {known}")
+        raise click.UsageError(f"OUTPUT {output} has no suffix: call it {named}, add --format png, or use one of {known}")
     accepted = did_you_mean(closest_suffix(suffix)) or f", or use one of {known}"
-    raise click.UsageError(f"OUTPUT {output}: {suffix} cannot be written; name a format with --format{accepted}")
+    raise click.UsageError(f"OUTPUT {output}: {suffix} cannot be written; choose a format with --format{accepted}")
 
 
 def _other_files(options: "Options") -> dict[str, str]:
@@ -296,18 +296,20 @@ def _naming(output: str, options: "Options", values: dict[str, Any], request: "R
 def _check_output_folder(inputs: list[str], output: str, values: dict[str, Any]) -> None:
     """Check that OUTPUT may be the folder of several outputs."""
     if DASH in inputs:
-        raise click.UsageError("- is one picture; it does not go with other inputs")
+        raise click.UsageError("- is a single picture and cannot be combined with other inputs")
     there = output.rstrip("/" + os.sep) or output
     if output == DASH or (os.path.lexists(there) and not os.path.isdir(there)):
-        raise click.UsageError(f"OUTPUT {output} must be a folder for {_described(inputs)}")
+        raise click.UsageError(f"OUTPUT {output} must be a folder, because of {_described(inputs)}")
     stem, suffix = os.path.splitext(output)
     if suffix.lower() in formats.FORMATS and not os.path.isdir(output):
         raise click.UsageError(
-            f"OUTPUT {output} is the name of one picture; for {_described(inputs)} it must be a folder, such as {stem}/"
+            f"OUTPUT {output} looks like one picture; for {_described(inputs)} it must be a folder, such as {stem}/"
         )
     in_place = len(inputs) == 1 and os.path.isdir(inputs[0]) and os.path.isdir(output) and os.path.samefile(inputs[0], output)
     if in_place and values["name"] is None:
-        raise click.UsageError('INPUT and OUTPUT are one folder: name the results, such as --name "{stem}_large{suffix}"')
+        raise click.UsageError(
+            'INPUT and OUTPUT are the same folder: choose other names, such as --name "{stem}_large{suffix}"'
+        )
 
 
 def _described(inputs: list[str]) -> str:
@@ -327,7 +329,7 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
     found = plan.make(inputs, naming, recursive=values["recursive"], forbidden=_other_files(options).values())
     _check_use(found, options)
     if values["files_from"] is None and not (found.tasks or found.failed or found.results):
-        found.failed.append((inputs[0], f"{', '.join(inputs)}: there are no pictures"))
+        found.failed.append((inputs[0], f"{', '.join(inputs)}: no pictures found"))
     report = Report(found, quiet=values["quiet"], verbose=values["verbose"], json=values["json"], dry_run=options.dry_run)
     try:
         if values["fail_fast"] and found.failed:

@@ -288,7 +288,7 @@ _OPTIONS = (
     click.option(
         "-j",
         "--threads",
-        type=WholeNumber(1, hint="without the option, one thread for each core works"),
+        type=WholeNumber(1, hint="the default is one per core"),
         metavar="N",
         help="Number of threads.  [default: one per core]",
     ),
@@ -337,7 +337,9 @@ _OPTIONS = (
     ),
     click.option("--parents", is_flag=True, help="Recreate each input's folder path under OUTPUT."),
     click.option(
-        "--skip-existing", is_flag=True, help="Skip files whose output exists, has the right size and was made with the same settings."
+        "--skip-existing",
+        is_flag=True,
+        help="Skip files whose output exists, has the right size and was made with the same settings.",
     ),
     click.option("--update", is_flag=True, help="Skip files whose output is not older than the input."),
     click.option("--no-overwrite", is_flag=True, help="Fail if an output exists."),
@@ -400,10 +402,10 @@ def check_options(values: dict[str, Any], given: set[str]) -> None:
         values["method"] = "tconv"
     if values["method"] == "nn":
         if values["kernel"] is not None:
-            raise click.UsageError("--method nn takes no --kernel; leave one of the two out")
+            raise click.UsageError("--method nn and --kernel cannot be combined; drop one of them")
         for name in GROUPS["Transposed convolution"]:
             if name in given:
-                raise click.UsageError(f"--{name.replace('_', '-')} needs a kernel, such as --kernel bicubic; nn has none")
+                raise click.UsageError(f"--{name.replace('_', '-')} needs a kernel, such as --kernel bicubic; nn has no kernel")
     elif values["kernel"] is None:
         raise click.UsageError(
             "--method tconv needs a kernel: a preset such as --kernel bicubic (--list-kernels lists them), "

@@ -51,7 +51,7 @@ def _channels(text: str) -> tuple[int, int]:
     try:
         return option_types.pair(0)(text if text.count(",") == 1 else "")
     except ArgumentError:
-        raise ArgumentError(f"{text!r} is not a pair of channels; give IN,OUT, both from 0") from None
+        raise ArgumentError(f"{text!r} is not a pair of channels; give IN,OUT, counted from 0") from None
 
 
 def _factor(text: str) -> Callable[[Any], Any]:
@@ -152,7 +152,7 @@ def convert(source: KernelSpec, target: str | None, output: str | None, **values
     files, in IN and OUT. To write a preset, use upscale-kernel make.
     """
     if (target is None) == (output is None):
-        raise click.UsageError("give OUT, or -o OUT")
+        raise click.UsageError("OUT is missing, as in: upscale-kernel convert IN OUT")
     if source.depends_on_factor:
         raise click.UsageError(
             f"IN {source.text} is not a file; use: upscale-kernel make {source.text} --factor 2 -o {target or output}"
@@ -209,8 +209,7 @@ def make(preset: KernelSpec, factor: tuple[int, int] | None, output: str) -> Non
     "--padding",
     type=Parsed("padding", option_types.padding),
     metavar="same|N|N,N|T,B,L,R",
-    help="Crop the full output, as PyTorch's padding does; cropped cells are drawn pale.  "
-    "[default: the kernel's own, or same]",
+    help="Crop the full output, as PyTorch's padding does; cropped cells are drawn pale.  [default: the kernel's own, or same]",
 )
 @_normalize
 @click.option(

@@ -28,7 +28,7 @@ Examples:
     cls=Command, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PICTURE_OR_FOLDER...", shell_complete=completion.files)
-@click.option("-o", "--output", required=True, metavar="KERNEL.npz", shell_complete=completion.files, help="Kernel file to write.")
+@click.option("-o", "--output", required=True, metavar="KERNEL.npz", shell_complete=completion.files, help="File to write.")
 @click.option(
     "-f",
     "--factor",
@@ -118,7 +118,7 @@ def _checked_factor(output: str, low: str | None, values: dict[str, Any]) -> int
     """Check options that do not depend on pictures; return the factor."""
     vertical, horizontal = values["factor"]
     if vertical != horizontal:
-        raise click.UsageError("--factor: a kernel is learned for one factor, equal in both directions")
+        raise click.UsageError("--factor: a kernel is learned for one factor, the same in both directions")
     if os.path.splitext(output)[1].lower() != ".npz":
         raise click.UsageError(f"--output {output}: a learned kernel is written as .npz")
     if (
@@ -141,9 +141,9 @@ def _checked_factor(output: str, low: str | None, values: dict[str, Any]) -> int
 def _report(output: str, factor: int, result: Any, seconds: float, validated: bool) -> None:
     """Print what was learned, and how well it does on pictures that it was not learned from."""
     for note in result.notes[:10]:
-        click.echo(f"upscale-learn: passed over: {' '.join(note.split())}", err=True)
+        click.echo(f"upscale-learn: skipped: {' '.join(note.split())}", err=True)
     if len(result.notes) > 10:
-        click.echo(f"upscale-learn: passed over: {len(result.notes) - 10} more", err=True)
+        click.echo(f"upscale-learn: skipped: {len(result.notes) - 10} more", err=True)
     side, found = result.kernel.shape[0], result.kernel.corrections
     corrections = "" if found is None else f" and {found.classes} corrections"
     click.echo(
@@ -153,7 +153,7 @@ def _report(output: str, factor: int, result: Any, seconds: float, validated: bo
     if not result.measured:
         click.echo("only one image, so none could be held out to measure with; use --validate FOLDER")
         return
-    whose = "of --validate" if validated else "held out, by a kernel that has not seen them"
+    whose = "from --validate" if validated else "held out (not used for learning)"
     click.echo(f"on {pluralize(result.measured, 'picture')} {whose}:")
     click.echo(f"{'':10}{'PSNR':>9}{'SSIM':>9}")
     for name, (psnr, ssim) in result.quality.items():
@@ -169,7 +169,7 @@ def _found(paths: tuple[str, ...]) -> list[Any]:
     if search.failed:
         raise FileError(search.failed[0][1])
     if not found:
-        raise FileError(f"{paths[0]}: holds no pictures")
+        raise FileError(f"{paths[0]}: contains no pictures")
     return found
 
 

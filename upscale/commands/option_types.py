@@ -96,7 +96,7 @@ class Method(OneOf):
             return f"there is no method {value!r}{did_you_mean(METHOD_SYNONYMS.get(match, match))}"
         if match := kernel_spec.closest_name(value):
             return f"there is no method {value!r}{did_you_mean(f'--kernel {match}')}"
-        return f"there is no method {value!r}; give nn, or tconv and a kernel, of which --list-kernels lists some"
+        return f"there is no method {value!r}; give nn, or tconv with a kernel (see --list-kernels)"
 
 
 def _whole(text: str) -> int:
@@ -137,7 +137,7 @@ def padding(text: str) -> Any:
     numbers = [_whole(part.strip()) for part in text.split(",")]
     if len(numbers) not in (1, 2, 4) or min(numbers) < 0:
         raise ArgumentError(
-            f"{text!r} is not a padding; give same, N, VERTICAL,HORIZONTAL or TOP,BOTTOM,LEFT,RIGHT; 0 crops nothing"
+            f"{text!r} is not a padding; give same, N, VERTICAL,HORIZONTAL or TOP,BOTTOM,LEFT,RIGHT (0 crops nothing)"
         )
     if len(numbers) == 4:
         return (numbers[0], numbers[1]), (numbers[2], numbers[3])
@@ -150,7 +150,7 @@ def pair(least: int) -> Callable[[str], tuple[int, int]]:
     def parse(text: str) -> tuple[int, int]:
         numbers = [_whole(part.strip()) for part in text.split(",")]
         if len(numbers) > 2 or min(numbers) < least:
-            raise ArgumentError(f"{text!r} is not N or VERTICAL,HORIZONTAL, in whole numbers of at least {least}")
+            raise ArgumentError(f"{text!r} is not N or VERTICAL,HORIZONTAL with whole numbers of at least {least}")
         return numbers[0], numbers[-1]
 
     return parse
@@ -164,7 +164,7 @@ def memory(text: str) -> int:
     except ValueError:  # more than one point
         number = 0.0
     if not 1 <= number < 1e18:
-        raise ArgumentError(f"{text!r} is not a size of memory; give bytes, or a size such as 500M or 8G")
+        raise ArgumentError(f"{text!r} is not a memory size; give bytes, or a size such as 500M or 8G")
     return int(number)
 
 
@@ -177,7 +177,7 @@ def bias(text: str) -> tuple[str, str] | tuple[float, ...]:
         (numbers,) = number_text.parse_rows(text, "bias")
     except (ArgumentError, ValueError) as error:  # the latter for several rows
         reason = str(error) if isinstance(error, ArgumentError) else f"{text!r} has several rows"
-        raise ArgumentError(f"{reason}; give a number, one for each output channel such as 0.1,0,0, or a file") from None
+        raise ArgumentError(f"{reason}; give one number, one per output channel such as 0.1,0,0, or a file") from None
     return numbers
 
 

@@ -39,7 +39,7 @@ def check_words(paths: Sequence[str]) -> None:
     if first in _PROGRAMS and not os.path.lexists(first):
         raise click.UsageError(f"there is no file {first}; did you mean upscale-{first}?")
     if first in _VERBS and not os.path.lexists(first):
-        raise click.UsageError(f"there is no file {first}, and no command is needed: {' '.join(['upscale', *paths[1:]])}")
+        raise click.UsageError(f"there is no file {first}, and no subcommand is needed: {' '.join(['upscale', *paths[1:]])}")
 
 
 def missing_input(source: str, output: str) -> str:

@@ -73,7 +73,7 @@ def _unknown_option(option: str, ctx: click.Context, words: Sequence[str]) -> st
         meant = word.removeprefix("-")
         if is_factor(meant) and "--factor" in names:
             return f"there is no option {word}{did_you_mean(f'--factor {meant}')}"
-        return f"there is no option {word}; write -- before numbers that begin with a minus"
+        return f"there is no option {word}; put -- before negative numbers"
     meant = _ELSEWHERE.get(option, "")
     if meant not in names:
         meant = closest(option, [name for name in names if name.startswith("--")]) if len(option) > 2 else ""

@@ -65,13 +65,15 @@ class Corrections:
         given = _real(weights, "weights").astype(np.float64)
         nodes = len(self.thresholds) if self.thresholds.ndim == 1 else -1
         if nodes < 0 or nodes & (nodes + 1) or nodes >= 1 << DEEPEST or self.compared.shape != (nodes, 2):
-            raise ArgumentError("a bank's comparisons do not make a whole tree")
+            raise ArgumentError("the comparisons of the corrections do not form a complete tree")
         if factor < 1 or given.ndim != 3 or given.shape[1:] != (SIDE**2, (BLOCKS * factor) ** 2) or not len(given):
-            raise ArgumentError(f"a bank's weights {given.shape} are not (classes, {SIDE**2}, {(BLOCKS * factor) ** 2})")
+            raise ArgumentError(
+                f"the corrections' weights {given.shape} are not (classes, {SIDE**2}, {(BLOCKS * factor) ** 2})"
+            )
         if self.leaves.shape != (nodes + 1,) or self.leaves.max() >= len(given) or self.compared.max(initial=0) >= SIDE**2:
-            raise ArgumentError("a bank's comparisons or classes lie beyond what there is")
+            raise ArgumentError("a comparison or class of the corrections is out of range")
         if not np.isfinite(given).all() or np.isnan(self.thresholds).any():
-            raise ArgumentError("a bank contains NaN or infinity")
+            raise ArgumentError("the corrections contain NaN or infinity")
         self.factor = factor
         self.unit = _UNIT * 2.0 ** max(0, int(np.ceil(np.log2(max(np.abs(given).max() / _UNIT / 32767, 1e-9)))))
         self.weights = np.rint(given / self.unit).astype(np.int16)
@@ -121,12 +123,12 @@ def orders(side: int) -> Array:
 def _real(value: ArrayLike, name: str) -> Array:
     array = as_array(value, name)
     if array.dtype.kind not in "biuf":
-        raise ArgumentError(f"a bank's {name} are real numbers")
+        raise ArgumentError(f"the corrections' {name} must be real numbers")
     return array
 
 
 def _whole(value: ArrayLike, name: str) -> Array:
     array = as_array(value, name)
     if array.dtype.kind not in "ui" or (array < 0).any():
-        raise ArgumentError(f"a bank's {name} are whole numbers of at least 0")
+        raise ArgumentError(f"the corrections' {name} must be whole numbers of at least 0")
     return array.astype(np.int64)

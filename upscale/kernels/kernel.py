@@ -114,7 +114,7 @@ class Kernel:
         array = finite_numbers(weights, "the kernel")
         if array.ndim not in (2, 4):
             raise ArgumentError(
-                f"a kernel has 2 dimensions (kH, kW) or 4 (C, M / groups, kH, kW), this one has {array.ndim}: {array.shape}"
+                f"a kernel must have 2 dimensions (kH, kW) or 4 (C, M / groups, kH, kW), not {array.ndim}: {array.shape}"
             )
         if max(array.shape[-2:]) > LONGEST:
             raise ArgumentError(
@@ -124,7 +124,7 @@ class Kernel:
             raise ArgumentError(f"groups={groups} does not fit a kernel of shape {array.shape}")
         pair = None if factor is None else factor_pair(factor)
         if corrections is not None and (array.ndim != 2 or not normalized or pair != (corrections.factor,) * 2):
-            raise ArgumentError("a bank of corrections goes with a normalised kernel of 2 dimensions, made for the same factor")
+            raise ArgumentError("corrections need a normalised kernel of 2 dimensions for the same factor")
         offsets = None if bias is None else read_only_view(np.atleast_1d(finite_numbers(bias, "the bias")))
         wanted = 1 if array.ndim == 2 else array.shape[1] * groups
         if offsets is not None and offsets.shape != (wanted,):
@@ -359,10 +359,10 @@ class Kernel:
         return kernel_html(repr(self), self._repr_png_(), None if max(self.shape) > LONGEST else self.weights)
 
     def __setattr__(self, name: str, value: Any) -> Never:
-        raise AttributeError(f"a kernel cannot be changed; kernel.replaced({name}=...) makes another one")
+        raise AttributeError(f"a kernel is immutable; use kernel.replaced({name}=...)")
 
     def __delattr__(self, name: str) -> Never:
-        raise AttributeError("a kernel cannot be changed")
+        raise AttributeError("a kernel is immutable")
 
 
 def finite_numbers(value: AnyArray, name: str) -> Floats:
@@ -375,7 +375,7 @@ def finite_numbers(value: AnyArray, name: str) -> Floats:
     """
     array = as_array(value, name)
     if array.dtype.kind not in "biuf":
-        raise ArgumentError(f"{name} is made of real numbers, not of {array.dtype}")
+        raise ArgumentError(f"{name} must contain real numbers, not {array.dtype}")
     if not array.size:
         raise ArgumentError(f"{name} has no elements: its shape is {array.shape}")
     with np.errstate(all="ignore"):  # what is too large for float64 becomes infinity, which is refused below
@@ -383,5 +383,5 @@ def finite_numbers(value: AnyArray, name: str) -> Floats:
     if not np.isfinite(array).all():
         raise ArgumentError(f"{name} contains NaN or infinity")
     if np.abs(array).max() > np.finfo(np.float32).max:
-        raise ArgumentError(f"{name} has numbers beyond what 32-bit floats hold")
+        raise ArgumentError(f"{name} has numbers that are too large for 32-bit floats")
     return array

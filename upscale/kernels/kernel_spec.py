@@ -111,7 +111,7 @@ def _unknown(text: str, name: str) -> str:
     """Describe a name that is not a kernel, and what there is instead."""
     missing = f"there is no kernel {shorten(text)!r}"
     if METHOD_SYNONYMS.get(name, name) == "nn":
-        return f"{missing}: nn, nearest-neighbour unpooling, is a method and takes no kernel"
+        return f"{missing}: nn, nearest-neighbour unpooling, is a method and has no kernel"
     if re.search(r"\.[a-z]\w*$", name):
         return f"{missing}: {_FILES}"
     if there := next((text + suffix for suffix in SUFFIXES if os.path.isfile(text + suffix)), ""):
@@ -170,7 +170,7 @@ def parse_kernel_file(text: str, *, to_write: bool = False) -> tuple[str, str]:
     if not name.isprintable():
         raise ArgumentError(f"{text}: a tensor cannot be called {name!r}")
     if to_write and name and os.path.exists(path):
-        raise ArgumentError(f"{path}: is there already, and would hold {name} alone; remove it, or write another file")
+        raise ArgumentError(f"{path}: already exists and would contain only {name}; remove it, or write another file")
     return found
 
 

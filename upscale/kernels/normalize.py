@@ -74,7 +74,7 @@ def normalize_phases(weights: Array, factor: tuple[int, int], groups: int = 1) -
     factor = min(factor[0], height), min(factor[1], width)  # any larger one gives each row or column a phase of its own
     gain, magnitude = phase_sums(weights, factor, groups), phase_sums(np.abs(weights), factor, groups)
     if (np.abs(gain) < CANCELLED * magnitude).any():
-        raise KernelError("the kernel cannot be normalised: in one phase its weights add up to nothing")
+        raise KernelError("the kernel cannot be normalised: the weights of one phase sum to zero")
     divisor = np.where(magnitude == 0, 1.0, gain)  # a phase that no tap reaches stays 0
     rows, columns = _phases(weights, factor)
     spread = divisor[..., rows[:, None], columns]

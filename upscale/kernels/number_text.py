@@ -34,7 +34,7 @@ def parse_rows(text: str, what: str = "kernel") -> tuple[tuple[float, ...], ...]
             if not number:
                 raise ArgumentError(f"{where}: a number is missing between two commas")
             if not is_number(number):
-                hint = "; semicolons stand between rows" if len(number.split()) > 1 else ""
+                hint = "; use semicolons between rows" if len(number.split()) > 1 else ""
                 raise ArgumentError(f"{where}: {_quoted(number)} is not a number{hint}")
             if not math.isfinite(float(number)):
                 raise ArgumentError(f"{where}: {number} is not a finite number")

@@ -74,32 +74,32 @@ def _lanczos(lobes: int, good: str, bad: str) -> Preset:
 _BICUBIC = Preset(
     _keys,
     lambda _: 2,
-    "photographs in general, sharp and cheap",
-    "slight halos at hard edges",
-    parameter="a, the slope at distance 1; -0.75 is OpenCV's",
+    "photos in general: sharp and fast",
+    "slight halos at sharp edges",
+    parameter="a, the slope at distance 1; OpenCV uses -0.75",
     default=-0.5,
     span=(-3, 0),
 )
 
 #: All presets by name.
 PRESETS: dict[str, Preset] = {
-    "box": Preset(lambda x, _: 1.0, lambda _: 0.5, "the same picture as nn, through tconv", "blocks"),
-    "bilinear": Preset(lambda x, _: 1 - x, lambda _: 1, "no halos, exact in few bits", "soft, with creases along the grid"),
+    "box": Preset(lambda x, _: 1.0, lambda _: 0.5, "same result as nn, as a transposed convolution", "blocks"),
+    "bilinear": Preset(lambda x, _: 1 - x, lambda _: 1, "no halos, fast", "soft, with visible creases along the pixel grid"),
     "hamming": Preset(
         # A sinc under the window of Hamming, "Digital Filters" (1977).
         lambda x, _: _sinc(x) * (0.54 + 0.46 * math.cos(math.pi * x)),
         lambda _: 1,
-        "as cheap as bilinear, and sharper",
-        "steps show on slanted edges",
+        "as fast as bilinear, but sharper",
+        "visible steps on slanted edges",
     ),
     "bicubic": _BICUBIC,
     "catmull-rom": _BICUBIC._replace(parameter="", default=-0.5),
     "mitchell": Preset(
-        lambda x, _: _cubic(x, 1 / 3, 1 / 3), lambda _: 2, "even balance of blur, halos and steps", "softens what was sharp"
+        lambda x, _: _cubic(x, 1 / 3, 1 / 3), lambda _: 2, "a balance of blur, halos and steps", "slightly soft"
     ),
-    "bspline": Preset(lambda x, _: _cubic(x, 1, 0), lambda _: 2, "smoothest, no halos, no creases", "blurs strongly"),
-    "lanczos2": _lanczos(2, "much like bicubic", "halos at hard edges"),
-    "lanczos3": _lanczos(3, "fine detail in photographs", "halos and ripples at hard edges"),
+    "bspline": Preset(lambda x, _: _cubic(x, 1, 0), lambda _: 2, "smoothest: no halos, no creases", "blurs strongly"),
+    "lanczos2": _lanczos(2, "similar to bicubic", "halos at sharp edges"),
+    "lanczos3": _lanczos(3, "fine detail in photos", "halos and ripples at sharp edges"),
     "lanczos4": _lanczos(4, "finest detail", "more ripples; slowest of the presets"),
     "gaussian": Preset(
         lambda x, sigma: math.exp(-x * x / (2 * sigma * sigma)),
@@ -113,8 +113,8 @@ PRESETS: dict[str, Preset] = {
     "zero": Preset(
         lambda x, _: 1.0,
         lambda _: 0.0,
-        "bed of nails: each value once, zeros between; to study the operator",
-        "dark: not normalised",
+        "to study the operator: each value once, with zeros between",
+        "dark, since it is not normalised",
         length=1,
         normalized=False,
     ),

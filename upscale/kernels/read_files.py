@@ -93,10 +93,10 @@ def read_bias(path: str, name: str = "") -> Array:
     """
     with _as_file_error(path, "a bias"):
         if suffix_of(path) == ".npz":
-            raise ArgumentError("an .npz kernel brings its bias along")
+            raise ArgumentError("an .npz kernel contains its own bias")
         array = finite_numbers(READERS[suffix_of(path)](path, name, _BIAS).array, "the bias")
         if array.ndim != 1:
-            raise ArgumentError(f"a bias has 1 dimension, this one is {array.shape}")
+            raise ArgumentError(f"a bias must have 1 dimension, this one is {array.shape}")
         return array
 
 
@@ -110,7 +110,7 @@ def _as_file_error(path: str, what: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except FileNotFoundError:
-        raise FileError(f"{path}: there is no such kernel file{did_you_mean(closest_file(path))}") from None
+        raise FileError(f"{path}: no such kernel file{did_you_mean(closest_file(path))}") from None
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {os_error_text(error)}") from error
     except MissingLibraryError as error:
@@ -138,7 +138,7 @@ def _library_errors() -> Iterator[None]:
 
 def _check_size(size: int) -> None:
     if size > _LARGEST:
-        raise ArgumentError(f"unpacks to {size} bytes, and a kernel has at most {_LARGEST}")
+        raise ArgumentError(f"unpacks to {size} bytes; a kernel may have at most {_LARGEST}")
 
 
 # The project's own form
@@ -180,12 +180,12 @@ def _npz_arrays(path: str) -> dict[str, Array]:
 
         first: dict[str, Array] = {name: read(name) for name in ("format", "version") if name in file.files}
         if "format" not in first or str(first["format"]) != FORMAT:
-            raise ArgumentError("is no kernel of this project: it says no format 'upscale kernel'; save the array as .npy")
+            raise ArgumentError("is not a kernel of upscale: its format is not 'upscale kernel'; save a plain array as .npy")
         (number,) = _whole_numbers(first, "version", 1) or [0]
         if not 1 <= number <= VERSION:
-            raise ArgumentError(f"has version {number} and this release reads up to {VERSION}; install a newer one")
+            raise ArgumentError(f"has version {number}, but this release reads up to {VERSION}; install a newer upscale")
         if set(file.files) - set(NAMES) or "weights" not in file.files:
-            raise ArgumentError(f"must hold weights and nothing but {', '.join(NAMES)}; it holds {', '.join(file.files)}")
+            raise ArgumentError(f"must contain weights and only {', '.join(NAMES)}; it contains {', '.join(file.files)}")
         return {name: read(name) for name in file.files}
 
 
@@ -196,7 +196,7 @@ def _corrections(arrays: Mapping[str, Array]) -> Corrections:
     unit = finite_numbers(arrays["unit"], "unit")
     factor = (_whole_numbers(arrays, "factor", 2) or [0])[0]
     if unit.size != 1 or arrays["corrections"].dtype.kind != "i":
-        raise ArgumentError("its corrections are not whole multiples of one unit")
+        raise ArgumentError("its corrections are not multiples of one unit")
     weights = arrays["corrections"] * float(unit.item())
     return Corrections(arrays["compared"], arrays["thresholds"], arrays["leaves"], weights, factor)
 
@@ -249,7 +249,7 @@ def _read_safetensors(path: str, name: str, dims: Dims) -> Found:
             return Found(file.get_tensor(picked), bias)
         except (TypeError, AttributeError):
             kind = file.get_slice(picked).get_dtype()
-            raise ArgumentError(f"{picked} is stored as {kind}, which NumPy has not: save it as float32") from None
+            raise ArgumentError(f"{picked} is stored as {kind}, which NumPy does not support: save it as float32") from None
 
 
 def _read_torch(path: str, name: str, dims: Dims) -> Found:
@@ -259,7 +259,7 @@ def _read_torch(path: str, name: str, dims: Dims) -> Found:
         try:
             stored = torch.load(path, map_location="cpu", weights_only=True)
         except UnpicklingError:
-            raise ArgumentError("holds more than tensors, or is damaged: save model.state_dict() and not the model") from None
+            raise ArgumentError("contains more than tensors, or is damaged: save model.state_dict(), not the model") from None
     if isinstance(stored, Mapping) and isinstance(stored.get("state_dict"), Mapping):
         stored = stored["state_dict"]  # a training checkpoint
     if isinstance(stored, Mapping):
@@ -267,11 +267,11 @@ def _read_torch(path: str, name: str, dims: Dims) -> Found:
         picked, bias = _pick_tensor({k: tuple(v.shape) for k, v in tensors.items()}, name, dims)
         stored = tensors[picked]
     elif name:
-        raise ArgumentError(f"holds no tensor named {name!r}, but {type(stored).__name__} alone")
+        raise ArgumentError(f"has no tensor named {name!r}, only {type(stored).__name__}")
     if not isinstance(stored, torch.Tensor):
-        raise ArgumentError(f"holds no tensor, but {type(stored).__name__}")
+        raise ArgumentError(f"contains {type(stored).__name__}, not a tensor")
     if stored.is_complex() or stored.is_quantized:
-        raise ArgumentError(f"is made of real numbers, not of {stored.dtype}")
+        raise ArgumentError(f"must contain real numbers, not {stored.dtype}")
     with _library_errors():
         return Found(stored.detach().to(torch.float64).numpy(), bias)
 
@@ -281,14 +281,12 @@ def _pick_tensor(shapes: Mapping[str, tuple[int, ...]], name: str, dims: Dims) -
     listed = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:50])
     if name:
         if name not in shapes:
-            raise ArgumentError(f"holds no tensor named {name!r}; it holds {listed or 'none'}")
+            raise ArgumentError(f"has no tensor named {name!r}; it has {listed or 'none'}")
         fitting = [name]
     else:
         fitting = [key for key, shape in shapes.items() if len(shape) in dims]
     if len(fitting) != 1:
-        raise ArgumentError(
-            f"holds {len(fitting)} tensors that it could be: name one with FILE:NAME; it holds {listed or 'none'}"
-        )
+        raise ArgumentError(f"has {len(fitting)} suitable tensors: choose one with FILE:NAME; it has {listed or 'none'}")
     bias = bias_name(fitting[0])
     return fitting[0], bias if bias in shapes and bias != fitting[0] and len(shapes[bias]) == 1 else ""
 

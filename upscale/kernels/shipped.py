@@ -31,20 +31,20 @@ class Shipped(NamedTuple):
 #: All shipped kernels by name.
 SHIPPED = {
     "learned": Shipped(
-        "pictures that were made small by a program: sharper than every preset",
-        "noise, JPEG's blocks and pixel art, which it sharpens; factors 2, 3 and 4 alone",
+        "pictures that were downscaled by software: sharper than all presets",
+        "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 4",
         file_ending="",
         adaptive=False,
     ),
     "adaptive": Shipped(
-        "the same, with a correction chosen for each pixel: cleaner edges and the most detail",
-        "the same; takes 3 to 7 times as long as learned",
+        "pictures that were downscaled by software: the cleanest edges and the most detail",
+        "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 4; 3 to 7 times slower than learned",
         file_ending="",
         adaptive=True,
     ),
     "adaptive-jpeg": Shipped(
-        "JPEGs, scans and straight photographs: smooths blocks, ripples and noise, keeps edges",
-        "softer than adaptive on clean pictures that were made small; as slow",
+        "JPEGs, scans and photos straight from the camera: smooths blocks, ripples and noise, keeps edges",
+        "softer than adaptive on clean downscaled pictures; only factors 2 to 4; as slow as adaptive",
         file_ending="-jpeg",
         adaptive=True,
     ),

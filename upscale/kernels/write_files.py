@@ -55,7 +55,7 @@ def write_kernel(path: str, kernel: Kernel, name: str = "") -> list[str]:
     try:
         if max(kernel.shape) > LONGEST:
             raise ArgumentError(
-                f"would hold {kernel.shape[1]}x{kernel.shape[0]} weights, and at most {LONGEST} a side are read"
+                f"would have {kernel.shape[1]}x{kernel.shape[0]} weights; at most {LONGEST} a side can be read back"
             )
         if suffix == ".npz":
             data, notes = _npz(kernel), []
@@ -78,26 +78,26 @@ def _omissions(kernel: Kernel, bias_file: str) -> list[str]:
     """
     notes = []
     if kernel.normalized:
-        notes.append("does not say that it is normalised: use it with --normalize, which borders need to keep their brightness")
+        notes.append("does not store that it is normalised: use it with --normalize, so that borders keep their brightness")
     if kernel.factor is not None:
-        notes.append(f"holds no factor: use it with --factor {format_factor(kernel.factor)}")
+        notes.append(f"does not store the factor: use it with --factor {format_factor(kernel.factor)}")
     if isinstance(kernel.padding, tuple):
         sides = [side for both in kernel.padding for side in both]
         text = str(sides[0]) if len(set(sides)) == 1 else ",".join(map(str, sides))
-        notes.append(f"holds no padding: use it with --padding {text}")
+        notes.append(f"does not store the padding: use it with --padding {text}")
     if kernel.groups > 1:
-        notes.append(f"holds no groups: use it with --groups {kernel.groups}")
+        notes.append(f"does not store the groups: use it with --groups {kernel.groups}")
     if kernel.bias is not None:
         numbers = ",".join(repr(float(b)) for b in kernel.bias)
         notes.append(
-            f"holds the bias apart: use it with --bias {bias_file}"
+            f"stores the bias as a separate tensor: use it with --bias {bias_file}"
             if bias_file
-            else f"holds no bias: use it with --bias {numbers}"
+            else f"does not store the bias: use it with --bias {numbers}"
         )
     if kernel.corrections is not None:
-        notes.append("holds no corrections: it is the single kernel, and no longer adaptive; .npz holds them")
+        notes.append("does not store the corrections: it is only the base kernel, no longer adaptive; .npz stores them")
     if kernel.training:
-        notes.append("does not say what it was learned from")
+        notes.append("does not store what it was learned from")
     return notes
 
 
@@ -142,7 +142,7 @@ def _npy(weights: Array, bias: Array | None, name: str) -> bytes:
 
 def _text(weights: Array, bias: Array | None, name: str) -> bytes:
     if weights.ndim != 2:
-        raise ArgumentError(f"rows of numbers hold a kernel of 2 dimensions, not {weights.shape}; write .json, .npy or .npz")
+        raise ArgumentError(f"text files store kernels of 2 dimensions, not {weights.shape}; write .json, .npy or .npz")
     return "".join(",".join(map(repr, row)) + "\n" for row in weights.tolist()).encode()
 
 
@@ -165,7 +165,7 @@ def _torch(weights: Array, bias: Array | None, name: str) -> bytes:
 def _tensors(weights: Array, bias: Array | None, name: str) -> dict[str, Array]:
     arrays = {name: weights} if bias is None else {name: weights, bias_name(name): bias}
     if name == "__metadata__" or (bias is not None and len(arrays) == 1):
-        raise ArgumentError(f"weights cannot be called {name!r} here; call them weight")
+        raise ArgumentError(f"the weights cannot be named {name!r} in this format; name them weight")
     # Networks are trained in 32 bits; what does not fit in them keeps 64.
     exact = all((array.astype(np.float32) == array).all() for array in arrays.values())
     # Copies, since PyTorch warns of arrays that cannot be written to.

@@ -71,7 +71,7 @@ def make_pair(picture: AnyArray, factor: int, downscaler: Downscaler) -> tuple[A
     """
     high = as_array(picture, "a picture")
     if high.ndim != 2:
-        raise ArgumentError(f"pictures to learn from have the shape (H, W), not {high.shape}")
+        raise ArgumentError(f"pictures to learn from must have the shape (H, W), not {high.shape}")
     height, width = (n // factor * factor for n in high.shape)
     high = high[:height, :width]
     return downscaler(high, factor), high
@@ -91,7 +91,7 @@ def _by_gaussian(how: str) -> Downscaler:
     except ValueError:
         deviation = 0.0
     if not _DEVIATIONS[0] <= deviation <= _DEVIATIONS[1]:
-        raise ArgumentError(f"--downscale {how}: give a width from 0.1 to 100, such as gaussian:1.2")
+        raise ArgumentError(f"--downscale {how}: give a sigma from 0.1 to 100, such as gaussian:1.2")
 
     def downscale(high: Array, factor: int) -> Array:
         length = factor + 2 * math.ceil(4 * deviation)  # centred between the pixels that become one
@@ -104,10 +104,10 @@ def _by_gaussian(how: str) -> Downscaler:
 def _by_kernel(how: str) -> Downscaler:
     file = file_and_name(how)
     if file is None:
-        raise ArgumentError(f"--downscale {how}: give {', '.join(FILTERS)}, gaussian:S or a kernel's file")
+        raise ArgumentError(f"--downscale {how}: give {', '.join(FILTERS)}, gaussian:S or a kernel file")
     weights = read_kernel(*file).weights
     if weights.ndim != 2 or not weights.sum():
-        raise ArgumentError(f"--downscale {how}: a kernel of two dimensions is needed whose weights do not sum to 0")
+        raise ArgumentError(f"--downscale {how}: the kernel must have two dimensions and weights that do not sum to 0")
     return lambda high, factor: _weighted(high, weights, factor, factor, high.dtype)
 
 

@@ -183,8 +183,8 @@ class _Source(NamedTuple):
         low = luma(self.request.low[number])
         if high.shape != (low.shape[0] * factor, low.shape[1] * factor):
             raise ArgumentError(
-                f"{path} is {high.shape[1]}x{high.shape[0]}, which is not {factor} times its twin {self.request.low[number]}, "
-                f"{low.shape[1]}x{low.shape[0]}"
+                f"{path} is {high.shape[1]}x{high.shape[0]}, which is not {factor} times its low-resolution copy "
+                f"{self.request.low[number]}, {low.shape[1]}x{low.shape[0]}"
             )
         return low, high
 
@@ -219,7 +219,9 @@ def _sum_up(source: _Source, taps: int, step: Callable[[], None]) -> _Summed:
         try:
             low, high = source.pair(number)
             if min(low.shape) < taps:
-                raise FileError(f"{path}: its twin of {low.shape[1]}x{low.shape[0]} is smaller than {taps}x{taps}")
+                raise FileError(
+                    f"{path}: its low-resolution copy, {low.shape[1]}x{low.shape[0]}, is smaller than {taps}x{taps}"
+                )
             found = normal_equations(low, high, taps, most=request.sample)
         except FileError as error:
             if source.low_is_missing(number):
@@ -236,7 +238,7 @@ def _sum_up(source: _Source, taps: int, step: Callable[[], None]) -> _Summed:
         summed.used += 1
     if not summed.used:
         notes = summed.notes
-        raise FileError(notes[0] if len(notes) == 1 else f"none of {len(notes)} pictures can be learned from: {notes[0]}")
+        raise FileError(notes[0] if len(notes) == 1 else f"none of {len(notes)} pictures can be used: {notes[0]}")
     check_samples(summed.all)
     return summed
 

@@ -94,8 +94,8 @@ def learn_corrections(
     samples, judge = (_Samples(some, kernel, factor) for some in (pairs, held_out))
     if len(samples.values) < 2 * _FEWEST:
         raise ArgumentError(
-            f"there are {len(samples.values)} samples to learn corrections from, and {2 * _FEWEST} are needed: give more or "
-            "larger pictures"
+            f"there are only {len(samples.values)} samples to learn corrections from, {2 * _FEWEST} are needed: give more "
+            "or larger pictures"
         )
     own = slice(_OWN * factor, (_OWN + 1) * factor)
     middle: Array = np.arange(side**2).reshape(side, side)[own, own].ravel()

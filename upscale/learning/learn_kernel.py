@@ -83,7 +83,7 @@ def learn_kernel(
     """
     # Most of these lines document a public function.
     if factor_pair(factor)[0] != factor_pair(factor)[1]:
-        raise ArgumentError("a kernel is learned for one factor, the same both ways")
+        raise ArgumentError("a kernel is learned for one factor, the same in both directions")
     factor = factor_pair(factor)[0]
     taps = taps_of(size, factor)
     train, held_out = NormalEquations.empty(factor, taps), NormalEquations.empty(factor, taps)

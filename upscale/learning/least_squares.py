@@ -101,7 +101,7 @@ class NormalEquations(NamedTuple):
         system[n, :n] = system[:n, n] = 1
         right = np.vstack((self.targets / (mean or 1), np.ones((1, self.factor**2))))
         if not mean or np.linalg.cond(system) > 1e13:
-            raise ArgumentError("the pictures are too few or too flat to learn from: their values say nothing of the weights")
+            raise ArgumentError("the pictures are too few or too uniform to learn from")
         weights: Array = np.linalg.solve(system, right)[:n]
         return weights
 
@@ -132,7 +132,7 @@ def normal_equations(low: AnyArray, high: AnyArray, taps: int, *, most: int | No
     factor = _factor_between(small.shape, large.shape)
     if min(small.shape) < taps:
         raise ArgumentError(
-            f"a picture of {small.shape[1]}x{small.shape[0]} is smaller than the {taps}x{taps} pixels that are weighed"
+            f"a picture of {small.shape[1]}x{small.shape[0]} is smaller than the {taps}x{taps} pixels that each phase weighs"
         )
     # Subtracting a constant does not change the error, since the weights sum to 1, and keeps float32 sums exact.
     mean = np.float32(small.mean())
@@ -163,11 +163,12 @@ def normal_equations(low: AnyArray, high: AnyArray, taps: int, *, most: int | No
 
 def _factor_between(small: tuple[int, ...], large: tuple[int, ...]) -> int:
     if len(small) != 2 or len(large) != 2:
-        raise ArgumentError(f"pictures to learn from have the shape (H, W), not {small} and {large}")
+        raise ArgumentError(f"pictures to learn from must have the shape (H, W), not {small} and {large}")
     factor = large[0] // max(1, small[0])
     if factor < 1 or (small[0] * factor, small[1] * factor) != large:
         raise ArgumentError(
-            f"a picture of {large[1]}x{large[0]} is no whole number of times as large as its twin of {small[1]}x{small[0]}"
+            f"a picture of {large[1]}x{large[0]} is not a whole number of times as large as its low-resolution copy of "
+            f"{small[1]}x{small[0]}"
         )
     return factor
 
@@ -188,7 +189,7 @@ def taps_of(size: int | None, factor: int) -> int:
     if size % factor or taps % 2 == 0 or taps < 1 or size > 1024:
         near = sorted({factor * max(1, taps // 2 * 2 + d) for d in (-1, 1) if taps // 2 * 2 + d > 0})
         raise ArgumentError(
-            f"a kernel of {size} cannot be centred for factor {factor}: an odd number of times the factor can, such as "
+            f"a kernel of side {size} cannot be centred for factor {factor}; use an odd multiple of the factor, such as "
             f"{' or '.join(map(str, near))}"
         )
     return taps
@@ -230,6 +231,6 @@ def check_samples(equations: NormalEquations) -> None:
     need = _SAMPLES * taps**2
     if equations.samples < need:
         raise ArgumentError(
-            f"there are {equations.samples} samples to learn from, and {taps}x{taps} weights a phase need {need}: give more or "
-            "larger pictures, or a smaller size"
+            f"there are only {equations.samples} samples to learn from; {taps}x{taps} weights per phase need {need}: give "
+            "more or larger pictures, or a smaller size"
         )

@@ -24,7 +24,7 @@ TCONV_PIXELS = 2_000_000
 
 #: Why a forked process does without Numba: GNU OpenMP would end it at its first parallel loop, and what another thread had
 #: locked would stay locked.
-_FORKED = "Numba ran before this process was forked, and its threads stayed behind (use spawn or forkserver)"
+_FORKED = "Numba ran before this process was forked, and its threads do not survive a fork (use spawn or forkserver)"
 
 
 class Work(NamedTuple):
@@ -133,7 +133,7 @@ class EngineChooser:
         engine = self.choose(wanted, work)
         if engine.name == "numba" and not self.has_numba():
             if wanted != "auto":
-                raise ArgumentError(f"engine numba: {self.unusable}; engine auto does without")
+                raise ArgumentError(f"engine numba: {self.unusable}; engine auto works without it")
             engine = self.choose(wanted, work)
         if engine.name == "numba":
             assert self._loops is not None

@@ -102,7 +102,7 @@ def conv_transpose2d(
         raise ArgumentError(f"output_padding {output_padding} must not be negative")
     height, width = (out_size(x.shape[i - 2], w.shape[i + 2], strides[i], pads[i], dilations[i], extra[i]) for i in (0, 1))
     if min(height, width) < 1:
-        raise ArgumentError(f"padding {padding} leaves {height} x {width} of input {x.shape} by weight {w.shape}")
+        raise ArgumentError(f"padding {padding} leaves a {height} x {width} output for input {x.shape} and weight {w.shape}")
     channels = w.shape[1] * groups
     offsets = np.zeros(channels) if bias is None else _numbers(bias, "bias")
     if offsets.shape != (channels,):
@@ -134,7 +134,7 @@ def conv_transpose2d(
 def _numbers(value: AnyArray, name: str) -> NDArray[Any]:
     array = as_array(value, name)
     if array.dtype.kind not in "biuf":
-        raise ArgumentError(f"{name} must hold real numbers, not {array.dtype}")
+        raise ArgumentError(f"{name} must contain real numbers, not {array.dtype}")
     if not array.size:
         raise ArgumentError(f"{name} is empty: its shape is {array.shape}")
     return array

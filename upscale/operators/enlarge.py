@@ -169,10 +169,10 @@ def enlarge(
         request = Request(chosen.factor, chosen, linear)
     if not isinstance(picture, np.ndarray) and hasattr(picture, "getbands"):
         if out is not None:
-            raise ArgumentError("out goes with an array, not with an image")
+            raise ArgumentError("out needs an array, not an image")
         return _enlarge_image(cast("Image", picture), request, engine)
     if isinstance(picture, str | os.PathLike):
-        raise ArgumentError(f"picture must be an image or an array, not the path {picture!r}; PIL.Image.open reads files")
+        raise ArgumentError(f"picture must be an image or an array, not the path {picture!r}; open it with PIL.Image.open")
     source = np.ascontiguousarray(as_array(picture, "picture"))
     check_picture_shape(source)
     computed = computable(source, request)
@@ -227,7 +227,7 @@ def _enlarge_image(image: Image, request: Request, engine: str) -> Image:
     kept: dict[str, Any] = {k: image.info[k] for k in ("transparency", "icc_profile", "gamma", "srgb") if k in image.info}
     enlarged = Enlargement(Picture.of_image(image, kept), request, engine).whole()
     if enlarged.mode == CHANNELS:
-        raise ArgumentError(f"no image holds what the kernel makes, {enlarged.samples.shape}; hand in an array")
+        raise ArgumentError(f"an image cannot store the result of this kernel, {enlarged.samples.shape}; pass an array")
     result = enlarged.to_image()
     result.info = {k: v for k, v in image.info.items() if k != "transparency"} | result.info
     return result

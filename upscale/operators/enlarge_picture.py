@@ -87,7 +87,7 @@ class Enlargement:
         self.shape, self.dtype, self.notes = self._plan.shape, self._plan.dtype, self._plan.notes
         chosen, self.loops = CHOOSER.load(engine, self._plan.work)
         if CHOOSER.unusable and engine == "auto":
-            self.notes.append(f"{CHOOSER.unusable}, so NumPy computes, which takes longer")
+            self.notes.append(f"{CHOOSER.unusable}, so NumPy is used, which is slower")
         watch(chosen, self.loops)
 
     @property
@@ -141,7 +141,7 @@ def curve_for(picture: "Picture", source: Array) -> "Curve":
 
     if picture.base not in ("", "L", "LA", "RGB", "RGBA") or source.dtype not in (np.uint8, np.uint16):
         kind = picture.mode or source.dtype
-        raise ArgumentError(f"linear light is known for RGB and grey of 8 and 16 bits, not for {kind}")
+        raise ArgumentError(f"linear light needs RGB or grey with 8 or 16 bits, not {kind}")
     return curve_of(picture.info, int(np.iinfo(source.dtype).max))
 
 

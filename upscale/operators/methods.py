@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 
 #: Why nn refuses parameters of the transposed convolution.
-ONLY_TCONV = "each of padding, output_padding, dilation, edge, normalize and linear goes with method 'tconv', not with 'nn'"
+ONLY_TCONV = "padding, output_padding, dilation, edge, normalize and linear need method 'tconv', not 'nn'"
 
 
 class Request(NamedTuple):
@@ -63,7 +63,7 @@ def choose_method(method: str | None, *, has_kernel: bool) -> str:
     if chosen not in METHODS:
         raise ArgumentError(f"method must be 'nn' or 'tconv', not {method!r}")
     if chosen == "nn" and has_kernel:
-        raise ArgumentError("a kernel goes with method 'tconv', not with 'nn'")
+        raise ArgumentError("a kernel needs method 'tconv', not 'nn'")
     if chosen == "tconv" and not has_kernel:
         raise ArgumentError(f"tconv needs a kernel: {ACCEPTED}")
     return chosen
@@ -82,7 +82,7 @@ def computable(source: Array, request: Request) -> Array:
             raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")
         return source
     if source.dtype.kind not in "iuf" or source.dtype.itemsize > 8:
-        raise ArgumentError(f"tconv computes with integers and floats of up to 64 bits, not with {source.dtype}")
+        raise ArgumentError(f"tconv supports integers and floats of up to 64 bits, not {source.dtype}")
     return source.astype(np.float32 if source.dtype == np.float16 else source.dtype.newbyteorder("="), order="C", copy=False)
 
 

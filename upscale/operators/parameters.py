@@ -60,7 +60,7 @@ class Operator(NamedTuple):
             out_size(size[i], shape[i], self.factor[i], padding[i], self.dilation[i], self.output_padding[i]) for i in (0, 1)
         )
         if height < 1 or width < 1:
-            raise ArgumentError(f"padding {padding} cuts off all of the output: {width}x{height} would be left")
+            raise ArgumentError(f"padding {padding} crops all of the output: {width}x{height} would be left")
         return height, width
 
     def total_crop(self, axis: int) -> int:
@@ -134,18 +134,14 @@ def make_operator(
         raise ArgumentError(f"dilation {dilation} must be at least 1 and output_padding {output_padding} at least 0")
     for i in (0, 1):
         if (dilation[i] - 1) * (kernel.shape[i] - 1) > _FARTHEST or output_padding[i] > _FARTHEST:
-            raise ArgumentError(
-                f"dilation {dilation} and output_padding {output_padding} reach over more than {_FARTHEST} pixels"
-            )
+            raise ArgumentError(f"dilation {dilation} and output_padding {output_padding} reach more than {_FARTHEST} pixels")
     if normalize is not None:
         kernel = kernel.with_normalized(bool(normalize))
     padding = padding or kernel.padding or "same"
     if isinstance(padding, tuple) and max(max(sides) for sides in padding) > _FARTHEST:
-        raise ArgumentError(f"padding {padding} cuts off more than {_FARTHEST} pixels")
+        raise ArgumentError(f"padding {padding} crops more than {_FARTHEST} pixels")
     if kernel.corrections is not None:  # corrections lie where the kernel's own output does
         plain = padding == "same" and (*output_padding, *dilation) == (0, 0, 1, 1)
         if not plain or not kernel.normalized:
-            raise ArgumentError(
-                "an adaptive kernel goes with padding 'same', no output_padding, a dilation of 1, and normalized weights"
-            )
+            raise ArgumentError("an adaptive kernel needs padding 'same', no output_padding, dilation 1 and normalized weights")
     return Operator(kernel, factor or kernel.factor or DEFAULT_FACTOR, padding, output_padding, dilation, edge)

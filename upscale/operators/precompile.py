@@ -49,7 +49,7 @@ def precompile() -> Precompiled:
     from upscale.loops import compiled
 
     if not compiled.CACHED:
-        raise FileError("no folder can be written in which compiled loops would be kept; set NUMBA_CACHE_DIR to one that can")
+        raise FileError("no cache folder is writable; set NUMBA_CACHE_DIR to a writable folder")
     for plan in _plans():
         plan.fill(compiled, np.empty(plan.shape, plan.dtype))
     _filter_png(compiled)

@@ -119,7 +119,7 @@ def _divisors(gain: Array, magnitude: Array) -> Array:
     """Check sums of weights that will be divided by; 1 where no tap reaches, so that the result stays 0."""
     if not magnitude.any() or (np.abs(gain) < CANCELLED * magnitude).any():
         raise KernelError(
-            "the kernel cannot be normalised: in one phase or at a border its weights add up to nothing; use --no-normalize"
+            "the kernel cannot be normalised: the weights of one phase, or at a border, sum to zero; use --no-normalize"
         )
     return np.where(magnitude == 0, 1.0, gain)
 

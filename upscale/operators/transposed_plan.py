@@ -131,7 +131,7 @@ class TransposedPlan:
         try:
             return TransposedPlan(alpha, self._operator._replace(kernel=Kernel(weights, normalized=True)), self._computed)
         except ArgumentError:
-            self.notes.append("the kernel cannot be normalised, so opacity is enlarged by nn")
+            self.notes.append("the kernel cannot be normalised, so alpha is enlarged by nn")
             return None
 
     def fill(self, loops: ModuleType, out: Array, first_row: int = 0) -> None:
@@ -225,5 +225,5 @@ def _channels(source: Array, kernel: Kernel, alpha: bool) -> _Channels:
     if alpha and taken == present:  # the user mixes alpha like any other channel
         alpha = False
     if taken != present - alpha:
-        raise ArgumentError(f"the kernel {kernel.weights.shape} takes {taken} channels and the picture has {present}")
+        raise ArgumentError(f"the kernel {kernel.weights.shape} needs {taken} channels, but the picture has {present}")
     return _Channels(present, made + alpha, alpha)

@@ -63,13 +63,13 @@ def adapt(picture: Picture, target: Format) -> Picture:
     if target == NPY:
         return filterable(picture) if picture.mode in ("P", "PA") or "transparency" in picture.info else picture
     if picture.leading:
-        raise ArgumentError(f"a batch of {picture.leading[0]} arrays is no {target.name} picture; write .npy instead")
+        raise ArgumentError(f"a batch of {picture.leading[0]} arrays cannot be written as {target.name}; write .npy instead")
     if picture.mode == CHANNELS:
         if target.any_channels:
             return picture
         channels = picture.samples.shape[2] if picture.samples.ndim == 3 else 1
         raise ArgumentError(
-            f"has {channels} channels of {picture.samples.dtype}, which {target.name} cannot hold; write .npy or .tiff"
+            f"has {channels} channels of {picture.samples.dtype}, which {target.name} does not support; write .npy or .tiff"
         )
     if not picture.mode:
         picture = _as_picture(picture, target)
@@ -95,13 +95,13 @@ def adapt(picture: Picture, target: Format) -> Picture:
 def _refusal(picture: Picture, target: Format) -> str:
     """Return why a format cannot store a picture, and what helps."""
     if picture.base in ("CMYK", "LAB", "HSV"):
-        return f"{target.name} cannot hold {describe_mode(picture.mode)}: --to-rgb converts the colours, or write .tiff"
+        return f"{target.name} does not support {describe_mode(picture.mode)}: convert with --to-rgb, or write .tiff"
     if picture.samples.dtype == np.uint16:
-        return f"{target.name} cannot hold 16 bits a sample: --depth 8 rounds them to 8, or write .png or .tiff"
+        return f"{target.name} does not support 16 bits per sample: round to 8 with --depth 8, or write .png or .tiff"
     if picture.has_alpha and not any(m in ALPHA for m in target.modes) and not target.palette_only:
-        return f"it has transparency, which {target.name} cannot hold; lay it on a colour with --background COLOUR"
+        return f"has transparency, which {target.name} does not support; flatten it with --background COLOUR"
     holding = [suffix for suffix, form in FORMATS.items() if picture.mode in form.modes]
-    return f"{target.name} cannot hold {describe_mode(picture.mode)}; write one of {' '.join([*holding, '.npy'])}"
+    return f"{target.name} does not support {describe_mode(picture.mode)}; write one of {' '.join([*holding, '.npy'])}"
 
 
 def _stores_transparency(picture: Picture, target: Format) -> bool:
@@ -120,7 +120,7 @@ def _as_picture(picture: Picture, target: Format) -> Picture:
     base = {2: "LA", 3: "RGB", 4: "RGBA"}.get(array.shape[2], "") if array.ndim == 3 else "1" if dtype.kind == "b" else "L"
     mode = mode_of(base, dtype.name)
     if mode is None and (not target.any_channels or dtype.kind not in "iuf" or dtype.itemsize > 8):
-        raise ArgumentError(f"{target.name} cannot hold an array {array.shape} of {array.dtype}; write .npy instead")
+        raise ArgumentError(f"{target.name} does not support an array {array.shape} of {array.dtype}; write .npy instead")
     return Picture(np.ascontiguousarray(array, dtype), mode or CHANNELS)
 
 

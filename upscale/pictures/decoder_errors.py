@@ -21,13 +21,13 @@ def file_errors(name: str) -> Iterator[None]:
     except FileNotFoundError:
         raise FileError(f"{name}: there is no such file") from None
     except IsADirectoryError:
-        raise FileError(f"{name}: is a folder; name a picture in it") from None
+        raise FileError(f"{name}: is a folder, not a picture") from None
     except (FileError, ArgumentError) as error:
         raise FileError(f"{name}: {error}") from error
     except OSError as error:
         raise FileError(f"{name}: cannot be read: {os_error_text(error)}") from error
     except MemoryError:
-        raise FileError(f"{name}: there is not enough memory to decode it") from None
+        raise FileError(f"{name}: not enough memory to decode it") from None
 
 
 @contextlib.contextmanager
@@ -45,9 +45,9 @@ def pillow_errors() -> Iterator[None]:
         try:
             yield
         except UnidentifiedImageError as error:
-            raise ArgumentError("not a picture that can be read, or damaged at its beginning") from error
+            raise ArgumentError("not a picture that can be read, or its beginning is damaged") from error
         except Image.DecompressionBombError as error:
-            raise ArgumentError("has too many pixels: perhaps an attack; --max-pixels allows more") from error
+            raise ArgumentError("has too many pixels: possible decompression bomb; --max-pixels allows more") from error
 
 
 @contextlib.contextmanager

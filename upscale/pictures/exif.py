@@ -176,9 +176,9 @@ def update_exif(data: bytes, size: tuple[int, int], upright: bool, note: Callabl
     directories = Directories(data.removeprefix(_HEAD))
     if directories.damaged:
         if not _readable(data):
-            note("its EXIF is damaged and was left out")
+            note("its EXIF is damaged and was dropped")
             return None
-        note("its EXIF is damaged, and is copied as far as it goes")
+        note("its EXIF is damaged; the readable part was copied")
     for entry, value in _new_values(directories, size, upright):
         directories.change(entry, value)
     directories.remove_thumbnail()

@@ -63,7 +63,7 @@ def read_screen(stream: BinaryIO) -> bytes:
     stream.seek(0)
     head = _read_exactly(stream, 13)
     if head[:6] not in (b"GIF87a", b"GIF89a"):
-        raise ArgumentError("damaged: no GIF header that is known")
+        raise ArgumentError("damaged: unknown GIF header")
     return head + _read_exactly(stream, _palette_bytes(head[10]))
 
 
@@ -94,12 +94,12 @@ def image_blocks(stream: BinaryIO, start: int) -> Iterator[ImageBlock]:
         if label == b"!":
             blocks.append(read_extension(stream, start))
             if len(blocks) > _MAX_EXTENSIONS:
-                raise ArgumentError("damaged: an endless row of extension blocks")
+                raise ArgumentError("damaged: an endless series of extension blocks")
         elif label == b",":
             left, top, width, height, flags = struct.unpack("<HHHHB", _read_exactly(stream, 9))
             palette = _read_exactly(stream, _palette_bytes(flags))
             if not width * height:
-                raise ArgumentError("damaged: an image without pixels")
+                raise ArgumentError("damaged: an image has no pixels")
             start = stream.tell()
             _read_exactly(stream, 1)
             _skip_sub_blocks(stream)  # where the file ends within them, the image may still be complete: decoding shows it
@@ -123,12 +123,12 @@ def read_extension(stream: BinaryIO, start: int) -> bytes:
     """
     _read_exactly(stream, 1)
     if not _skip_sub_blocks(stream):
-        raise ArgumentError("damaged: the file ends within a block")
+        raise ArgumentError("damaged: the file ends inside a block")
     end = stream.tell()
     stream.seek(start - 1)
     block = stream.read(end - start + 1)
     if block[1] == CONTROL and 0 < block[2] < 4:
-        raise ArgumentError("damaged: an image is declared wrongly")
+        raise ArgumentError("damaged: an image descriptor is wrong")
     return block
 
 
@@ -144,7 +144,7 @@ def join_sub_blocks(block: bytes) -> bytes:
 def _read_exactly(stream: BinaryIO, length: int) -> bytes:
     data = stream.read(length)
     if len(data) < length:
-        raise ArgumentError("damaged: the file ends within a block")
+        raise ArgumentError("damaged: the file ends inside a block")
     return data
 
 

@@ -64,9 +64,9 @@ def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents:
             width, height = width or image.left + image.width, height or image.top + image.height
         count += image.width > 0
     if not count:
-        raise ArgumentError("damaged: a GIF file without an image")
+        raise ArgumentError("damaged: the GIF file has no image")
     if image.start == image.end:
-        note("the file ends without GIF's end mark")
+        note("the file has no GIF trailer")
     return FileContents(
         "GIF",
         (height, width),

@@ -59,7 +59,7 @@ class Writer:
         """Encode the next frame."""
         longest = max(*self._options.size, *frame.picture.samples.shape[:2], frame.left, frame.top)
         if longest > LARGEST:
-            raise ArgumentError(f"a GIF file holds at most {LARGEST} pixels a side, and this one would need {longest}")
+            raise ArgumentError(f"GIF is limited to {LARGEST} pixels a side, this output would have {longest}")
         kept = frame.picture.info.get("gif")
         if kept and "screen" in kept and self._palette is None:
             self._keeps_structure, self._palette = True, kept["screen"][13:]
@@ -113,7 +113,7 @@ class Writer:
         delay = round(self._time) - self._delays
         self._delays += delay
         if delay > LARGEST:
-            self._options.note(f"GIF holds delays of at most {LARGEST / 100} s: one of {delay / 100} s was shortened")
+            self._options.note(f"GIF delays are limited to {LARGEST / 100} s: one of {delay / 100} s was shortened")
         self._pending = _Pending(min(delay, LARGEST), frame.disposal, transparency, _encoded(frame, flags, local))
 
     def _begin(self, picture: Picture) -> None:

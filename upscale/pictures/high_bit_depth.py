@@ -71,8 +71,8 @@ def refuse_cut_samples(image: Any) -> None:
     # The sixth compression of blocks, BC6, stores floats.
     if deep or (image.format == "DDS" and words[:1] == (6,)):
         raise ArgumentError(
-            f"has more than 8 bits a sample in {image.mode}, which would be cut to 8: --depth 8 allows it; "
-            "or hand it in as a .npy array"
+            f"has more than 8 bits per sample in {image.mode}, of which only 8 can be read: allow it with --depth 8, "
+            "or pass a .npy array"
         )
 
 
@@ -86,7 +86,7 @@ def _by_imagecodecs(decoder: str, stream: BinaryIO, bits: int, info: dict[str, A
         samples = getattr(imagecodecs, decoder)(data)
     base = _MODELS.get(samples.shape[2] if samples.ndim == 3 else 1)
     if samples.dtype != np.uint16 or samples.ndim not in (2, 3) or base is None:
-        raise ArgumentError(f"has samples of {bits} bits that cannot be decoded; --depth 8 takes them as 8 bits")
+        raise ArgumentError(f"its {bits}-bit samples cannot be decoded; --depth 8 reads them as 8 bits")
     if bits < 16:
         samples = np.floor(samples * (65535 / ((1 << bits) - 1)) + 0.5).astype(np.uint16)
     return Picture(np.ascontiguousarray(samples), mode_of(base, samples.dtype) or "", None, info)
@@ -124,7 +124,7 @@ def _read_netpbm(image: Any, stream: BinaryIO, maximum: int) -> Picture:
         data = stream.read(2 * count)
         values = np.frombuffer(data[: len(data) // 2 * 2], ">u2").astype(np.uint64)
     if len(values) < count:
-        raise ArgumentError("damaged: the file ends within the samples")
+        raise ArgumentError("damaged: the file ends inside the samples")
     if values.max() > maximum:
         raise ArgumentError("damaged: a sample is larger than the file's own maximum")
     scaled = (values * 65535 + maximum // 2) // maximum
@@ -157,14 +157,14 @@ def read_sgi(stream: BinaryIO) -> tuple[NDArray[np.uint16], str]:
     stream.seek(0)
     data = stream.read()
     if len(data) < _SGI_HEADER:
-        raise ArgumentError("damaged: the file ends within its header")
+        raise ArgumentError("damaged: the file ends inside its header")
     packed = data[2]
     width, height, channels = np.frombuffer(data, ">u2", 3, 6).tolist()
     if channels not in _SGI_MODES or not width * height:
-        raise ArgumentError(f"has {channels} channels of 16 bits, which no picture has")
+        raise ArgumentError(f"has {channels} 16-bit channels, which is not a picture")
     rows = height * channels
     if len(data) - _SGI_HEADER < (8 * rows if packed else 2 * rows * width):
-        raise ArgumentError("damaged: the file ends within its samples")
+        raise ArgumentError("damaged: the file ends inside its samples")
     if packed:
         starts = np.frombuffer(data, ">u4", rows, _SGI_HEADER).tolist()
         lengths = np.frombuffer(data, ">u4", rows, _SGI_HEADER + 4 * rows).tolist()
@@ -184,10 +184,10 @@ def _unpacked_row(row: bytes, width: int) -> NDArray[np.uint16]:
     while at < len(words) and (count := int(words[at]) & 127):
         literal = bool(words[at] & 128)
         if filled + count > width or at + 1 + (count if literal else 1) > len(words):
-            raise ArgumentError("damaged: a row of it does not end where it should")
+            raise ArgumentError("damaged: a row does not end where it should")
         out[filled : filled + count] = words[at + 1 : at + 1 + count] if literal else words[at + 1]
         at += 1 + (count if literal else 1)
         filled += count
     if filled < width:
-        raise ArgumentError("damaged: a row of it is too short")
+        raise ArgumentError("damaged: a row is too short")
     return out

@@ -39,14 +39,14 @@ def luma_of(picture: Picture) -> Array:
         picture = widened(picture, "RGBA")
     samples = picture.samples
     if picture.base not in ("", "L", "LA", "RGB", "RGBA") or (samples.ndim == 3 and samples.shape[2] > 4):
-        raise ArgumentError(f"luma is known of grey and RGB, not of {picture.mode or 'arrays of many channels'}")
+        raise ArgumentError(f"luma is defined for grey and RGB, not for {picture.mode or 'arrays of many channels'}")
     channels = samples.reshape(*samples.shape[:2], -1)
     channels = channels[..., :3] if channels.shape[2] >= 3 else channels[..., :1]
     if samples.dtype.kind not in "uif":
-        raise ArgumentError(f"luma is not known of samples of {samples.dtype}")
+        raise ArgumentError(f"luma is not defined for samples of {samples.dtype}")
     with np.errstate(all="ignore"):  # values that are not finite are refused below
         scaled = channels * (255 / picture.max_value)
         luma = _BLACK + scaled @ _WEIGHTS if channels.shape[2] == 3 else scaled[..., 0]
     if not np.isfinite(luma).all():
-        raise ArgumentError("has values that are no numbers")
+        raise ArgumentError("contains NaN")
     return np.floor(luma + 0.5).astype(np.uint8) if samples.dtype == np.uint8 else luma.astype(np.float32)

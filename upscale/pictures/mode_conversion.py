@@ -163,7 +163,7 @@ def at_depth(picture: Picture, depth: int) -> Picture:
     if samples.dtype == wanted:
         return picture.with_samples(samples)
     if picture.mode not in ("L", "LA", "RGB", "RGBA", "CMYK", "LAB") and samples.dtype != np.uint16:
-        raise ArgumentError(f"--depth {depth}: the full scale of {describe_mode(picture.mode)} is not known")
+        raise ArgumentError(f"--depth {depth}: the full scale of {describe_mode(picture.mode)} is unknown")
     key = picture.info.get("transparency")
     if key is not None:  # as alpha: after rounding, other colours might equal the transparent one
         deep = widened(picture, "RGBA" if picture.base == "RGB" else "LA")
@@ -186,7 +186,7 @@ def to_rgb(picture: Picture) -> Picture:
     if picture.base not in ("CMYK", "LAB", "YCbCr", "HSV"):
         return picture
     if picture.samples.dtype != np.uint8:
-        raise ArgumentError(f"--to-rgb converts 8 bits a sample; add --depth 8 for {describe_mode(picture.mode)}")
+        raise ArgumentError(f"--to-rgb supports 8 bits per sample; add --depth 8 for {describe_mode(picture.mode)}")
     image = picture.to_image()
     profile = picture.info.get("icc_profile")
     if picture.base == "LAB" or (picture.base == "CMYK" and profile):

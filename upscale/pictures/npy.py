@@ -35,15 +35,15 @@ def read(stream: BinaryIO, layout: str) -> FileContents:
     wanted = "(H, W) or (H, W, C)" if layout == "hwc" else "(C, H, W) or (N, C, H, W)"
     if len(shape) not in ((2, 3) if layout == "hwc" else (3, 4)) or 0 in shape:
         hint = "" if layout == "chw" or len(shape) != 4 else "; --layout chw reads (N, C, H, W)"
-        raise ArgumentError(f"an array must be {wanted} and not empty, this one is {shape}{hint}")
+        raise ArgumentError(f"an array must be {wanted} and not empty; this one is {shape}{hint}")
     if min(shape) < 0:
         raise ArgumentError("damaged: its array has a negative size")
     # What the file stores is known before anything is allocated, whatever its header claims.
     at = stream.tell()
     if stream.seek(0, 2) - at < math.prod(shape) * dtype.itemsize:
-        raise ArgumentError("damaged: the file ends within the array")
+        raise ArgumentError("damaged: the file ends inside the array")
     if dtype.hasobject:
-        raise ArgumentError("holds Python objects, which are no samples")
+        raise ArgumentError("contains Python objects, not samples")
     height, width = shape[:2] if layout == "hwc" else shape[-2:]
     pixel_bytes = math.prod(shape) * dtype.itemsize // (height * width)
     return FileContents.of_array((height, width), pixel_bytes, lambda: _read_array(stream, layout))

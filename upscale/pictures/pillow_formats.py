@@ -134,7 +134,7 @@ class Writer:
 
             lost = [k for k in ("icc_profile", "exif", "xmp") if k in picture.info]
             if lost:
-                self._options.note("lossless AVIF is written without a colour profile, EXIF and XMP")
+                self._options.note("lossless AVIF is written without colour profile, EXIF and XMP")
             with library_errors("cannot be written as AVIF"):
                 data = imagecodecs.avif_encode(np.ascontiguousarray(picture.samples), level=100)
             self._file.write(data)
@@ -186,12 +186,12 @@ def _save_options(target: str, picture: Picture, options: WriteOptions) -> dict[
         arguments = {k: info[k] for k in ("icc_profile", "dpi", "exif", "comment", "xmp") if k in info}
         for key, longest in _LONGEST_JPEG.items():
             if len(arguments.get(key, b"")) > longest:
-                options.note(f"JPEG holds at most {longest} bytes of {METADATA[key]}, left out")
+                options.note(f"JPEG is limited to {longest} bytes of {METADATA[key]}: dropped")
                 del arguments[key]
         if "dpi" in arguments:
             rounded = tuple(round(float(v)) for v in arguments["dpi"])
             if not 1 <= min(rounded) <= max(rounded) <= 65535:
-                options.note("JPEG holds no such resolution, left out")
+                options.note("JPEG cannot store its resolution: dropped")
                 del arguments["dpi"]
             else:
                 arguments["dpi"] = rounded

@@ -100,7 +100,7 @@ def _inflated(data: bytes) -> bytes:
     except zlib.error as error:
         raise ArgumentError(str(error)) from error
     if not unpacker.eof:
-        raise ArgumentError("it is cut off or too long")
+        raise ArgumentError("it is truncated or too long")
     return text
 
 

@@ -42,7 +42,7 @@ def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents:
     chunks = Chunks(stream, note)
     header = chunks.header
     if header is None or not chunks.parts[0].pieces:
-        raise ArgumentError("damaged: a PNG file without image data")
+        raise ArgumentError("damaged: the PNG file has no image data")
     if header.colour == 3 and chunks.palette is None:
         raise ArgumentError("damaged: its palette is missing")
     return _Decoder(stream, note, header, chunks).contents()
@@ -85,10 +85,10 @@ class _Decoder:
             return []
         frames = [part for part in self._parts if part.control is not None and part.pieces]
         if len(frames) != self._animation[0]:
-            self._note(f"declares {self._animation[0]} frames and has {len(frames)}")
+            self._note(f"declares {self._animation[0]} frames but has {len(frames)}")
         first = frames[0].control if frames and frames[0] is self._parts[0] else None
         if first is not None and first[1:5] != (self._header.width, self._header.height, 0, 0):
-            raise ArgumentError("damaged: its first frame is not as large as the canvas")
+            raise ArgumentError("damaged: its first frame does not cover the canvas")
         return frames[: self._animation[0]]
 
     def _frame(self, part: Part) -> Frame:
@@ -124,7 +124,7 @@ class _Decoder:
         samples = self._samples(part, width, height)
         base, channels = _COLOURS[header.colour]
         if samples.shape != ((height, width, channels) if channels > 1 else (height, width)):
-            raise ArgumentError("damaged: its image data do not fit its header")
+            raise ArgumentError("damaged: its image data do not match its header")
         if header.colour == 3:
             samples //= 255 // ((1 << header.depth) - 1)
         elif header.depth == 1:
@@ -146,7 +146,7 @@ class _Decoder:
                 raise ArgumentError(f"damaged: its image data cannot be decoded ({reason})") from error
         for line in lines:
             if "nterlace" not in line:  # which the decoder does handle
-                self._note(f"perhaps damaged: its decoder says {line!r}")
+                self._note(f"possibly damaged: its decoder reports {line!r}")
         return samples
 
     def _inflated(self, data: bytes, width: int, height: int) -> bytes:
@@ -177,13 +177,13 @@ class _Decoder:
             stored = self._stream.read(at - kind_at + length)
             checksum = self._stream.read(4)
             if len(checksum) < 4:
-                raise ArgumentError("damaged: the file ends within its image data")
+                raise ArgumentError("damaged: the file ends inside its image data")
             wrong |= zlib_ng.crc32(stored) != int.from_bytes(checksum, "big")
             pieces.append(stored[at - kind_at :])
         if wrong:
             if not _is_complete_stream(pieces):
                 raise ArgumentError("damaged: the checksum of its image data is wrong")
-            self._note("a checksum of its image data is wrong, although the data are whole")
+            self._note("a checksum of its image data is wrong, but the data are complete")
         yield from pieces
 
 

@@ -90,22 +90,22 @@ class Chunks:
         """Read the next chunk, and return whether more may follow."""
         head = self._stream.read(8)
         if len(head) < 8:
-            self._note("the file ends without PNG's end mark")
+            self._note("the file has no PNG end chunk")
             return False
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
         if kind == b"IEND":
             return False
         if not kind.isalpha() or not kind.isascii() or length >= 1 << 31:
             if not self.parts[0].pieces:
-                raise ArgumentError("damaged: something that is no PNG chunk stands before the image")
-            self._note("what follows the image is no PNG chunk and was left out")
+                raise ArgumentError("damaged: there are bytes before the image that are not a PNG chunk")
+            self._note("bytes after the image that are not a PNG chunk were dropped")
             return False
         if kind in (b"IDAT", b"fdAT"):
             self._locate_data(kind, length)
             return True
         data, checksum = self._stream.read(min(length, self._end)), self._stream.read(4)
         if len(checksum) < 4:
-            self._note(f"the file ends within its {kind.decode()} chunk")
+            self._note(f"the file ends inside its {kind.decode()} chunk")
             return False
         if zlib.crc32(kind + data) == int.from_bytes(checksum, "big"):
             self._take(kind, data)
@@ -119,12 +119,12 @@ class Chunks:
         at = self._stream.tell()
         number = 4 if kind == b"fdAT" else 0  # bytes of a frame's number, before its data
         if number and len(self.parts) == 1:
-            raise ArgumentError("damaged: frame data without a frame")
+            raise ArgumentError("damaged: frame data without a frame header")
         self.parts[-1 if number else 0].pieces.append((at + number, max(0, length - number)))
         self._stream.seek(at + length + 4)
 
     def _leave_out(self, kind: bytes, reason: str) -> None:
-        self._note(f"its {kind.decode()} chunk was left out: {reason}")
+        self._note(f"its {kind.decode()} chunk was dropped: {reason}")
 
     def _take(self, kind: bytes, data: bytes) -> None:
         if kind == b"IHDR":
@@ -140,7 +140,7 @@ class Chunks:
         elif kind == b"fcTL":
             self._take_control(data, header)
         elif kind[:1].isupper():
-            raise ArgumentError(f"is of a kind of PNG that cannot be read: it needs the chunk {kind.decode()}")
+            raise ArgumentError(f"needs the unknown chunk {kind.decode()} and cannot be read")
         elif not png_metadata.has_valid_length(kind, data, header.colour):
             self._leave_out(kind, "its length is wrong")
         else:
@@ -166,7 +166,7 @@ class Chunks:
 
     def _take_animation(self, data: bytes) -> None:
         if self.parts[0].pieces or self.animation or len(data) != 8:
-            self._note("its animation was left out: the chunk that declares it is wrong")
+            self._note("its animation was dropped: its control chunk is wrong")
             self.animation = None
             return
         count, plays = struct.unpack(">II", data)
@@ -175,15 +175,15 @@ class Chunks:
 
     def _take_control(self, data: bytes, header: Header) -> None:
         if len(data) != 26:
-            raise ArgumentError("damaged: an animation's frame is declared wrongly")
+            raise ArgumentError("damaged: a frame header of the animation is wrong")
         control = Control(*struct.unpack(">IIIIIHHBB", data))
         right, bottom = control.left + control.width, control.top + control.height
         if not control.width * control.height or right > header.width or bottom > header.height:
-            raise ArgumentError("damaged: an animation's frame reaches beyond the canvas")
+            raise ArgumentError("damaged: a frame of the animation exceeds the canvas")
         if control.disposal > 2 or control.blend > 1:
-            raise ArgumentError("damaged: an animation's frame is declared wrongly")
+            raise ArgumentError("damaged: a frame header of the animation is wrong")
         if control.number < self._next_number:
-            self._note("its frames are numbered wrongly, and are taken in the file's order")
+            self._note("its frame numbers are wrong; file order was used")
         self._next_number = control.number + 1
         if not self.parts[0].pieces:
             self.parts[0] = Part(control, self.parts[0].pieces)
@@ -193,7 +193,7 @@ class Chunks:
     def _take_ancillary(self, kind: bytes, data: bytes, header: Header) -> None:
         try:
             if kind in SINGLE_CHUNKS and any(k == kind for k, _ in self.kept):
-                raise ArgumentError("it is the second of its kind")
+                raise ArgumentError("it is a duplicate")
             if kind == b"tRNS":
                 self._take_transparency(data, header)
             else:
@@ -206,11 +206,11 @@ class Chunks:
         if kind in SIZE_INDEPENDENT_CHUNKS or kind[3:].islower():
             self.kept.append((kind, data))
         else:
-            self._leave_out(kind, "it is not known here, and may depend on the size")
+            self._leave_out(kind, "it is unknown and may depend on the picture's size")
 
     def _take_transparency(self, data: bytes, header: Header) -> None:
         if self.parts[0].pieces:
-            raise ArgumentError("it stands behind the image")
+            raise ArgumentError("it comes after the image")
         if header.colour == 3:
             if data and self.palette is not None:
                 self.info["transparency"] = data[: len(self.palette)]

@@ -95,7 +95,7 @@ class Writer:
         self._begun = True
         height, width = self._options.size
         if max(height, width) >= 1 << 31:
-            raise ArgumentError(f"a PNG file holds at most {(1 << 31) - 1} pixels a side")
+            raise ArgumentError(f"PNG is limited to {(1 << 31) - 1} pixels a side")
         self._depth = _depth(picture)
         colour = _COLOUR_TYPES[picture.base]
         write = self._file.write

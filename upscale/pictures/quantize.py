@@ -28,7 +28,7 @@ def quantize(picture: Picture, source: Picture | None = None) -> tuple[Picture, 
         return stored, None
     colours = widened(picture, "RGBA" if picture.has_alpha else "RGB").samples
     colours, clear, partial = _without_alpha(colours)
-    lost = "GIF has no partial transparency: pixels less than half opaque became transparent" if partial else None
+    lost = "GIF has no partial transparency: pixels below 50 % alpha became transparent" if partial else None
     values = colours.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
     used, indices = np.unique(values if clear is None else values[~clear], return_inverse=True)
     most = 256 if clear is None else 255
@@ -41,7 +41,7 @@ def quantize(picture: Picture, source: Picture | None = None) -> tuple[Picture, 
     elif len(used) <= most:
         palette = used.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:]
     else:
-        lost = "; ".join(filter(None, (f"GIF holds 256 colours: reduced to the best {most}", lost)))
+        lost = "; ".join(filter(None, (f"GIF is limited to 256 colours: reduced to the best {most}", lost)))
         reduced, palette = _reduced(colours, most)
         indices = (reduced.reshape(-1) if clear is None else reduced[~clear]).astype(np.intp)
     if clear is None:

@@ -32,7 +32,7 @@ class Messages(logging.Handler):
         text = _CAUSE.sub("", _EXCEPTION.sub(r": \1", " ".join(text.split())))[:120]
         if text not in self._seen:
             self._seen.add(text)
-            self._note(f"perhaps damaged: its decoder says {text!r}")
+            self._note(f"possibly damaged: its decoder reports {text!r}")
 
     @contextlib.contextmanager
     def collected(self) -> Iterator[None]:

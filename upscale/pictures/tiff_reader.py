@@ -84,7 +84,7 @@ class _File:
                 self._pages = tifffile.TiffFile(self._stream).pages
                 total = len(self._pages)
             if not total:
-                raise ArgumentError("damaged: a TIFF file without a page")
+                raise ArgumentError("damaged: the TIFF file has no page")
         return self._pages
 
     def _tifffile_page(self, number: int) -> Any:
@@ -148,12 +148,14 @@ class _File:
         pixels = whole_number(tags, tiff_tags.WIDTH) * whole_number(tags, tiff_tags.HEIGHT)
         if pixels > self._max_pixels:
             raise ArgumentError(
-                f"page {number} has more than {self._max_pixels} pixels: perhaps an attack; --max-pixels allows more"
+                f"page {number} has more than {self._max_pixels} pixels: possible decompression bomb; --max-pixels allows more"
             )
         # The memory for the first page was checked before it is decoded.
         most = _MAX_PIXEL_BYTES * self._max_pixels
         if number and pixels * tiff_tags.pixel_bytes(tags) > most:
-            raise ArgumentError(f"page {number} takes more than {most} bytes: perhaps an attack; --max-pixels allows more")
+            raise ArgumentError(
+                f"page {number} needs more than {most} bytes: possible decompression bomb; --max-pixels allows more"
+            )
         if tags.get(tiff_tags.DEPTH, 1) != 1:
             raise ArgumentError(f"page {number} is a volume, not a picture")
 
@@ -179,7 +181,7 @@ class _File:
         with capture_stderr() as lines, pillow_errors():
             image.load()
         for line in lines[:1]:
-            self._note(f"perhaps damaged: its decoder says {line!r}")
+            self._note(f"possibly damaged: its decoder reports {line!r}")
         turned = info.get("orientation", 1)
         picture = upright(Picture.of_image(image, {}), _INVERSE_ORIENTATION.get(turned, turned))
         bits = max(whole_numbers(tags, tiff_tags.BITS, (1,)))
@@ -203,9 +205,9 @@ class _File:
         if samples.ndim == 3 and samples.shape[2] == 1:
             samples = samples[..., 0]
         if samples.ndim not in (2, 3) or not samples.size:
-            raise ArgumentError(f"has pages of shape {samples.shape}, which are no pictures")
+            raise ArgumentError(f"has pages of shape {samples.shape}, which are not pictures")
         if samples.dtype == bool and samples.ndim == 3:
-            raise ArgumentError("has several channels of one bit, which cannot be held")
+            raise ArgumentError("has several 1-bit channels, which are not supported")
         samples = np.ascontiguousarray(samples, samples.dtype.newbyteorder("="))
         if photometric == 3:
             return self._of_palette(samples, colours, info)
@@ -234,13 +236,13 @@ class _File:
     def _of_palette(self, samples: Array, colours: Any, info: dict[str, Any]) -> Picture:
         colours = np.asarray(() if colours is None else colours)
         if not colours.size or colours.size % 3 or colours.dtype.kind != "u" or samples.ndim != 2 or samples.dtype.kind != "u":
-            raise ArgumentError("damaged: a palette picture without a palette")
+            raise ArgumentError("damaged: its palette is missing")
         colours = np.ascontiguousarray(colours.astype(np.uint16).reshape(3, -1).T)
         if samples.max() >= len(colours):
-            raise ArgumentError("damaged: an index without a colour in the palette")
+            raise ArgumentError("damaged: a pixel's index is outside the palette")
         if samples.dtype == np.uint8:
             return Picture(samples, "P", (colours >> 8).astype(np.uint8), info)
-        self._note("its palette has more than 256 colours and is written as colours of 16 bits")
+        self._note("its palette has more than 256 colours, so 16-bit colours are written")
         return Picture(colours[samples], "RGB;16", None, info)
 
     def _tags(self, number: int, image: Any) -> tuple[Tags, Any]:
@@ -276,7 +278,7 @@ class _File:
             if isinstance(value, str):
                 source[code] = value
         if codes & {tiff_tags.EXIF, tiff_tags.GPS}:
-            self._note("its EXIF and GPS directories cannot be read and were left out")
+            self._note("its EXIF and GPS directories cannot be read and were dropped")
         return source
 
     def _info(self, number: int, tags: Tags, exif_source: Any) -> dict[str, Any]:
@@ -287,14 +289,14 @@ class _File:
             info["exif"] = exif
         codes = tiff_tags.private_codes(tags)
         if any(code in tiff_tags.SCALES for code in codes):
-            self._note("the size of a pixel on the ground is no longer true and was left out")
+            self._note("the ground size of a pixel no longer applies and was dropped")
         codes = [code for code in codes if code not in tiff_tags.SCALES]
         private: list[tuple[int, int, int, bytes]] = []
         try:
             for code in codes:
                 private += tiff_tags.private_tag(self._tifffile_page(number), code, self._stream)
         except ArgumentError as error:
-            self._note(f"some of its tags are damaged and were left out ({str(error).removeprefix('damaged: ')})")
+            self._note(f"some of its tags are damaged and were dropped ({str(error).removeprefix('damaged: ')})")
         if private:
             info["tiff"] = {**info.get("tiff", {}), "tags": private}
         return info

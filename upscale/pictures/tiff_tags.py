@@ -130,14 +130,14 @@ def exif_of(source: Any, note: Note) -> bytes | None:
             with library_errors():
                 value = dict(source.get_ifd(tag)) if tag in (EXIF, GPS) else source[tag]
             if tag == _DESCRIPTION and _SIZES_IN_DESCRIPTION.match(str(value)):
-                note("its description tells sizes that are no longer true, and was left out")
+                note("its description has sizes that no longer apply, and was dropped")
                 continue
             with library_errors():
                 kept[tag] = value
         with library_errors():
             return kept.tobytes() if len(kept) else None
     except ArgumentError as error:
-        note(f"some of its EXIF is damaged and was left out ({str(error).removeprefix('damaged: ')})")
+        note(f"some of its EXIF is damaged and was dropped ({str(error).removeprefix('damaged: ')})")
         return None
 
 
@@ -170,7 +170,7 @@ def private_tag(page: Any, code: int, stream: BinaryIO) -> list[tuple[int, int, 
     if length > _LONGEST_PRIVATE or kind not in exif.SIZES:
         return []
     if not 0 <= at <= stream.seek(0, 2) - length or length != exif.SIZES[kind] * count:
-        raise ArgumentError("damaged: a value reaches beyond the end of the file")
+        raise ArgumentError("damaged: a value exceeds the end of the file")
     stream.seek(at)
     raw = stream.read(length)
     return [(code, kind, count, raw if low_first else byteswapped(raw, kind))]

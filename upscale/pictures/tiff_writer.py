@@ -48,7 +48,7 @@ class Writer:
         if self._writer is None:
             self._begin(picture, directories)
         elif directories and directories.order != self._order and not self._is_big:
-            self._options.note("EXIF of another byte order than the first page's was left out")
+            self._options.note("EXIF whose byte order differs from the first page's was dropped")
             directories = None
         self._exif.append(directories)
         arguments = self._layout(picture) | self._resolution(picture)
@@ -81,7 +81,7 @@ class Writer:
             return None
         directories = exif.Directories(picture.info["exif"].removeprefix(b"Exif\0\0"))
         if directories.damaged:
-            self._options.note("some of its EXIF is damaged and was left out")
+            self._options.note("some of its EXIF is damaged and was dropped")
         return directories if directories.order else None
 
     def _begin(self, picture: Picture, directories: exif.Directories | None) -> None:
@@ -120,7 +120,7 @@ class Writer:
         """Return the samples as TIFF stores them, and tifffile's arguments for how it stores them."""
         samples, base, own = picture.samples, picture.base, picture.info.get("tiff", {})
         if picture.mode != CHANNELS and base and base not in _PHOTOMETRIC:
-            raise ArgumentError(f"mode {picture.mode} cannot be held")
+            raise ArgumentError(f"mode {picture.mode} is not supported")
         extra: Any = [1 if picture.info.get("associated") else 2] if base in ("LA", "RGBA") else None
         photometric: Any = _PHOTOMETRIC.get(base, "minisblack")
         if picture.mode == CHANNELS:

@@ -110,14 +110,14 @@ _FORMATS: tuple[Unsupported, ...] = (
     Unsupported("a DICOM picture", "convert it to TIFF or .npy first", (".dcm", ".dicom"), rb".{128}DICM"),
     Unsupported(
         "an SVG drawing",
-        "draw it in the size that you want, for example with rsvg-convert or Inkscape",
+        "render it at the size that you want, for example with rsvg-convert or Inkscape",
         (".svg", ".svgz"),
         rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,100}?-->\s*)?(?:<!DOCTYPE svg|<svg)",
     ),
-    Unsupported("a PDF document", "draw its pages first, for example with pdftoppm -png", (".pdf", ".ai"), rb"%PDF-"),
+    Unsupported("a PDF document", "render its pages first, for example with pdftoppm -png", (".pdf", ".ai"), rb"%PDF-"),
     Unsupported(
         "a PostScript document",
-        "draw it first, for example with Ghostscript",
+        "render it first, for example with Ghostscript",
         (".ps", ".eps", ".epsf", ".epsi"),
         rb"%!PS|\xc5\xd0\xd3\xc6",
     ),
@@ -138,7 +138,7 @@ _FORMATS: tuple[Unsupported, ...] = (
     ),
     Unsupported("a large Photoshop picture (PSB)", "save it as TIFF", (".psb",), rb"8BPS\0\x02"),
     Unsupported(
-        "a picture of a painting program",
+        "a painting program's file",
         _TO_PNG,
         (".clip", ".pdn", ".afphoto", ".procreate", ".sai", ".sai2", ".pspimage", ".cdr"),
         rb"CSFCHUNK|PDN3",
