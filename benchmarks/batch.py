@@ -1,4 +1,4 @@
-"""Folders against other ways to enlarge them, by threads, tiny files, interrupts, a cluster: `python benchmarks/batch.py`."""
+"""Folders against other tools, numbers of threads, tiny files, interrupts, a cluster: `python benchmarks/batch.py`."""
 
 import os
 import resource
@@ -128,8 +128,8 @@ def tiny(scratch: Path) -> str:
     seconds, size, number = map(float, done.stdout.split())
     shutil.rmtree(many)
     return "\n".join(lines) + (
-        f"\n\nTo find {number:,.0f} files and name their outputs takes {seconds:.2f} s and {size / 1e6:.0f} MB, "
-        "before the first one is begun."
+        f"\n\nFinding {number:,.0f} files and naming their outputs takes {seconds:.2f} s and {size / 1e6:.0f} MB, "
+        "before the first one is started."
     )
 
 
@@ -180,7 +180,7 @@ def on_a_cluster(scratch: Path) -> str:
         subprocess.Popen([dask, "worker", address, "--nthreads", str(os.cpu_count()), "--no-nanny", "--no-dashboard"], **quiet),
     ]
     try:
-        lines = ["| folder | alone, s | by Dask, s |", "|---|---|---|"]
+        lines = ["| folder | without Dask, s | with Dask, s |", "|---|---|---|"]
         for name, path in (("1,000 sprites", source), ("60 photographs", scratch / "photographs")):
             here, there = ([UPSCALE, str(path), str(out), "-q", *o] for o in ([], ["--scheduler", address]))
             seconds = medians({"here": here, "there": there}, 3)
@@ -189,7 +189,7 @@ def on_a_cluster(scratch: Path) -> str:
         for process in started:
             process.kill()
             process.wait()
-    return "The same machine's cores by way of a Dask scheduler and worker:\n\n" + "\n".join(lines)
+    return "The cores of the same machine through a Dask scheduler and worker:\n\n" + "\n".join(lines)
 
 
 def report() -> str:

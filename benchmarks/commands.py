@@ -51,14 +51,14 @@ def measured() -> dict[str, list[tuple[float, dict[str, tuple[float, float]]]]]:
 
 
 def table(measurements: dict[str, list[tuple[float, dict[str, tuple[float, float]]]]]) -> str:
-    """Lay the measurements out as Markdown."""
+    """Format the measurements as Markdown."""
     names = list(dict.fromkeys(name for rows in measurements.values() for _, cells in rows for name in cells))
     lines = ["| job | output MP | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
     for job, rows in measurements.items():
         for size, cells in rows:
             texts = [f"{cells[n][0]:.2f} s, {cells[n][1]:.2f}" if n in cells else "" for n in names]
             lines.append(f"| {job} | {size:,.2f} | " + " | ".join(texts) + " |")
-    return "Seconds, and the file's size over that of the same pixels at Pillow's default level.\n\n" + "\n".join(lines) + "\n"
+    return "Seconds, and the file size relative to the same pixels at Pillow's default level.\n\n" + "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From where on starting Numba pays: the whole command by each engine, in turn: `python benchmarks/engines.py`.
+"""When starting Numba pays off: the whole command by each engine, in turn: `python benchmarks/engines.py`.
 
 The constants of upscale/loops/engine.py stand for what this prints.
 """
@@ -37,7 +37,7 @@ def report(sides: tuple[int, ...] = SIDES) -> str:
                     numbers = side * side / 1e6, size, times["numpy"], times["numba"], times["numpy"] / times["numba"]
                     rows.append(f"| {name} | {mode} | " + " | ".join(f"{n:.2f}" for n in numbers) + " |")
     head = "| job | mode | input MP | output MP | NumPy s | Numba s | ratio |\n|---|---|---|---|---|---|---|\n"
-    return "Whole command, BMP to a null device; from a ratio of 1 on, Numba is the faster.\n\n" + head + "\n".join(rows) + "\n"
+    return "Whole command, BMP to a null device. From a ratio of 1 on, Numba is faster.\n\n" + head + "\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":

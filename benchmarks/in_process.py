@@ -52,7 +52,7 @@ def measured() -> dict[str, dict[str, list[tuple[float, float]]]]:
 
 
 def table(measurements: dict[str, dict[str, list[tuple[float, float]]]]) -> str:
-    """Lay the measurements out as Markdown."""
+    """Format the measurements as Markdown."""
     names = list(dict.fromkeys(name for lines in measurements.values() for name in lines))
     rows = ["| job | output MP | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
     for job, lines in measurements.items():

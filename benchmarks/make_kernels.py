@@ -1,6 +1,6 @@
 """Learn the kernels that come with the package: `python benchmarks/make_kernels.py FOLDER [OUTPUT_FOLDER]`.
 
-FOLDER holds high-resolution pictures; files for each factor are written, to upscale/kernels/data unless told otherwise.
+FOLDER has high-resolution pictures. A file for each factor is written to OUTPUT_FOLDER, by default upscale/kernels/data.
 """
 
 import hashlib

@@ -35,7 +35,7 @@ def measured() -> list[tuple[str, int, float, float]]:
 
 
 def table(rows: list[tuple[str, int, float, float]]) -> str:
-    """Lay the measurements out as Markdown."""
+    """Format the measurements as Markdown."""
     lines = ["| job | picture | decoded MB | output MB | peak MB |", "|---|---|---|---|---|"]
     for job, side, size, peak in rows:
         lines.append(f"| {job} | {side} x {side} RGB | {size:,.0f} | {16 * size:,.0f} | {peak:,.0f} |")

@@ -1,4 +1,4 @@
-"""What others do the same job with: functions in this process, and commands. Those that are not installed are left out."""
+"""Other tools for the same job: functions in this process, and commands. Those that are not installed are skipped."""
 
 import shutil
 import sys

@@ -52,13 +52,13 @@ def sizes(name: str, measurements: dict[str, dict[str, list[tuple[float, float]]
 
 
 def threads(measurements: dict[str, list[tuple[int, float]]]) -> str:
-    """Draw how many times as fast so many threads are as one."""
+    """Draw the speed-up by number of threads."""
     figure, (axes,) = _figure(1)
     most = max(n for points in measurements.values() for n, _ in points)
-    axes.plot([1, most], [1, most], ":", color="grey", label="as many times")
+    axes.plot([1, most], [1, most], ":", color="grey", label="ideal")
     for job, points in measurements.items():
         axes.plot([n for n, _ in points], [points[0][1] / t for _, t in points], "o-", label=job)
-    axes.set(title="Loops by threads", xlabel="threads", ylabel="times as fast as one")
+    axes.set(title="Loops by number of threads", xlabel="threads", ylabel="speed-up")
     axes.set_xticks(sorted({n for points in measurements.values() for n, _ in points}))
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
@@ -72,9 +72,9 @@ def memory(rows: list[tuple[str, int, float, float]]) -> str:
         points = [(size, peak) for name, _, size, peak in rows if name == job]
         axes.plot(*zip(*points, strict=True), "o-", label=job)
     most = max(size for _, _, size, _ in rows)
-    axes.plot([0, most], [0, most], ":", color="grey", label="the decoded input")
-    axes.plot([0, most], [300, most + 300], "--", color="grey", label="the same and 300 MB")
-    axes.set(title="Peak memory, PNG to PNG", xlabel="MB of decoded input", ylabel="MB")
+    axes.plot([0, most], [0, most], ":", color="grey", label="decoded input")
+    axes.plot([0, most], [300, most + 300], "--", color="grey", label="decoded input + 300 MB")
+    axes.set(title="Peak memory, PNG to PNG", xlabel="decoded input, MB", ylabel="peak memory, MB")
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
     return _save(figure, "memory")
@@ -90,6 +90,6 @@ def stages(measurements: dict[str, dict[str, float]]) -> str:
         axes.barh(jobs, seconds, left=left, label=stage, color=plt.get_cmap("tab10")(i))
         left = [a + b for a, b in zip(left, seconds, strict=True)]
     axes.invert_yaxis()
-    axes.set(title="Where a command's time goes", xlabel="seconds")
+    axes.set(title="Where the time goes", xlabel="seconds")
     axes.legend(fontsize=8, loc="upper right")  # the last jobs are the longest
     return _save(figure, "stages")

@@ -1,4 +1,4 @@
-"""What the ways of packing PNG take, and how small their files are, against Pillow: `python benchmarks/png.py [PICTURE...]`."""
+"""Times and file sizes of the settings of --compression for PNG, against Pillow: `python benchmarks/png.py [PICTURE...]`."""
 
 import sys
 import tempfile
@@ -25,8 +25,8 @@ def report(pictures: tuple[str, ...] = ()) -> str:
     """Return the result as Markdown."""
     jobs = [(p, o) for p in pictures for _, o in JOBS[:2]] or JOBS
     lines = [
-        "Whole commands; Pillow's read the same enlarged picture back and save it, so that only sizes compare exactly.\n",
-        "| picture | method | packing | seconds | bytes | of Pillow's default |",
+        "Whole commands. Pillow only reads the enlarged picture and saves it, so compare the file sizes, not the times.\n",
+        "| picture | method | compression | seconds | bytes | of Pillow's default |",
         "|---|---|---|---|---|---|",
     ]
     with tempfile.TemporaryDirectory() as folder:

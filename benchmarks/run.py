@@ -24,8 +24,8 @@ TARGET = Path(__file__).parent.parent / "docs" / "performance.md"
 
 HEAD = """# Performance
 
-Written by `python benchmarks/run.py` (extra `bench`). Everything is timed in turn in one run, and medians are compared:
-machines are shared and noisy, so read the ratios. Each section names the command that measures it again.
+Written by `python benchmarks/run.py` (extra `bench`). Candidates are timed in turn in one run, and medians are
+compared. The machines are shared and noisy, so look at the ratios. Each section names the command that repeats it.
 """
 
 
@@ -64,45 +64,45 @@ def _stages() -> str:
 SECTIONS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "memory": (
         "Memory",
-        "PNG is written in bands: the decoded input is held, and of the output a few bands. While a picture is decoded, its\n"
-        "compressed data are held too, which a noisy picture such as these feels.",
+        "PNG is written in bands: the decoded input and a few bands of the output are in memory. While a picture is decoded,\n"
+        "its compressed data are in memory too, which matters for noisy pictures such as these.",
         _memory,
     ),
-    "batch": ("Many files", "See docs/scale.md for what follows from it.", batch.report),
+    "batch": ("Many files", "docs/scale.md explains what this means in practice.", batch.report),
     "start": (
         "Starting",
-        "Numba is not started for a small picture, and NumPy and Pillow only when there is work.",
+        "Small pictures do not start Numba, and NumPy and Pillow are imported only when there is work.",
         start.report,
     ),
     "in_process": (
         "Loops against other libraries",
-        "In one process in which Numba runs already. SciPy and scikit-image compute splines where the others have a cubic\n"
-        "convolution; torch's results are floats that still have to be rounded and clipped. Outputs are handed in where a\n"
-        "library takes them; fresh memory is a good part of the time of others at the largest sizes.",
+        "In a process in which Numba is already running. For bicubic, SciPy and scikit-image compute splines, the others\n"
+        "cubic convolution. torch's results are floats that still have to be rounded and clipped. Output arrays are reused if the\n"
+        "library allows it; for the others, allocating memory takes much of the time at the largest sizes.",
         _in_process,
     ),
     "commands": (
         "Whole commands",
-        "From a PNG file to a PNG file. Empty cells were too far behind, or refused so large a picture.",
+        "From a PNG file to a PNG file. Empty cells were too slow to measure, or refused pictures of that size.",
         _commands,
     ),
     "stages": (
         "Where the time goes",
-        "`process` is Python's own start and end; what lies between the stages is mostly Numba's start, which begins while\n"
-        "the picture is decoded. Where bands are enlarged, they are filtered, deflated and written by other threads meanwhile.",
+        "`process` is Python's own start and exit. The time between the stages is mostly the start of Numba, which begins\n"
+        "while the picture is decoded. While bands are enlarged, other threads filter, compress and write those before.",
         _stages,
     ),
-    "threads": ("Threads", "Loops alone, on 2 megapixels of RGB.", _threads),
+    "threads": ("Threads", "Only the loops, on 2 megapixels of RGB.", _threads),
     "png": (
-        "Packing PNG",
-        "A band of rows is packed by run lengths (`fast`), by the better of run lengths and a search as a\n"
-        "piece of it shows (`balanced`), or by the smallest of three ways (`small`).",
+        "Compressing PNG",
+        "Bands of rows are compressed with run lengths (`fast`), with run lengths or a search, whichever is better for a\n"
+        "sample of the band (`balanced`), or with the smallest result of three settings (`small`).",
         png.report,
     ),
     "engines": (
-        "From where on Numba pays",
-        "The rule that chooses an engine stands in `upscale/loops/engine.py`: Numba, when NumPy is estimated\n"
-        "to take longer by more than Numba's start; and for tconv from 2 megapixels of input on, whatever the estimate.",
+        "When starting Numba pays off",
+        "`upscale/loops/engine.py` chooses the engine: Numba, if NumPy is estimated to be slower by more than\n"
+        "the time that Numba takes to start, and in any case for tconv from 2 megapixels of input on.",
         engines.report,
     ),
 }

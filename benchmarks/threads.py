@@ -31,7 +31,7 @@ def measured() -> dict[str, list[tuple[int, float]]]:
 
 def table(measurements: dict[str, list[tuple[int, float]]]) -> str:
     """Lay the measurements out as Markdown."""
-    lines = ["| job | threads | milliseconds | times as fast as one |", "|---|---|---|---|"]
+    lines = ["| job | threads | milliseconds | speed-up |", "|---|---|---|---|"]
     for job, points in measurements.items():
         lines += [f"| {job} | {n} | {1e3 * t:.2f} | {points[0][1] / t:.2f} |" for n, t in points]
     return "\n".join(lines) + "\n"

@@ -64,17 +64,17 @@ def _option(option: click.Option) -> str:
     if value:
         names[-1] += f" {value}"
     text, _, default = re.sub(r"\s+", " ", option.help or "").partition(" [default: ")
-    told = [_marked(text)]
+    parts = [_marked(text)]
     if option.required:
-        told.append("Required.")
+        parts.append("Required.")
     kind: Any = option.type
     if getattr(kind, "min", None) and kind.max is None:
-        told.append(f"At least {kind.min}.")
+        parts.append(f"At least {kind.min}.")
     if default:
-        told.append(f"Default: {_marked(default.removesuffix(']'))}.")
+        parts.append(f"Default: {_marked(default.removesuffix(']'))}.")
     elif option.show_default and not option.is_flag:
-        told.append(f"Default: `{option.default}`.")
-    return f"- {', '.join(f'`{name}`' for name in names)}\n\n{_filled(' '.join(told), '  ')}"
+        parts.append(f"Default: `{option.default}`.")
+    return f"- {', '.join(f'`{name}`' for name in names)}\n\n{_filled(' '.join(parts), '  ')}"
 
 
 def _metavar(option: click.Option) -> str:

@@ -1,4 +1,4 @@
-"""The commands' entry points, which hold also while the rest is still being imported."""
+"""The commands' entry points, which handle signals while the rest is still being imported."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""Names and ways of writing that options and functions share; nothing here needs NumPy."""
+"""Names and notations that options and functions share; nothing here needs NumPy."""
 
 from collections.abc import Sequence
 from typing import Literal, get_args
@@ -22,7 +22,7 @@ ENGINES: tuple[str, ...] = get_args(EngineName)
 EDGES: tuple[str, ...] = get_args(EdgeName)
 #: How an array's axes are laid out: (H, W) or (H, W, C), or (C, H, W) or (N, C, H, W).
 LAYOUTS = ("hwc", "chw")
-#: How PNG is packed: soonest, near the smallest at nearly that speed, or smallest.
+#: How PNG is compressed: fastest, nearly smallest at nearly that speed, or smallest.
 COMPRESSIONS = ("fast", "balanced", "small")
 #: Bits a sample.
 DEPTHS = ("8", "16")
@@ -34,7 +34,7 @@ COLOURS = {"black": "000000", "white": "ffffff", "grey": "808080", "gray": "8080
 #: Largest factor along one axis unless a user allows more. A sprite of 16 x 16 may become 2048 x 2048; larger numbers are
 #: mostly sizes (1920x1080) or percentages (400) that were typed as factors.
 MOST_FACTOR = 128
-#: As many pixels as Pillow decodes: a file that claims more is taken for an attack.
+#: As many pixels as Pillow decodes: a file that claims more may be a decompression bomb.
 MOST_PIXELS = 178_956_970
 #: Pixels of an output that nobody means: a factor mistyped. It would fill any disk.
 MOST_OUTPUT_PIXELS = 1 << 36

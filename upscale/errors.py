@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 
 class UpscaleError(Exception):
-    """Base of every error that the package raises on purpose; its text is one line that says what to do."""
+    """Base class of all errors of this package; the message is one line that says what to do."""
 
 
 class ArgumentError(UpscaleError, ValueError):
-    """An argument or option has a value that cannot work, whatever the picture."""
+    """An argument or option has an invalid value."""
 
 
 class KernelError(ArgumentError):
@@ -19,7 +19,7 @@ class KernelError(ArgumentError):
 
 
 class FileError(UpscaleError):
-    """A file cannot be read, understood or written; the text names it."""
+    """A file cannot be read, decoded or written; the message names it."""
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def library_errors(verdict: str = "damaged") -> Iterator[None]:
 
 
 def _text_of(error: Exception) -> str:
-    """Return an exception's text on one line; a key alone, as of `KeyError`, is no text that helps anybody."""
+    """Return an exception's text on one line; a bare key, as in a `KeyError`, helps nobody."""
     text = "" if isinstance(error, LookupError) else " ".join(str(error).split())
     return text or "its data cannot be decoded"
 

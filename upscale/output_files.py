@@ -133,7 +133,7 @@ _PART = re.compile(r"\.upscale-([0-9a-f]{8})([0-9a-f]{8})-[0-9a-z]+\.part")
 
 
 def new_token() -> str:
-    """Make up what tells one unfinished file from all others."""
+    """Make up a name part that no other unfinished file has."""
     return os.urandom(6).hex()
 
 
@@ -141,14 +141,14 @@ def part_of(path: str, token: str) -> str:
     """Name the unfinished file that is to become `path`.
 
     It lies beside its place, since only a move within one file system is a single step. The name is short, since names have a
-    limit, and tells on which machine and since which start of it the file is written.
+    limit, and says on which machine, and since which boot of it, the file is being written.
     """
     return os.path.join(os.path.dirname(os.path.realpath(path)), f".upscale-{''.join(_machine())}-{token}.part")
 
 
 @functools.cache
 def _machine() -> tuple[str, str]:
-    """Tell this start of this machine, and the machine, from all others."""
+    """Identify this machine and its current boot."""
     facts = []
     for name in ("/proc/sys/kernel/random/boot_id", "/etc/machine-id"):
         try:

@@ -9,7 +9,7 @@ def cores() -> int:
     """Count the cores that this process may use, by its affinity and by what its control group grants."""
     try:
         found = len(os.sched_getaffinity(0))
-    except AttributeError:  # only Linux tells
+    except AttributeError:  # only Linux has it
         found = os.cpu_count() or 1
     try:
         with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:

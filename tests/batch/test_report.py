@@ -48,7 +48,7 @@ def test_a_single_failure_is_an_object_too(pictures):
     found = json.loads(done.stdout)
     assert done.returncode == 1
     assert (found["input"], found["output"], found["status"]) == ("missing.png", "out.png", "failed")
-    assert found["error"] == "missing.png: there is no such file"
+    assert found["error"] == "missing.png: no such file"
     assert json.loads(run("a.png", "out.jpg", "--json", cwd=pictures).stdout)["status"] == "failed"
 
 

@@ -194,9 +194,9 @@ def test_wrong_usage(made, case):
 
 
 FAILING = [
-    (("out.png", "in.png"), "out.png: there is no such file", "in.png would have been OUTPUT", "upscale in.png out.png"),
-    (("missing.png", "out.png"), "missing.png: there is no such file"),
-    (("in.pngg", "out.png"), "in.pngg: there is no such file; did you mean in.png?"),
+    (("out.png", "in.png"), "out.png: no such file", "in.png would have been OUTPUT", "upscale in.png out.png"),
+    (("missing.png", "out.png"), "missing.png: no such file"),
+    (("in.pngg", "out.png"), "in.pngg: no such file; did you mean in.png?"),
     (("in.png", "missing/out.png"), "there is no folder", "missing", "make it first"),
     (("*.tga", "out"), "*.tga: no file matches this pattern"),
     (("empty_folder", "out"), "empty_folder: no pictures found"),

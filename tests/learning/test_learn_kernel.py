@@ -86,7 +86,7 @@ def test_given_low_resolution_copies(folder, tmp_path):
             small = image.convert("L").resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
         small.save(tmp_path / "low" / path.relative_to(folder))
     ok("in", "-o", "k.npz", "--low", "low", cwd=tmp_path)
-    assert json.loads(read_kernel(str(tmp_path / "k.npz")).training)["downscale"] == "given twins"
+    assert json.loads(read_kernel(str(tmp_path / "k.npz")).training)["downscale"] == "given copies"
     Image.new("L", (48, 44)).save(tmp_path / "low" / "3.png")
     done = run("in", "-o", "bad.npz", "--low", "low", cwd=tmp_path)
     assert done.returncode == 1

@@ -29,38 +29,38 @@ def enlarge_file(
     kernel: "str | os.PathLike[str] | Kernel | ArrayLike | None" = None,
     **options: "Unpack[FileOptions]",
 ) -> FileResult:
-    """Enlarge a picture file: all frames or pages, in their depth, with their metadata.
+    """Enlarge a picture file, with all frames or pages, its bit depth and its metadata.
 
-    Does what ``upscale SOURCE TARGET`` does. The target appears whole or not at all, and replaces a file that is there.
+    Does what ``upscale SOURCE TARGET`` does. The target appears complete or not at all, and replaces an existing file.
 
     Parameters
     ----------
     source : path or binary file
         A picture, or an array in a .npy file. An open file is read from its position to its end.
     target : path or binary file
-        The suffix of a path decides the format. For an open file, the option `format` does, or else it is the source's.
+        The suffix of a path decides the format. For an open file it is the option `format`, by default the source's format.
     factor : int or (int, int), optional
-        As of `enlarge`.
+        As in `enlarge`.
     method : {"nn", "tconv"}, optional
         By default "nn", or "tconv" if there is a kernel.
     kernel : str, path, Kernel or array, optional
-        As of `enlarge`.
+        As in `enlarge`.
     **options
-        As the command's options of the same names, which docs/commands.md explains: padding, output_padding, dilation, groups,
+        The command's options of the same names, see docs/commands.md: padding, output_padding, dilation, groups,
         bias, edge, normalize, linear; format, quality, lossless, compression, depth, background, to_rgb, strip, frame, layout;
         skip_existing, update, no_overwrite, overwrite; engine, max_pixels, max_output_pixels and max_memory (bytes).
 
     Returns
     -------
     FileResult
-        Status "written" or "skipped", sizes, format, frames, seconds, and in `notes` what the command would warn of.
+        Status "written" or "skipped", sizes, format, frames, seconds, and the command's warnings in `notes`.
 
     Raises
     ------
     ArgumentError
-        Where an argument cannot work, or does not go with the picture.
+        If an argument is invalid, or does not fit the picture.
     FileError
-        Where a file cannot be read, enlarged or written. Nothing is left behind.
+        If a file cannot be read, enlarged or written. No partial output remains.
 
     Examples
     --------

@@ -58,29 +58,29 @@ def enlarge_files(
     fail_fast: bool = False,
     **options: "Unpack[FileOptions]",
 ) -> Iterator[FileResult]:
-    """Enlarge picture files into a folder, in as many processes as there are cores; yield each result as it is complete.
+    """Enlarge picture files into a folder, with one process per core, and yield each result when it is complete.
 
     Does what ``upscale SOURCES... FOLDER`` does: a file that fails does not stop the others, and only files that `upscale` made
-    are replaced. A caller that stops early ends the batch; unfinished files disappear.
+    are replaced. If you stop iterating, the batch ends, and unfinished files are removed.
 
     Parameters
     ----------
     sources : path or iterable of paths
         Files, folders and patterns.
     folder : path
-        Made if it is missing.
+        Created if it does not exist.
     factor, method, kernel
-        As of `enlarge_file`.
+        As in `enlarge_file`.
     name : str
-        Names the outputs by a template of {stem}, {ext}, {suffix}, {factor}, {method} and {kernel}.
+        Template for output names, with the fields {stem}, {ext}, {suffix}, {factor}, {method} and {kernel}.
     recursive : bool
         Include subfolders.
     parents : bool
         Recreate each source's folders under `folder`.
     fail_fast : bool
-        Begin nothing more after the first failure.
+        Start no more files after the first failure.
     **options
-        As of `enlarge_file`. `format` is that of all outputs.
+        As in `enlarge_file`. `format` applies to all outputs.
 
     Yields
     ------
@@ -90,9 +90,9 @@ def enlarge_files(
     Raises
     ------
     ArgumentError
-        Where an argument cannot work, two sources would become one output, or an output is a source; before anything is done.
+        If an argument is invalid, two sources have the same output, or an output is a source. Nothing was done then.
     FileError
-        Where the kernel's file cannot be read.
+        If the kernel's file cannot be read.
 
     Examples
     --------

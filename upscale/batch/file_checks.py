@@ -41,7 +41,7 @@ class OutputState(NamedTuple):
         The digest of the settings that it was made with, or an empty text for an empty file; None where it does not show that
         this program made it.
     identity : Identity or None
-        Tells the file's state from all others; None where there is none.
+        Identifies the file and its state; None if it does not exist.
     """
 
     streamed: bool
@@ -196,7 +196,7 @@ Identity = tuple[int, int, int, int]
 
 
 def identity(stream: BinaryIO) -> Identity | None:
-    """Return what tells an open file's state from all others; None for what is no file on a disk."""
+    """Return the identity and state of an open file; None if it is not a file on a disk."""
     with contextlib.suppress(OSError, AttributeError):
         found = os.fstat(stream.fileno())
         if stat.S_ISREG(found.st_mode):

@@ -38,7 +38,7 @@ class Search:
     Parameters
     ----------
     output : str
-        A folder that is left alone; may be empty.
+        A folder that is not searched; may be empty.
     recursive : bool
         Whether folders in folders are looked into.
 
@@ -164,7 +164,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 def file_id(path: str) -> tuple[int, int] | None:
-    """Return what tells a file or folder from all others, whatever it is called; None where there is none."""
+    """Return the identity of a file or folder, whatever its name; None if it does not exist."""
     try:
         status = os.stat(path)
     except OSError:

@@ -63,7 +63,7 @@ class Naming(NamedTuple):
         return os.path.join(self.output, *(p for p in parents if p not in ("", ".", "..")), found.folder, name)
 
     def pattern(self) -> re.Pattern[str] | None:
-        """Make a pattern of outputs' names, with the group `stem`; None where they cannot be told from inputs' names."""
+        """Make a pattern of outputs' names, with the group `stem`; None if they cannot be distinguished from inputs' names."""
         made, telling = "", False
         for text, field, _, _ in string.Formatter().parse(self.template):
             made += re.escape(text)

@@ -18,11 +18,11 @@ from upscale.errors import FileError
 from upscale.output_files import os_error_text
 
 #: What the verbose report says of files that are not inputs, by their status in JSON.
-_LEFT_ALONE = {"not a picture": "not a picture", "named as an output": "named as an output, and left alone"}
+_LEFT_ALONE = {"not a picture": "not a picture", "named as an output": "named as an output, skipped"}
 
 
 def one_line(text: str) -> str:
-    """Make a text fit one line on any screen: names may hold line ends, commands for terminals, and what is no text at all."""
+    """Make a text fit one line on any screen: names may hold line ends, commands for terminals, and bytes that are not text."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in " ".join(text.split()))
 
 
@@ -103,7 +103,7 @@ class Report:
                     self._print(json.dumps({"input": name, "status": status}))
                 if self._verbose:
                     self._line(f"{name}: {_LEFT_ALONE[status]}")
-        shared = self._json and sys.stdout is not None and sys.stdout.isatty()  # with what scripts are told
+        shared = self._json and sys.stdout is not None and sys.stdout.isatty()  # with the JSON lines
         if self.notices and not shared and not self._dry_run and plan.tasks:
             self._bar = click.progressbar(
                 length=max(1, sum(plan.sizes) + len(plan.sizes)),
@@ -188,7 +188,7 @@ class Report:
         parts += [f"{undone} not done"] if undone else []
         parts += [f"{others} not {'a picture' if others == 1 else 'pictures'}"] if others else []
         named = len(self._plan.results)
-        parts += [f"{named} left alone (named as {'an output' if named == 1 else 'outputs'})"] if named else []
+        parts += [f"{named} skipped (named as {'an output' if named == 1 else 'outputs'})"] if named else []
         text = f"{ending}{', '.join(parts)}"
         megapixels = self._pixels / 1e6
         if self._dry_run:

@@ -1,4 +1,4 @@
-"""The settings that decide what is in an output, as a digest, so that outputs of other settings can be told apart."""
+"""The settings that decide what is in an output, as a digest, so that outputs made with other settings are recognised."""
 
 import zlib
 from typing import TYPE_CHECKING, Any

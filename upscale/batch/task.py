@@ -32,7 +32,7 @@ class Task(NamedTuple):
 
 
 class FileResult(NamedTuple):
-    """What came of a file, as `enlarge_file` and `enlarge_files` return it.
+    """The result for one file, from `enlarge_file` and `enlarge_files`.
 
     Attributes
     ----------
@@ -41,27 +41,27 @@ class FileResult(NamedTuple):
     error : str
         Why it failed, on one line that names the file.
     notes : tuple of str
-        What the user should know.
+        Warnings, such as metadata that the format cannot store.
     report : tuple of str
         The verbose report, line by line.
     size, out_size : (int, int)
-        Width and height before and after, in pixels, as a viewer shows them.
+        Width and height before and after, in pixels, as displayed.
     stored_size : (int, int)
-        Width and height of the input as they are stored: before its EXIF orientation turns it.
+        Width and height of the input as stored, before its EXIF orientation is applied.
     format : str
-        Of the output.
+        Format of the output, such as "PNG".
     frames : int
     bytes_in, bytes_out : int
-        Sizes of the files.
+        File sizes.
     memory : int
-        Bytes that it needs at most, roughly.
+        Estimated peak memory in bytes.
     engine, engine_reason : str
-        The engine and why it was chosen; "none" where nothing was computed.
+        The engine and why it was chosen; "none" if nothing was computed.
     started : str
-        When the work on the file began, as ISO 8601 has it.
+        When work on the file began, in ISO 8601.
     seconds : float
     source, output : str
-        Their paths.
+        Paths.
 
     Examples
     --------

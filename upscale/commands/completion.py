@@ -23,14 +23,14 @@ def offer(names: Iterable[str] = (), also: str = "") -> Complete:
     also : str
         "file" or "dir": what the shell looks for besides.
     """
-    told = names if isinstance(names, Mapping) else dict.fromkeys(names)
+    offered = names if isinstance(names, Mapping) else dict.fromkeys(names)
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
         from click.shell_completion import CompletionItem
 
         # The shells' scripts forget names that came before a file.
         found = [CompletionItem(incomplete, type=also)] if also else []
-        return found + [CompletionItem(name, help=text) for name, text in told.items() if name.startswith(incomplete)]
+        return found + [CompletionItem(name, help=text) for name, text in offered.items() if name.startswith(incomplete)]
 
     return complete
 

@@ -1,4 +1,4 @@
-"""The limit of the factor: it tells a size, or a percentage, that was typed as a factor before it fills a disk."""
+"""The limit of the factor, which catches a size or a percentage typed as a factor before it fills a disk."""
 
 import os
 import warnings

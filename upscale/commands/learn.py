@@ -188,7 +188,7 @@ def _learned(request: Any, quiet: bool) -> Any:
         return from_files.learn_from_files(request)
     with click.progressbar(length=from_files.count_steps(request), file=sys.stderr, show_pos=True, label="learning") as bar:
         result = from_files.learn_from_files(request, lambda: bar.update(1))
-        bar.update((bar.length or 0) - bar.pos)  # what pictures that were passed over left
+        bar.update((bar.length or 0) - bar.pos)  # the steps of skipped pictures
         return result
 
 

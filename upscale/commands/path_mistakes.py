@@ -50,7 +50,7 @@ def missing_input(source: str, output: str) -> str:
     source, output : str
         The paths INPUT and OUTPUT.
     """
-    text = f"{source}: there is no such file"
+    text = f"{source}: no such file"
     found = closest_file(source)
     if os.path.isfile(output) and found in ("", output):
         return f"{text}, and {output} would have been OUTPUT{did_you_mean(f'upscale {output} {source}')}"

@@ -25,17 +25,16 @@ Sides = tuple[tuple[int, int], tuple[int, int]]
 
 
 class Kernel:
-    """Weights of a transposed convolution, and everything that belongs to them.
+    """The weights of a transposed convolution, and the settings that belong to them.
 
-    A kernel cannot be changed, and can be pickled. Two kernels are equal if they enlarge every picture alike: their title and
-    training do not count, and no padding is the same as "same". A notebook shows a kernel as a figure if matplotlib is
-    installed.
+    Kernels are immutable and can be pickled. Two kernels are equal if they give the same results for every picture: title and
+    training do not count, and no padding is the same as "same". Notebooks show a kernel as a figure if matplotlib is installed.
 
     Parameters
     ----------
     weights : array_like, shape (kH, kW) or (C, M / groups, kH, kW)
-        Finite numbers, kept as float64, at most 1024 a side. With 2 dimensions they apply to each channel separately; with 4
-        they make M channels of C.
+        Finite numbers, stored as float64, at most 1024 a side. With 2 dimensions they apply to each channel separately; with 4
+        they turn C channels into M.
     normalized : bool
         Make the weights that reach each output pixel sum to 1, so that a flat picture stays flat.
     factor : int or (int, int), optional
@@ -45,13 +44,13 @@ class Kernel:
     bias : array_like, shape (M,), or (1,) for weights of 2 dimensions, optional
         Added to each output channel; 1 is full scale.
     groups : int
-        For weights of 4 dimensions.
+        Number of channel groups, as in PyTorch; for weights of 4 dimensions.
     title : str
     training : str
         What it was learned from, as JSON; empty if it was not learned.
     corrections : Corrections, optional
-        What makes it adaptive: one of them is chosen for each input pixel. For weights of 2 dimensions that are normalised, and
-        the same factor along both axes.
+        They make the kernel adaptive: one of them is chosen for each input pixel. Only for normalised weights of 2 dimensions
+        and the same factor along both axes.
     bias_tensor : str
         Name of a bias that the weights' file stores too, and which this kernel does not have; empty if there is none.
 
@@ -65,11 +64,11 @@ class Kernel:
     Raises
     ------
     ArgumentError
-        If values do not fit each other.
+        If a value is invalid, or values do not fit together.
 
     Examples
     --------
-    The weights are applied as they are, which leaves a checkerboard, unless they are normalised.
+    Unless a kernel is normalised, its weights are used as they are, which may leave a checkerboard.
 
     >>> import numpy as np
     >>> import upscale
@@ -145,16 +144,16 @@ class Kernel:
 
     @classmethod
     def load(cls, source: str | os.PathLike[str], factor: Pair | None = None) -> Kernel:
-        """Load a kernel from whatever `upscale --kernel` takes.
+        """Load a kernel from anything that `upscale --kernel` accepts.
 
         Parameters
         ----------
         source : str or path
-            The name of a preset or of a shipped kernel, a kernel file, FILE:NAME for one of several tensors, or rows typed out
-            as ``"1,2,1; 2,4,2; 1,2,1"``. A path object is a file, whatever its name.
+            The name of a preset or a shipped kernel, a kernel file, FILE:NAME for one of several tensors, or rows of numbers
+            such as ``"1,2,1; 2,4,2; 1,2,1"``. A path object is always a file.
         factor : int or (int, int), optional
-            The stride; (vertical, horizontal). Presets and shipped kernels are made for it, or for 2; weights that come without
-            a factor get it.
+            The stride; (vertical, horizontal). Presets and shipped kernels are made for it, by default for 2; weights without a
+            factor of their own get it.
 
         Raises
         ------
@@ -174,25 +173,25 @@ class Kernel:
         return cast("Kernel", lazy_function("load_kernel")(source, None if factor is None else factor_pair(factor)))
 
     def save(self, path: str | os.PathLike[str]) -> list[str]:
-        """Write the kernel into a file, whole or not at all. A file that is there is replaced.
+        """Write the kernel to a file, completely or not at all. An existing file is replaced.
 
         Parameters
         ----------
         path : str or path
-            Its suffix decides the format: .npz keeps everything; .npy, .txt, .csv, .json, .safetensors, .pt and .pth keep
+            Its suffix decides the format: .npz stores everything; .npy, .txt, .csv, .json, .safetensors, .pt and .pth store the
             weights, the last three also a bias. FILE:NAME names the tensor in these three.
 
         Returns
         -------
         list of str
-            What the file does not keep, and which option of `upscale` replaces it; empty if it keeps everything.
+            What the file cannot store, and which option of `upscale` replaces it; empty if it stores everything.
 
         Raises
         ------
         ArgumentError
             If there is no format of that suffix, or FILE:NAME would replace a file that may have other tensors.
         FileError
-            If the format cannot keep the weights, or the file cannot be written.
+            If the format cannot store the weights, or the file cannot be written.
         """
         return cast("list[str]", lazy_function("save_kernel")(path, self))
 
@@ -287,7 +286,7 @@ class Kernel:
 
     @property
     def channels(self) -> tuple[int, int] | None:
-        """How many channels a kernel of 4 dimensions takes and makes; None for one that applies to each channel separately."""
+        """The numbers of input and output channels of a kernel of 4 dimensions; None for a kernel of 2."""
         if self._weights.ndim == 2:
             return None
         return self.weights.shape[0], self.weights.shape[1] * self.groups

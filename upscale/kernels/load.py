@@ -1,4 +1,4 @@
-"""From what a user gave as a kernel, and a factor, to a `Kernel`: the only way there is."""
+"""From what a user gave as a kernel, and a factor, to a `Kernel`: the only conversion there is."""
 
 import os
 from collections.abc import Sequence

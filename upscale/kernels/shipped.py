@@ -56,7 +56,7 @@ FOLDER = os.path.join(os.path.dirname(__file__), "data")
 
 
 def path(factor: int, ending: str = "") -> str:
-    """Return the path of the file for a factor: x2.npz holds `learned` and `adaptive`, x2-jpeg.npz `adaptive-jpeg`."""
+    """Return the path of the file for a factor: x2.npz has `learned` and `adaptive`, x2-jpeg.npz `adaptive-jpeg`."""
     return os.path.join(FOLDER, f"x{factor}{ending}.npz")
 
 

@@ -45,7 +45,7 @@ def parse_downscale(how: str) -> Downscaler:
     Raises
     ------
     ArgumentError
-        If there is no such way.
+        If it is not supported.
     FileError
         If the file cannot be read.
     """

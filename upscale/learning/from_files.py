@@ -89,7 +89,7 @@ class Learned(NamedTuple):
         What was learned from.
     ridge : float
     notes : list of str
-        Pictures that were passed over, and why.
+        Pictures that were skipped, and why.
     """
 
     kernel: Kernel
@@ -118,7 +118,7 @@ def luma(path: str) -> Array:
 
 
 def count_steps(request: LearnRequest) -> int:
-    """Return how often `learn_from_files` calls its `step`; less often if pictures are passed over."""
+    """Return how often `learn_from_files` calls its `step`; less often if pictures are skipped."""
     measured = request.validate or request.high[1::10]  # as many as are held out
     return len(request.high) + min(_MEASURED, len(measured)) + _CORRECTION_STEPS * request.adaptive
 
@@ -156,7 +156,7 @@ def learn_from_files(request: LearnRequest, step: Callable[[], None] = lambda: N
         "factor": request.factor,
         "size": taps * request.factor,
         "ridge": ridge,
-        "downscale": "given twins" if request.low is not None else request.downscale,
+        "downscale": "given copies" if request.low is not None else request.downscale,
         "date": datetime.date.today().isoformat(),
         "upscale": request.version,
         "measured_with": measured,
@@ -277,7 +277,7 @@ def _middles(source: _Source, numbers: Iterable[int], step: Callable[[], None]) 
 def measure(pairs: Iterable[tuple[Array, Array]], factor: int, kernel: Kernel) -> tuple[dict[str, tuple[float, float]], int]:
     """Enlarge low-resolution pictures by a kernel and by `OTHERS`, and compare the results with the high-resolution pictures.
 
-    A border of `factor` pixels is left out, as is usual. Pictures that are too small to compare are passed over.
+    A border of `factor` pixels is ignored, as usual. Pictures that are too small to compare are skipped.
 
     Parameters
     ----------

@@ -40,21 +40,21 @@ def learn_kernel(
     Parameters
     ----------
     pictures : iterable
-        High-resolution pictures, arrays (H, W), whose sides are cropped to multiples of the factor and which `downscale` makes
-        low-resolution copies of; or pairs (low, high) of arrays (H, W) and (H * factor, W * factor). They are read one after
-        another. At least 2, one of which is held out to choose the ridge, unless that is given.
+        High-resolution pictures, arrays (H, W), which are cropped to multiples of the factor and downscaled by `downscale`; or
+        pairs (low, high) of arrays (H, W) and (H * factor, W * factor). They are read one after another. At least 2, unless
+        `ridge` is given: one of them is held out to choose it.
     factor : int
         At least 2.
     size : int, optional
-        The kernel's side: an odd number of times the factor; 9 times if not given.
+        Side of the kernel: an odd multiple of the factor, by default 9 * factor.
     downscale : str
-        How low-resolution copies are made: "bicubic", "box", "lanczos", "gaussian:S" with a standard deviation of S pixels, or
-        a kernel's file; followed by "+jpeg:Q" for copies that are JPEGs of quality Q.
+        How to make low-resolution copies: "bicubic", "box", "lanczos", "gaussian:S" with a standard deviation of S pixels, or a
+        kernel file; followed by "+jpeg:Q" to save them as JPEG of quality Q.
     ridge : float, optional
-        Added to the diagonal of the normal equations, as a share of its mean; if not given, every tenth picture is held out
-        and chooses it.
+        Added to the diagonal of the normal equations, as a share of its mean. By default it is chosen on every tenth picture,
+        which is held out for that.
     adaptive : bool
-        Learn corrections too, from values in grey levels of 8 bits.
+        Learn corrections too; the pictures must be in grey levels of 8 bits.
     title : str
 
     Returns
@@ -65,9 +65,9 @@ def learn_kernel(
     Raises
     ------
     ArgumentError
-        If a value cannot work, or the pictures are too few, too small or too flat.
+        If a value is invalid, or the pictures are too few, too small or too uniform.
     FileError
-        If the kernel's file for downscaling cannot be read.
+        If the kernel file for downscaling cannot be read.
 
     Examples
     --------

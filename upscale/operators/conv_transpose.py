@@ -39,20 +39,20 @@ def conv_transpose2d(
     Parameters
     ----------
     input : array_like, shape (N, C, H, W) or (C, H, W)
-        float32 and float64 are kept; integers are computed in float32.
+        float32 and float64 are computed as such, integers in float32.
     weight : array_like, shape (C, M / groups, kH, kW)
     bias : array_like, shape (M,), optional
         Added to every value of its output channel.
     stride, output_padding, dilation : int or (int, int)
         Vertical and horizontal.
     padding : int, (int, int) or ((top, bottom), (left, right))
-        How much is cut off the operator's whole output.
+        How much of the full output is cropped at each side.
     groups : int
-        Group g of the input channels reaches group g of the output channels alone.
+        Number of channel groups: group g of the input channels only affects group g of the output channels.
     out : ndarray, optional
-        Written to and returned: C-contiguous, of the result's shape and dtype.
+        Array to write the result to, and return: C-contiguous, of the result's shape and dtype.
     engine : {"auto", "numba", "numpy"}
-        Which loops run; the results are equal, those of 32-bit floats up to the rounding of a sum's last bit.
+        Which loops to use; results are the same, up to the last bit of 32-bit floats.
 
     Returns
     -------
@@ -62,11 +62,11 @@ def conv_transpose2d(
     Raises
     ------
     ArgumentError
-        Where shapes or values do not fit each other.
+        If shapes or values do not fit together.
 
     Examples
     --------
-    Each input value lays down a copy of the kernel; where copies overlap, they are added.
+    Each input value adds a weighted copy of the kernel to the output.
 
     >>> import numpy as np
     >>> import upscale
@@ -76,7 +76,7 @@ def conv_transpose2d(
            [ 4., 11., 16.,  3.],
            [ 0., 20., 13.,  2.]], dtype=float32)
 
-    A layer of a network: from 3 channels to 6, twice as large.
+    A layer from 3 channels to 6, to twice the size.
 
     >>> upscale.conv_transpose2d(np.ones((1, 3, 8, 8)), np.ones((3, 6, 4, 4)), stride=2, padding=1).shape
     (1, 6, 16, 16)

@@ -103,44 +103,44 @@ def enlarge(
     ----------
     picture : PIL image, or array_like of shape (H, W) or (H, W, C)
     factor : int or (int, int), optional
-        How many times larger, and tconv's stride; (vertical, horizontal). By default the kernel's own, or 2.
+        How many times larger, which is also tconv's stride; (vertical, horizontal). By default the kernel's own, or 2.
     method : {"nn", "tconv"}, optional
         Nearest-neighbour unpooling, or transposed convolution; by default "nn", or "tconv" if there is a kernel.
     kernel : str, path, Kernel or array_like of shape (kH, kW) or (C, M, kH, kW)
-        What `Kernel.load` takes, or weights. Only for tconv, like all parameters below except `out` and `engine`.
+        Anything that `Kernel.load` accepts, or weights. Only for tconv, like all parameters below except `out` and `engine`.
     padding : "same", int, (int, int) or ((top, bottom), (left, right)), optional
-        What is cut off the operator's whole output; "same", the default, leaves exactly factor times the input.
+        How much of the full output is cropped at each side; "same", the default, crops to exactly factor times the input.
     output_padding, dilation : int or (int, int)
-        As PyTorch's.
+        As in PyTorch.
     edge : {"zero", "replicate", "reflect", "wrap"}
-        What lies beyond the border.
+        How the input continues beyond its border.
     normalize : bool, optional
-        Divide the weights by what reaches each place, so that a flat picture stays flat. By default as the kernel says:
-        presets are, and a user's own kernel is not.
+        Make the weights that reach each output pixel sum to 1, so that a flat picture stays flat. By default as the kernel
+        says: presets are normalised, your own kernels are not.
     linear : bool
-        Filter 8- and 16-bit samples in linear light: by an image's own profile or gamma, else by sRGB's curve.
+        Filter 8- and 16-bit samples in linear light, using the image's own profile or gamma, otherwise sRGB's curve.
     out : ndarray, optional
-        For arrays: written to and returned; C-contiguous, of the result's shape and dtype.
+        For arrays: where to write the result, which is returned; C-contiguous, of the result's shape and dtype.
     engine : {"auto", "numba", "numpy"}
-        Which loops run; the results are equal, those of 32-bit floats up to the rounding of a sum's last bit.
+        Which loops to use; results are the same, up to the last bit of 32-bit floats.
 
     Returns
     -------
     PIL image or ndarray
-        Of the picture's kind and dtype; integers are rounded half up and clipped. By tconv, an image with a palette becomes
-        RGB or RGBA and one of 1 bit becomes grey; colour is weighted by opacity. A kernel's bias is in units of full
-        scale for images of 8 and 16 bits, and as it is for others and for arrays.
+        An image for an image, and an array of the same dtype for an array; integers are rounded half up and clipped. With
+        tconv, a palette image becomes RGB or RGBA, a 1-bit image becomes grey, and colours are weighted by alpha. A
+        kernel's bias is in units of full scale for images of 8 and 16 bits, and is added directly to others and to arrays.
 
     Raises
     ------
     ArgumentError
-        Where an argument cannot work.
+        If an argument is invalid.
     FileError
-        Where a kernel file cannot be read.
+        If a kernel file cannot be read.
 
     Examples
     --------
-    An array, by both methods; a factor for each direction; an image of Pillow's, which comes back as one.
+    An array with both methods, a factor for each direction, and a Pillow image.
 
     >>> import numpy as np
     >>> import upscale

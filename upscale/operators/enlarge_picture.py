@@ -72,7 +72,7 @@ class Enlargement:
         options: dict[str, Any] = {}
         if request.operator is not None:
             unit = np.iinfo(source.dtype).max if picture.mode and source.dtype in (np.uint8, np.uint16) else 1
-            # Colours that are stored multiplied by opacity mix as they are.
+            # Premultiplied colours mix as they are.
             alpha = picture.base in ("LA", "RGBA") and not picture.info.get("associated")
             options = {"alpha": alpha, "bias_scale": unit}
             if request.linear:
@@ -155,6 +155,6 @@ def _with_mode(picture: "Picture", shape: tuple[int, ...], dtype: "np.dtype[Any]
         return picture
     if before == after:
         return picture._replace(mode=mode_of(picture.base, dtype) or CHANNELS)
-    # Opacity is made of opacity alone: what else a kernel makes is colour, grey or just channels.
+    # Alpha is computed from alpha alone: whatever else a kernel makes is colour, grey or just channels.
     bases = {2: "LA", 4: "RGBA"} if picture.base in ("LA", "RGBA") else {1: "L", 3: "RGB"}
     return picture._replace(mode=mode_of(bases.get(after, ""), dtype) or CHANNELS)

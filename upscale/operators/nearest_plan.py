@@ -70,21 +70,21 @@ def unpool_nearest(array: AnyArray, factor: Pair, out: Array | None = None) -> A
     Parameters
     ----------
     array : array_like, shape (H, W) or (H, W, C)
-        Of any dtype without Python objects; values are copied bit for bit.
+        Of any dtype except Python objects; values are copied bit for bit.
     factor : int or (int, int)
         How many times larger, at least 1; (vertical, horizontal).
     out : ndarray, optional
-        Written to and returned: C-contiguous, of the result's shape and dtype.
+        Array to write the result to, and return: C-contiguous, of the result's shape and dtype.
 
     Returns
     -------
     ndarray, shape (H * vertical, W * horizontal) or (H * vertical, W * horizontal, C)
-        Of the array's dtype.
+        Same dtype as the array.
 
     Raises
     ------
     ArgumentError
-        Where a shape, dtype or value cannot work.
+        If a shape, dtype or value is invalid.
 
     Examples
     --------

@@ -19,7 +19,7 @@ def file_errors(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise FileError(f"{name}: there is no such file") from None
+        raise FileError(f"{name}: no such file") from None
     except IsADirectoryError:
         raise FileError(f"{name}: is a folder, not a picture") from None
     except (FileError, ArgumentError) as error:

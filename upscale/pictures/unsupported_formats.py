@@ -1,7 +1,7 @@
 """Formats that cannot be read, by suffix and by their first bytes, and what to do with such a file instead.
 
 A file of such a format fails and is named: a folder of camera RAW files must not become a folder of enlarged previews, nor be
-passed over without a word. The first bytes are those that the formats' specifications prescribe, or that their programs write.
+skipped silently. The first bytes are those that the formats' specifications prescribe, or that their programs write.
 """
 
 import os
