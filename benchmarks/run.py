@@ -77,8 +77,8 @@ SECTIONS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "in_process": (
         "Loops against other libraries",
         "In a process in which Numba is already running. For bicubic, SciPy and scikit-image compute splines, the others\n"
-        "cubic convolution. torch's results are floats that still have to be rounded and clipped. Output arrays are reused if the\n"
-        "library allows it; for the others, allocating memory takes much of the time at the largest sizes.",
+        "cubic convolution. torch's results are floats that still have to be rounded and clipped. Output arrays are reused if\n"
+        "the library allows it; for the others, allocating memory takes much of the time at the largest sizes.",
         _in_process,
     ),
     "commands": (

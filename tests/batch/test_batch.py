@@ -195,7 +195,7 @@ def test_in_one_folder_results_are_named_and_are_no_inputs(tree):
     assert run(".", ".", cwd=tree).returncode == 2
     for before in (0, 5):
         done = ok(".", ".", "-r", "--name", "{stem}@2x{suffix}", cwd=tree)
-        assert ("5 skipped (named as outputs)" in last_line(done)) == bool(before)
+        assert ("5 ignored (named as outputs)" in last_line(done)) == bool(before)
         assert len(list(tree.rglob("*@2x.png"))) == 5
     ok(".", ".", "--name", "{stem}{suffix}", "--format", "bmp", cwd=tree)
     assert (tree / "a.bmp").exists()

@@ -72,7 +72,7 @@ def test_outputs_of_an_earlier_run_are_recognised_and_resumed(hand):
     assert len(list(hand.iterdir())) == 6
     (hand / "other@2x.png").unlink()
     done = ok("hand", "hand", *NAMED, "--skip-existing", cwd=hand.parent)
-    assert "1 written, 1 skipped, 3 skipped" in lines(done)[-1]
+    assert "1 written, 1 skipped, 3 ignored" in lines(done)[-1]
 
 
 def test_an_output_that_was_edited_is_not_overwritten(hand):

@@ -18,7 +18,7 @@ from upscale.errors import FileError
 from upscale.output_files import os_error_text
 
 #: What the verbose report says of files that are not inputs, by their status in JSON.
-_LEFT_ALONE = {"not a picture": "not a picture", "named as an output": "named as an output, skipped"}
+_IGNORED = {"not a picture": "not a picture", "named as an output": "named as an output, ignored"}
 
 
 def one_line(text: str) -> str:
@@ -102,7 +102,7 @@ class Report:
                 if self._json:
                     self._print(json.dumps({"input": name, "status": status}))
                 if self._verbose:
-                    self._line(f"{name}: {_LEFT_ALONE[status]}")
+                    self._line(f"{name}: {_IGNORED[status]}")
         shared = self._json and sys.stdout is not None and sys.stdout.isatty()  # with the JSON lines
         if self.notices and not shared and not self._dry_run and plan.tasks:
             self._bar = click.progressbar(
@@ -188,7 +188,7 @@ class Report:
         parts += [f"{undone} not done"] if undone else []
         parts += [f"{others} not {'a picture' if others == 1 else 'pictures'}"] if others else []
         named = len(self._plan.results)
-        parts += [f"{named} skipped (named as {'an output' if named == 1 else 'outputs'})"] if named else []
+        parts += [f"{named} ignored (named as {'an output' if named == 1 else 'outputs'})"] if named else []
         text = f"{ending}{', '.join(parts)}"
         megapixels = self._pixels / 1e6
         if self._dry_run:
