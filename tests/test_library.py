@@ -98,7 +98,7 @@ def test_out():
         ({"dilation": 2}, "goes with"),
         ({"method": "tconv"}, "bilinear"),
         ({"method": "tconv", "kernel": "box", "padding": "valid"}, "padding"),
-        ({"method": "tconv", "kernel": "box", "padding": 5}, "cuts off"),
+        ({"method": "tconv", "kernel": "box", "padding": 5}, "crops the whole output"),
         ({"engine": "cuda"}, "auto"),
         ({"factor": -1}, "factor"),
         ({"factor": "2"}, "factor"),

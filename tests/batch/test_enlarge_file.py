@@ -102,7 +102,7 @@ def test_an_output_that_is_there(tmp_path):
         result = upscale.enlarge_file(CAT, out, 2, skip_existing=True)
         assert (result.status == "skipped") == skipped
     assert upscale.enlarge_file(CAT, out, 2).status == "written"
-    with pytest.raises(upscale.FileError, match="exists already"):
+    with pytest.raises(upscale.FileError, match="already exists"):
         upscale.enlarge_file(CAT, out, 2, no_overwrite=True)
 
 

@@ -179,13 +179,13 @@ def test_file_systems_without_locks_or_links(tmp_path, monkeypatch):
     assert remove_leftovers(str(tmp_path)) == 0  # nobody can know
     with replacing(str(tmp_path / "a"), overwrite=False) as file:
         file.write(b"x")
-    with pytest.raises(FileError, match="exists already"), replacing(str(tmp_path / "a"), overwrite=False) as file:
+    with pytest.raises(FileError, match="already exists"), replacing(str(tmp_path / "a"), overwrite=False) as file:
         file.write(b"y")
     assert (tmp_path / "a").read_bytes() == b"x"
 
 
 def test_what_appears_meanwhile_is_not_overwritten(tmp_path):
-    with pytest.raises(FileError, match="exists already"), replacing(str(tmp_path / "a"), overwrite=False) as file:
+    with pytest.raises(FileError, match="already exists"), replacing(str(tmp_path / "a"), overwrite=False) as file:
         (tmp_path / "a").write_bytes(b"first")
         file.write(b"second")
     assert [p.name for p in tmp_path.iterdir()] == ["a"]

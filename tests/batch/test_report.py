@@ -40,7 +40,7 @@ def test_equal_failures_are_told_once(tmp_path):
     assert run(*arguments, "--json", cwd=tmp_path).stdout.count(b"--max-memory") == 5
     # What stands at an output's place is a matter of that file.
     assert run("in", "out", cwd=tmp_path).returncode == 1
-    assert run("in", "out", "--no-overwrite", cwd=tmp_path).stderr.count(b"exists already") == 5
+    assert run("in", "out", "--no-overwrite", cwd=tmp_path).stderr.count(b"already exists") == 5
 
 
 def test_a_single_failure_is_an_object_too(pictures):

@@ -132,7 +132,7 @@ def test_a_file_of_several_tensors_is_not_left_with_one(tmp_path):
     write_kernel(str(path), Kernel(np.ones((2, 2)), bias=[1]), "up.weight")
     before = path.read_bytes()
     done = run("convert", "1,2", f"{path}:up.weight")
-    assert done.returncode == 2 and "is there already" in done.stderr
+    assert done.returncode == 2 and "already exists" in done.stderr
     assert path.read_bytes() == before
 
 
@@ -174,7 +174,7 @@ def test_corrections_stay_in_the_own_form_alone(tmp_path):
     ok("make", "adaptive", "-o", tmp_path / "k.npz")
     assert read_kernel(str(tmp_path / "k.npz")).corrections is not None
     done = ok("convert", tmp_path / "k.npz", tmp_path / "k.json")
-    assert "holds no corrections" in done.stderr and "learned from" in done.stderr
+    assert "does not store the corrections" in done.stderr and "learned from" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -182,14 +182,14 @@ def test_corrections_stay_in_the_own_form_alone(tmp_path):
     [
         (["convert", "none.npy", "k.npz"], 1, "no such kernel file"),
         (["convert", "1,2;3,4", "k.png"], 2, "its suffix must be one of"),
-        (["convert", "1,2;3,4"], 2, "give OUT"),
-        (["convert", "1,2;3,4", "a.npy", "-o", "b.npy"], 2, "give OUT"),
+        (["convert", "1,2;3,4"], 2, "OUT is missing, as in"),
+        (["convert", "1,2;3,4", "a.npy", "-o", "b.npy"], 2, "give one OUT: a.npy, or --output b.npy"),
         (["convert", "bicubic", "k.npy"], 2, "upscale-kernel make bicubic"),
         (["convert", "in.csv", "in.csv"], 2, "the same file"),
         (["convert", "in.csv", "nowhere/k.npy"], 1, "there is no folder"),
         (["convert", "in.csv", "k.npz", "--bias", "1,2"], 2, "bias"),
         (["convert", "1,-1", "k.npz", "-f", "1", "--groups", "2"], 2, "groups"),
-        (["make", "1,2", "-o", "k.npy"], 2, "is a kernel already"),
+        (["make", "1,2", "-o", "k.npy"], 2, "is a kernel file already"),
         (["make", "adaptive", "-f", "5", "-o", "k.npz"], 2, "factors 2, 3, 4"),
         (["show", "bicubic", "-o", "k.jpg"], 2, ".png, .svg, .pdf"),
         (["show", "nothing"], 2, "there is no kernel"),
@@ -201,18 +201,18 @@ def test_corrections_stay_in_the_own_form_alone(tmp_path):
         (["explain", "1,2", "-k", "in.csv", "-o", "in.csv"], 2, "suffix"),
         (["explain", "1,1,1", "-k", "1,-1", "--normalize", "-f", "1", "-o", "s.png"], 2, "cannot be normalised"),
         (["explain", "1e300,1", "-k", "1e38", "-f", "1", "-o", "s.png"], 2, "too large"),
-        (["explain", "in.csv.npy", "-k", "box", "-o", "s.png"], 1, "in.csv.npy: there is no such"),
-        (["make", "lanczos3", "-f", "200", "-o", "k.npz"], 1, "k.npz: would hold 1200x1200"),
+        (["explain", "in.csv.npy", "-k", "box", "-o", "s.png"], 1, "in.csv.npy: no such kernel file"),
+        (["make", "lanczos3", "-f", "200", "-o", "k.npz"], 1, "k.npz: would have 1200x1200"),
         (["make", "box", "-f", "1000000", "-o", "k.npz"], 1, "at most 1024 a side"),
         (["convert", "1,-1", "k.npz", "--normalize", "-f", "1"], 2, "cannot be normalised"),
         (["convert", "1,-1", "k.npz", "--padding", "99999999999"], 2, "padding"),
-        (["convert", "1,-1", "k.safetensors:__metadata__"], 1, "k.safetensors: weights cannot be called"),
-        (["convert", "1,-1", "k.safetensors:x.bias", "--bias", "1"], 1, "cannot be called 'x.bias'"),
+        (["convert", "1,-1", "k.safetensors:__metadata__"], 1, "k.safetensors: the weights cannot be named"),
+        (["convert", "1,-1", "k.safetensors:x.bias", "--bias", "1"], 1, "cannot be named 'x.bias'"),
         (["convert", "1,-1", "k.safetensors:\n"], 2, "a tensor cannot be called"),
-        (["show", "in.csv", "-f", "3000"], 2, "at most 1024 is supported"),
-        (["show", "bicubic", "--channels", "1,1"], 2, "applies to each channel alike"),
+        (["show", "in.csv", "-f", "3000"], 2, "at most 1024"),
+        (["show", "bicubic", "--channels", "1,1"], 2, "the same weights for all channels"),
         (["show", "in.csv", "--channels", "1"], 2, "give IN,OUT"),
-        (["show", "-1,2"], 2, "write -- before numbers"),
+        (["show", "-1,2"], 2, "put -- before negative numbers"),
     ],
 )
 def test_errors(tmp_path, arguments, status, text):

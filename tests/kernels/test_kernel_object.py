@@ -111,7 +111,7 @@ def test_what_cannot_be_saved(tmp_path):
     with pytest.raises(upscale.FileError, match="2 dimensions"):
         EVERYTHING.save(tmp_path / "k.csv")
     kernel.save(tmp_path / "k.safetensors")
-    with pytest.raises(upscale.ArgumentError, match="is there already"):
+    with pytest.raises(upscale.ArgumentError, match="already exists"):
         kernel.save(f"{tmp_path}/k.safetensors:other")
     assert [path.name for path in tmp_path.iterdir()] == ["k.safetensors"]
 

@@ -212,7 +212,7 @@ def test_safetensors(tmp_path):
     assert read_kernel(str(path)).weights.shape == (3, 3, 4, 4)
     assert read_bias(str(path)).tolist() == [1, 1, 1]
     done = ok(SAMPLES / "cat.png", tmp_path / "out.png", "-m", "tconv", "-k", path)
-    assert f"{path}: holds up.bias as well, which --bias {path}:up.bias adds" in done.stderr.decode()
+    assert f"{path}: also has up.bias; --bias {path}:up.bias adds it" in done.stderr.decode()
     done = ok(SAMPLES / "cat.png", tmp_path / "out.png", "-m", "tconv", "-k", path, "--bias", f"{path}:up.bias")
     assert b"up.bias" not in done.stderr
     numpy.save_file({"a": np.ones((2, 2), np.float32), "b": np.ones((3, 3), np.float16)}, path)

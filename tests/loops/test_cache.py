@@ -131,16 +131,25 @@ def test_machine_code_that_cannot_be_read_is_replaced(tmp_path):
     assert [smallest(tmp_path) for _ in range(2)] == ["compiled", "loaded"]
 
 
-@pytest.mark.parametrize("name", sorted(p.name for p in Path(upscale.__path__[0], "loops").glob("*.py")))
-def test_an_edit_of_any_file_of_the_loops_is_noticed(tmp_path, name):
-    """Functions of one file are compiled into the loops of another."""
+def edits_are_noticed(tmp_path, names):
     shutil.copytree(upscale.__path__[0], tmp_path / "copy" / "upscale", ignore=shutil.ignore_patterns("__pycache__", "*.npz"))
     cache = tmp_path / "cache"
     assert smallest(cache, package=tmp_path / "copy") == "compiled"
     assert smallest(cache, package=tmp_path / "copy") == "loaded"
-    with open(tmp_path / "copy" / "upscale" / "loops" / name, "a") as file:
-        file.write("\nCHANGED = True\n")
-    assert smallest(cache, package=tmp_path / "copy") == "compiled"
+    for name in names:
+        with open(tmp_path / "copy" / "upscale" / "loops" / name, "a") as file:
+            file.write("\nCHANGED = True\n")
+        assert smallest(cache, package=tmp_path / "copy") == "compiled", name
+
+
+def test_an_edit_of_another_file_of_the_loops_is_noticed(tmp_path):
+    """Functions of one file are compiled into the loops of another."""
+    edits_are_noticed(tmp_path, ["vectors.py"])
+
+
+@pytest.mark.heavy
+def test_an_edit_of_any_file_of_the_loops_is_noticed(tmp_path):
+    edits_are_noticed(tmp_path, sorted(p.name for p in Path(upscale.__path__[0], "loops").glob("*.py")))
 
 
 #: Undocumented names of Numba's are taken away from `numba_private`, before it is imported.

@@ -14,14 +14,14 @@ PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 def table():
     """Make the table of docs/formats.md out of the table of formats."""
-    lines = ["| format | suffixes | holds as it is | several | metadata |", "|---|---|---|---|---|"]
+    lines = ["| format | suffixes | pixel types | multiple images | metadata |", "|---|---|---|---|---|"]
     for form in dict.fromkeys(FORMATS.values()):
         if form is NPY:
             continue
         suffixes = " ".join(f"`{s}`" for s, f in FORMATS.items() if f is form)
         modes = ", ".join({"I;16": "L;16", "I": "L;32", "F": "L;F"}.get(m, m) for m in form.modes)
         metadata = ", ".join(METADATA[k] for k in form.metadata) or "none"
-        lines.append(f"| {form.name} | {suffixes} | {modes} | {form.several or 'one picture'} | {metadata} |")
+        lines.append(f"| {form.name} | {suffixes} | {modes} | {form.several or 'none'} | {metadata} |")
     return "\n".join(lines)
 
 

@@ -48,7 +48,7 @@ class Batch:
     threads : int
         How many threads may work at once, and at most as many processes.
     fail_fast : bool
-        Begin nothing more once something has failed.
+        Start no more files after the first failure.
     report : Receiver
         Receives each result as it comes.
     records_signals : bool

@@ -83,7 +83,7 @@ class Plan(NamedTuple):
     sizes : list of int
         Bytes of each task's input.
     failed : list of (str, str)
-        Inputs that are not there or cannot be looked into, and why.
+        Inputs that do not exist or cannot be opened, and why.
     others : list of str
         Files that are no pictures.
     results : list of str

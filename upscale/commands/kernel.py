@@ -151,8 +151,10 @@ def convert(source: KernelSpec, target: str | None, output: str | None, **values
     .npz keeps everything; what another format cannot store is reported. FILE:NAME picks a tensor in .safetensors, .pt and .pth
     files, in IN and OUT. To write a preset, use upscale-kernel make.
     """
-    if (target is None) == (output is None):
-        raise click.UsageError("OUT is missing, as in: upscale-kernel convert IN OUT")
+    if target is not None and output is not None:
+        raise click.UsageError(f"give one OUT: {target}, or --output {output}")
+    if target is None and output is None:
+        raise click.UsageError(f"OUT is missing, as in: upscale-kernel convert {source.text} kernel.npz")
     if source.depends_on_factor:
         raise click.UsageError(
             f"IN {source.text} is not a file; use: upscale-kernel make {source.text} --factor 2 -o {target or output}"

@@ -60,7 +60,7 @@ class Operator(NamedTuple):
             out_size(size[i], shape[i], self.factor[i], padding[i], self.dilation[i], self.output_padding[i]) for i in (0, 1)
         )
         if height < 1 or width < 1:
-            raise ArgumentError(f"padding {padding} crops all of the output: {width}x{height} would be left")
+            raise ArgumentError(f"padding {padding} crops the whole output; use less padding")
         return height, width
 
     def total_crop(self, axis: int) -> int:
