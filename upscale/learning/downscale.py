@@ -33,8 +33,8 @@ def parse_downscale(how: str) -> Downscaler:
     ----------
     how : str
         One of `FILTERS`; `gaussian:S`, a Gaussian with a standard deviation of S pixels of the original; or a file with a
-        kernel of two dimensions, which is normalised. With `+jpeg:Q` at the end, the copy is saved as an 8-bit JPEG of quality Q,
-        1 to 100.
+        kernel of two dimensions, which is normalised. With `+jpeg:Q` at the end, the copy is saved as an 8-bit JPEG of quality
+        Q, 1 to 100.
 
     Returns
     -------
