@@ -68,7 +68,8 @@ def test_what_the_kernel_command_offers():
 
 
 def test_what_the_comparing_command_offers():
-    assert asked("bash", ["a.png", "--truth", "b"], "upscale-compare") == [("file", "b")]
+    for option in ("--truth", "--with"):
+        assert asked("bash", ["a.png", option, "b"], "upscale-compare") == [("file", "b")]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -87,8 +87,18 @@ def test_help_is_help(tmp_path):
 def test_no_help_lists_other_names(name):
     text = subprocess.run([Path(UPSCALE).with_name(name), "--help"], capture_output=True, text=True, timeout=60).stdout
     assert "Usage: " in text
-    for hidden in ("--scale", "--zoom", "normalise /", "x>=", "0<="):
+    for hidden in ("--scale", "normalise /", "x>=", "0<="):
         assert hidden not in text
+    assert ("--zoom" in text) == (name == "upscale-compare")  # where it is an option of its own
+
+
+def test_the_zoom_of_a_sheet_is_not_the_factor(tmp_path):
+    _, compare = command("upscale-compare")
+    done = compare(SAMPLES / "potion.png", "sheet.png", "-k", "nn", "--zoom", "3", cwd=tmp_path)
+    assert done.stdout.startswith("sheet.png: all of 32x32, factor 2, shown at 3x\n")
+    for name in ("--scale", "--ratio", "--stride", "-x"):
+        done = compare(SAMPLES / "potion.png", "sheet.png", "-k", "nn", name, "3", cwd=tmp_path)
+        assert done.stdout.startswith("sheet.png: all of 32x32, factor 3, shown at 3x\n")
 
 
 def test_a_sheet_may_be_the_second_argument(tmp_path):

@@ -1,4 +1,4 @@
-"""The command `upscale-compare`: one picture, enlarged by several kernels, side by side."""
+"""The command `upscale-compare`: one picture, enlarged by several kernels and other programs, side by side."""
 
 import os
 import re
@@ -9,7 +9,7 @@ import click
 
 from upscale import __version__
 from upscale.commands import completion, console, option_types
-from upscale.commands.option_types import Parsed
+from upscale.commands.option_types import Parsed, WholeNumber
 from upscale.commands.parsing import Command, Option
 from upscale.errors import ArgumentError
 from upscale.kernels import kernel_spec, number_text, shipped
@@ -25,10 +25,13 @@ Examples:
   upscale-compare sample_images/potion.png sheet.png --factor 8
   upscale-compare photo.jpg sheet.html --kernels bicubic,lanczos3,adaptive-jpeg,mine.npz
   upscale-compare small.png sheet.png --html --truth large.png --crop 100,80,120,90
+  upscale-compare small.png sheet.png --kernels bicubic,adaptive --with gimp.png=GIMP --with magick.png
 """
 _DEFAULT = ("nn", "bilinear", "bicubic", "lanczos3", "adaptive")
 #: What is compared: a name and where the kernel comes from, None for nearest-neighbour unpooling.
 _Named = tuple[str, KernelSpec | None]
+#: Another program's result: its file, and its label, which may be empty.
+_Other = tuple[str, str]
 
 
 def _kernels(text: str) -> list[_Named]:
@@ -56,6 +59,17 @@ def _crop(text: str) -> tuple[int, int, int, int]:
     return left, top, width, height
 
 
+def _other(text: str) -> _Other:
+    """Read FILE or FILE=LABEL; the longest FILE that exists counts, since its name may have "=" in it."""
+    ends = [*(i for i, c in enumerate(text) if c == "="), len(text)]
+    there = [end for end in ends if os.path.isfile(text[:end])]
+    like_files = [end for end in ends if os.path.splitext(text[:end])[1]]  # for a message that names what was meant
+    end = there[-1] if there else (like_files or ends)[0]
+    if not end:
+        raise ArgumentError(f"{text!r} names no file; give FILE or FILE=LABEL")
+    return text[:end], " ".join(text[end + 1 :].split())
+
+
 @click.command(
     cls=Command, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
@@ -66,7 +80,7 @@ def _crop(text: str) -> tuple[int, int, int, int]:
     "--output",
     metavar="SHEET",
     shell_complete=completion.files,
-    help="The sheet, such as .png, .webp or .jpg; .html makes a page. Instead of the argument SHEET.",
+    help="The sheet, for example a .png, .webp or .jpg file; with .html, only the page. Same as the argument SHEET.",
 )
 @click.option(
     "-k",
@@ -75,14 +89,24 @@ def _crop(text: str) -> tuple[int, int, int, int]:
     multiple=True,
     metavar="KERNEL,...",
     shell_complete=completion.kernel_lists,
-    help="What is compared: nn, presets, shipped kernels and kernel files; rows typed out, with semicolons between, "
-    f"need an option of their own.  [default: {','.join(_DEFAULT)}]",
+    help="nn, presets, shipped kernels or kernel files; may be repeated. Give a kernel typed out as rows an option of "
+    f"its own.  [default: {','.join(_DEFAULT)}]",
+)
+@click.option(
+    "--with",
+    "others",
+    type=Parsed("with", _other),
+    multiple=True,
+    metavar="FILE[=LABEL]",
+    shell_complete=completion.files,
+    help="Also show INPUT as another program enlarged it, by the same factor; may be repeated. LABEL is the file's name by "
+    "default.",
 )
 @click.option(
     "-f",
     "--factor",
     cls=Option,
-    aliases=("--scale", "--zoom", "--ratio", "--stride", "-x"),
+    aliases=("--scale", "--ratio", "--stride", "-x"),
     type=Parsed("factor", option_types.factor),
     metavar="N|WxH",
     help="How many times larger.  [default: the kernels' own, or 2]",
@@ -92,44 +116,50 @@ def _crop(text: str) -> tuple[int, int, int, int]:
     cls=Option,
     aliases=("--normalise", "--no-normalise"),
     default=None,
-    help="Keep flat pictures flat.  [default: presets are normalised, own kernels are not]",
+    help="Make the weights reaching each output pixel sum to 1.  [default: presets yes, your own kernels no]",
 )
 @click.option(
     "--crop",
     type=Parsed("crop", _crop),
     metavar="X,Y,W,H",
-    help="What is shown, in pixels of INPUT: left, top, width, height.  [default: all of it, or its middle]",
+    help="The part to show, in pixels of INPUT: left, top, width, height.  [default: a small picture whole, the middle of a "
+    "large one]",
+)
+@click.option(
+    "--zoom",
+    type=WholeNumber(1, hint="how many times larger INPUT becomes is --factor"),
+    metavar="N",
+    help="Show each pixel on the sheet as NxN pixels.  [default: as many as make the crop at least 256 pixels wide or high]",
 )
 @click.option(
     "--truth",
     metavar="FILE",
     shell_complete=completion.files,
-    help="The original that INPUT was downscaled from: report PSNR and SSIM, and show it too.",
+    help="The original that INPUT was downscaled from: show it too, and report PSNR and SSIM.",
 )
-@click.option("--html", is_flag=True, help="Write a page with a slider between any two beside the sheet.")
+@click.option("--html", is_flag=True, help="Also write a page in which a slider compares any two of the pictures.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.version_option(__version__, prog_name="upscale-compare", message="%(prog)s %(version)s")
-def command(picture: str, kernels: tuple[list[_Named], ...], truth: str | None, html: bool, quiet: bool, **values: Any) -> None:
+def command(
+    picture: str, kernels: tuple[list[_Named], ...], others: tuple[_Other, ...], html: bool, quiet: bool, **values: Any
+) -> None:
     """Enlarge INPUT by several kernels and show the same crop of each, side by side.
 
-    With the original as --truth, PSNR and SSIM are reported too.
+    Results of other programs can be shown too, with --with. With the original as --truth, also report PSNR and SSIM.
     """
     output = _output(picture, values["target"], values["output"])
     chosen = _unique([named for several in kernels for named in several] or _defaults(values["factor"]))
     stem, suffix = os.path.splitext(output)
     page = output if suffix.lower() == ".html" else stem + ".html" if html else ""
     sheet = "" if page == output else output
+    if values["zoom"] and not sheet:
+        raise click.UsageError("--zoom is for sheets; the page has buttons for it")
     target = _target(sheet) if sheet else None
-    read = [("INPUT", picture), ("--truth", truth), *((f"--kernels {s.path}", s.path) for _, s in chosen if s is not None)]
-    if sheet and page and same_file(sheet, page):
-        raise click.UsageError(f"SHEET {sheet} is the same file as the page {page}")
-    for written in filter(None, (sheet, page)):
-        for what, path in read:
-            if path and same_file(path, written):
-                raise click.UsageError(f"SHEET {written} is the same file as {what}; an input is never overwritten")
-        check_place(written)
+    read = [("INPUT", picture), ("--truth", values["truth"]), *(("--with", file) for file, _ in others)]
+    _check_outputs(sheet, page, read + [(f"--kernels {s.path}", s.path) for _, s in chosen if s is not None])
+    taken = [name for name, _ in chosen] + ["input"] + (["truth"] if values["truth"] else [])
     try:
-        comparison = _compared(picture, chosen, truth, quiet, values)
+        comparison = _compared(picture, chosen, _labelled(others, taken), quiet, values)
     except ArgumentError as error:
         raise click.UsageError(str(error)) from error
     made = []  # both, before one of them is written
@@ -151,7 +181,9 @@ def command(picture: str, kernels: tuple[list[_Named], ...], truth: str | None, 
         console.note("upscale-compare", f"adaptive is left out: {why}")
     for note in comparison.notes:
         console.note("upscale-compare", note)
-    _tell(comparison, " and ".join(filter(None, (sheet, page))))
+    written = " and ".join(filter(None, (sheet, page)))
+    console.say(f"{written}: {comparison.caption if sheet else comparison.details}")
+    _print_numbers(comparison)
 
 
 def _output(picture: str, argument: str | None, option: str | None) -> str:
@@ -161,6 +193,17 @@ def _output(picture: str, argument: str | None, option: str | None) -> str:
     if argument is None and option is None:
         raise click.UsageError(f"SHEET is missing, as in: upscale-compare {picture} sheet.png")
     return argument or option or ""
+
+
+def _check_outputs(sheet: str, page: str, read: list[tuple[str, str | None]]) -> None:
+    """Check that the sheet and the page, where there are such, can be written and replace nothing that is read."""
+    if sheet and page and same_file(sheet, page):
+        raise click.UsageError(f"SHEET {sheet} is the same file as the page {page}")
+    for written in filter(None, (sheet, page)):
+        for what, path in read:
+            if path and same_file(path, written):
+                raise click.UsageError(f"SHEET {written} is the same file as {what}; an input is never overwritten")
+        check_place(written)
 
 
 def _defaults(factor: tuple[int, int] | None) -> list[_Named]:
@@ -177,37 +220,59 @@ def _unique(named: list[_Named]) -> list[_Named]:
     return [(n if names.count(n) == 1 or s is None else s.text, s) for n, s in named]
 
 
+def _labelled(others: tuple[_Other, ...], taken: list[str]) -> list[tuple[str, str]]:
+    """Give each file a label of its own: the one given, or its name, or its whole path; with a number where that is taken."""
+    given = list(dict.fromkeys(others))
+    names = [os.path.basename(file) for file, label in given if not label]
+    labelled: list[tuple[str, str]] = []
+    for file, label in given:
+        name = os.path.basename(file)
+        wanted = label or (name if names.count(name) == 1 else file)
+        used, number, label = {*taken, *(n for n, _ in labelled)}, 2, wanted
+        while label in used:
+            label, number = f"{wanted} ({number})", number + 1
+        labelled.append((label, file))
+    return labelled
+
+
 def _target(sheet: str) -> formats.Format:
     """Find the format of the sheet."""
     able = {suffix: form for suffix, form in formats.FORMATS.items() if "RGB" in form.modes and form.several != "sizes"}
     suffix = os.path.splitext(sheet)[1].lower()
     if suffix not in able:
-        raise click.UsageError(f"SHEET {sheet}: no sheet is written as {suffix!r}; its suffix is one of {' '.join(able)} .html")
+        raise click.UsageError(
+            f"SHEET {sheet}: no sheet can be written as {suffix!r}; its suffix must be one of {' '.join(able)} .html"
+        )
     return able[suffix]
 
 
-def _compared(picture: str, chosen: list[_Named], truth: str | None, quiet: bool, values: dict[str, Any]) -> "Comparison":
-    from upscale.figures import comparison
+def _compared(
+    picture: str, chosen: list[_Named], others: list[tuple[str, str]], quiet: bool, values: dict[str, Any]
+) -> "Comparison":
+    from upscale.figures.comparison import compare, load_contenders
 
-    contenders = comparison.load_contenders(chosen, values["factor"], values["normalize"])
+    def work() -> "Comparison":
+        return compare(picture, contenders, values["crop"], values["truth"], zoom=values["zoom"], others=others)
+
+    contenders = load_contenders(chosen, values["factor"], values["normalize"])
     if quiet or sys.stderr is None or not sys.stderr.isatty():
-        return comparison.compare(picture, contenders, values["crop"], truth)
+        return work()
     from upscale.loops.compile_notice import compile_notice
 
-    told = "upscale-compare: compiling a loop for this machine, once; it is kept for the next run"
-    with compile_notice(lambda: click.echo(told, err=True)):
-        return comparison.compare(picture, contenders, values["crop"], truth)
+    text = "upscale-compare: compiling a loop for this machine; later runs load it from a cache"
+    with compile_notice(lambda: click.echo(text, err=True)):
+        return work()
 
 
-def _tell(comparison: "Comparison", written: str) -> None:
-    """Print what was made, and the numbers."""
-    console.say(f"{written}: {comparison.details}")
+def _print_numbers(comparison: "Comparison") -> None:
+    """Print a row for each enlargement."""
     panels, measured = comparison.enlarged, comparison.measured
     width = max(10, *(len(p.name) for p in panels)) + 1
     console.say(" " * width + (f"{'PSNR':>9}{'SSIM':>9}" if measured else "") + f"{'seconds':>10}")
     for panel in panels:
         psnr, ssim, seconds = panel.numbers
-        console.say(f"{' '.join(panel.name.split()):{width}}" + (f"{psnr:>9}{ssim:>9}" if measured else "") + f"{seconds:>10}")
+        numbers = (f"{psnr:>9}{ssim:>9}" if measured else "") + f"{seconds or '-':>10}"
+        console.say(f"{' '.join(panel.name.split()):{width}}{numbers}")
 
 
 def run(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""One picture enlarged by several kernels: the same crop of each, its quality if the truth is known, and its time."""
+"""One picture enlarged by several kernels and other programs: the same crop of each, its quality and its time."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,7 @@ import numpy as np
 from upscale.batch.available_memory import available, format_bytes
 from upscale.choices import DEFAULT_FACTOR, format_factor
 from upscale.errors import ArgumentError, FileError, prefix_errors
+from upscale.figures.comparison_view import Crop, check_crop, crop_picture, default_crop, default_zoom, to_displayable
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.load import load
 from upscale.kernels.normalize import check_every_phase
@@ -19,7 +20,7 @@ from upscale.operators.methods import Request
 from upscale.operators.parameters import make_operator
 from upscale.pictures import adapt_to_format, formats, mode_conversion
 from upscale.pictures.luma import luma_of
-from upscale.pictures.picture import CHANNELS, Picture
+from upscale.pictures.picture import Picture
 from upscale.pictures.reading import first_picture
 
 if TYPE_CHECKING:
@@ -27,19 +28,14 @@ if TYPE_CHECKING:
 
     from upscale.kernels.kernel_spec import KernelSpec
 
-#: (left, top, width, height) in input pixels.
-Crop = tuple[int, int, int, int]
-
-#: The longest side of a panel, in output pixels, where no crop is chosen.
-SIDE = 512
 #: Transparent pictures are flattened onto this colour before luma is measured.
 _GREY = (128, 128, 128)
 #: Seconds for which short runs are repeated.
 _SHORT = 0.05
 #: Bytes that measuring takes for each output pixel: a dozen arrays of 64-bit floats.
 _MEASURING = 100
-#: Bytes of a panel's pixel: kept as RGBA, on the sheet, and on its way there.
-_PANEL = 16
+#: Bytes of a panel's pixel, kept as RGBA; and of a pixel of the sheet, on its way there and while it is encoded.
+_PANEL, _SHEET = 4, 12
 
 
 class Contender(NamedTuple):
@@ -66,7 +62,9 @@ class Panel(NamedTuple):
     psnr, ssim : float or None
         In decibels, and at most 1; None if no truth is known.
     seconds : float or None
-        Time that computing the whole picture took; None for the input and the truth.
+        Time that computing the whole picture took; None if a kernel did not make it.
+    enlarged : bool
+        Whether it is one of the enlargements, of a kernel or of another program.
     """
 
     name: str
@@ -74,6 +72,7 @@ class Panel(NamedTuple):
     psnr: float | None = None
     ssim: float | None = None
     seconds: float | None = None
+    enlarged: bool = False
 
     @property
     def numbers(self) -> tuple[str, str, str]:
@@ -97,6 +96,8 @@ class Comparison(NamedTuple):
         Left, top, width and height in input pixels.
     factor : (int, int)
         Vertical and horizontal.
+    zoom : int
+        Times as large as they are, enlargements are drawn on a sheet.
     panels : list of Panel
         The input, the enlargements and, if it is known, the truth.
     notes : list of str
@@ -107,13 +108,14 @@ class Comparison(NamedTuple):
     size: tuple[int, int]
     crop: Crop
     factor: tuple[int, int]
+    zoom: int
     panels: list[Panel]
     notes: list[str]
 
     @property
     def enlarged(self) -> list[Panel]:
-        """The panels of kernels."""
-        return [p for p in self.panels if p.seconds is not None]
+        """The panels of kernels and of other programs."""
+        return [p for p in self.panels if p.enlarged]
 
     @property
     def measured(self) -> bool:
@@ -135,6 +137,16 @@ class Comparison(NamedTuple):
         whole = self.crop == (0, 0, width, height)
         shown = f"all of {width}x{height}" if whole else f"crop {','.join(map(str, self.crop))} of {width}x{height}"
         return f"{shown}, factor {format_factor(self.factor)}"
+
+    @property
+    def caption(self) -> str:
+        """The details of a sheet, which has a zoom."""
+        return f"{self.details}, shown at {self.zoom}x"
+
+    def scale(self, panel: Panel) -> tuple[int, int]:
+        """Return how many rows and columns a pixel of a panel takes on a sheet; all panels become equally large."""
+        vertical, horizontal = self.factor if panel is self.panels[0] else (1, 1)
+        return vertical * self.zoom, horizontal * self.zoom
 
 
 def load_contenders(
@@ -185,7 +197,15 @@ def _request(kernel: Kernel, factor: tuple[int, int], normalize: bool | None) ->
     return Request(factor, made)
 
 
-def compare(path: str, contenders: Sequence[Contender], crop: Crop | None = None, truth: str | None = None) -> Comparison:
+def compare(
+    path: str,
+    contenders: Sequence[Contender],
+    crop: Crop | None = None,
+    truth: str | None = None,
+    *,
+    zoom: int | None = None,
+    others: Sequence[tuple[str, str]] = (),
+) -> Comparison:
     """Enlarge a picture by each kernel, measure the whole and keep a crop of it.
 
     Parameters
@@ -195,10 +215,13 @@ def compare(path: str, contenders: Sequence[Contender], crop: Crop | None = None
     contenders : sequence of Contender
         All of one factor.
     crop : (int, int, int, int), optional
-        Left, top, width and height in input pixels. By default the whole picture, or as much of its middle as makes panels of
-        at most `SIDE` pixels a side.
+        Left, top, width and height in input pixels; by default that of `comparison_view.default_crop`.
     truth : str, optional
         File of the picture that the enlargements should equal; exactly factor times as large.
+    zoom : int, optional
+        For a sheet; by default that of `comparison_view.default_zoom`.
+    others : sequence of (str, str)
+        Names and files of enlargements that other programs made.
 
     Raises
     ------
@@ -209,29 +232,45 @@ def compare(path: str, contenders: Sequence[Contender], crop: Crop | None = None
     """
     picture = _read(path)
     factor = contenders[0].request.factor
-    height, width = picture.samples.shape[:2]
-    crop = _check_crop(crop, (width, height), path) if crop else _middle_crop((width, height), factor)
-    _check_memory(path, picture, factor, crop, len(contenders) + 1, measured=truth is not None)
-    true = None if truth is None else _read_truth(truth, path, (width, height), factor)
-    for name, known in ((path, picture), (str(truth), true)):
-        if true is not None and known is not None:  # what cannot be measured is reported before the work
-            with prefix_errors(name, FileError):
-                luma_of(known)
-    notes: list[str] = []
+    size = picture.samples.shape[1], picture.samples.shape[0]
+    crop = check_crop(crop, size, path) if crop else default_crop(size, factor)
+    zoom = zoom or default_zoom(crop, factor)
+    shown = crop[2] * crop[3] * factor[0] * factor[1] * (len(contenders) + len(others) + 2)
+    _check_memory(path, picture, factor, shown * (_PANEL + _SHEET * zoom**2), measured=truth is not None)
     with prefix_errors(path, FileError):
-        panels = [Panel("input", to_displayable(_crop(picture, crop)))]
-    for name, request in contenders:
-        with prefix_errors(f"{path}, enlarged by {name}", FileError):
-            enlarged, seconds, remarks = _enlarge_timed(picture, request)
-            psnr, ssim = measure_quality(enlarged, true, max(factor)) if true is not None else (None, None)
-            panels.append(Panel(name, to_displayable(_crop(enlarged, crop, factor)), psnr, ssim, seconds))
-        notes.extend(f"{name}: {text}" for text in remarks)
+        panels = [Panel("input", to_displayable(crop_picture(picture, crop)))]
+    true = None if truth is None else _read_truth(truth, path, picture, factor)
+    foreign = []  # read first, so that what is wrong with a file is reported before the work
+    for name, file in others:
+        enlarged = _read_enlarged(file, path, size, factor)
+        with prefix_errors(file, FileError):
+            foreign.append(_panel(name, enlarged, true, crop, factor))
+    notes: list[str] = []
+    for contender in contenders:
+        with prefix_errors(f"{path}, enlarged by {contender.name}", FileError):
+            panels.append(_enlarged_panel(contender, picture, true, crop, notes))
+    panels.extend(foreign)
     if true is not None:
         with prefix_errors(str(truth), FileError):
-            panels.append(Panel("truth", to_displayable(_crop(true, crop, factor))))
+            panels.append(Panel("truth", to_displayable(crop_picture(true, crop, factor))))
         if not any(p.psnr is not None for p in panels):
             notes.append(f"{truth}: too small for PSNR and SSIM, which leave out a border of {max(factor)} pixels")
-    return Comparison(path, (width, height), crop, factor, panels, notes)
+    return Comparison(path, size, crop, factor, zoom, panels, notes)
+
+
+def _enlarged_panel(contender: Contender, picture: Picture, true: Picture | None, crop: Crop, notes: list[str]) -> Panel:
+    """Enlarge a picture by a kernel and append what a user should know to `notes`."""
+    enlarged, seconds, remarks = _enlarge_timed(picture, contender.request)
+    notes.extend(f"{contender.name}: {text}" for text in remarks)
+    return _panel(contender.name, enlarged, true, crop, contender.request.factor, seconds)
+
+
+def _panel(
+    name: str, picture: Picture, true: Picture | None, crop: Crop, factor: tuple[int, int], seconds: float | None = None
+) -> Panel:
+    """Measure an enlargement and keep its crop."""
+    psnr, ssim = measure_quality(picture, true, max(factor)) if true is not None else (None, None)
+    return Panel(name, to_displayable(crop_picture(picture, crop, factor)), psnr, ssim, seconds, enlarged=True)
 
 
 def _read(path: str) -> Picture:
@@ -246,39 +285,39 @@ def _read(path: str) -> Picture:
             return mode_conversion.unassociated(adapt_to_format.adapt(picture, formats.FORMATS[".tiff"]))
 
 
-def _check_crop(crop: Crop, size: tuple[int, int], path: str) -> Crop:
-    left, top, width, height = crop
-    if left + width > size[0] or top + height > size[1]:
-        raise ArgumentError(f"--crop {','.join(map(str, crop))}: is not within {path}, which is {size[0]}x{size[1]}")
-    return crop
-
-
-def _middle_crop(size: tuple[int, int], factor: tuple[int, int]) -> Crop:
-    width, height = (min(n, max(1, SIDE // f)) for n, f in zip(size, reversed(factor), strict=True))
-    return (size[0] - width) // 2, (size[1] - height) // 2, width, height
-
-
-def _check_memory(path: str, picture: Picture, factor: tuple[int, int], crop: Crop, panels: int, *, measured: bool) -> None:
-    """Refuse what would not fit into memory: the largest enlargement, the panels, and a sheet of them."""
+def _check_memory(path: str, picture: Picture, factor: tuple[int, int], shown: int, *, measured: bool) -> None:
+    """Refuse what would not fit into memory: the largest enlargement, and `shown` bytes for the panels and a sheet of them."""
     height, width = (n * f for n, f in zip(picture.samples.shape[:2], factor, strict=True))
     pixel = max(4, picture.samples[0, 0].nbytes)
-    need, have = height * width * (3 * pixel + (_MEASURING if measured else 0)), available()
-    need += crop[2] * crop[3] * factor[0] * factor[1] * (panels + 1) * _PANEL
+    need, have = height * width * (3 * pixel + (_MEASURING if measured else 0)) + shown, available()
     if have is not None and need > have:
+        remedy = "; choose a smaller --crop or --zoom" if 2 * shown > need else ""
         raise FileError(
-            f"{path}: would become {width}x{height}, which takes {format_bytes(need)}; {format_bytes(have)} are free"
+            f"{path}: enlarging it to {width}x{height} and drawing the sheet takes {format_bytes(need)} of memory; "
+            f"{format_bytes(have)} are free{remedy}"
         )
 
 
-def _read_truth(truth: str, path: str, size: tuple[int, int], factor: tuple[int, int]) -> Picture:
-    picture = _read(truth)
+def _read_enlarged(file: str, path: str, size: tuple[int, int], factor: tuple[int, int]) -> Picture:
+    """Read what another program made of `path`, or the truth."""
+    picture = _read(file)
     height, width = picture.samples.shape[:2]
     wanted = size[0] * factor[1], size[1] * factor[0]
     if (width, height) != wanted:
         raise FileError(
-            f"{truth}: is {width}x{height}; the truth of {path}, {size[0]}x{size[1]}, must be {wanted[0]}x{wanted[1]}"
+            f"{file}: is {width}x{height}, but must be {wanted[0]}x{wanted[1]}: "
+            f"{format_factor(factor)} times {path}, which is {size[0]}x{size[1]}"
         )
     return picture
+
+
+def _read_truth(truth: str, path: str, picture: Picture, factor: tuple[int, int]) -> Picture:
+    """Read the truth of a picture; what cannot be measured is reported before the work."""
+    true = _read_enlarged(truth, path, (picture.samples.shape[1], picture.samples.shape[0]), factor)
+    for name, known in ((path, picture), (truth, true)):
+        with prefix_errors(name, FileError):
+            luma_of(known)
+    return true
 
 
 def _enlarge_timed(picture: Picture, request: Request) -> tuple[Picture, float, list[str]]:
@@ -299,13 +338,6 @@ def _enlarge_timed(picture: Picture, request: Request) -> tuple[Picture, float, 
     if enlarging.clipped > CLIPPED:
         notes.append(f"{enlarging.clipped:.1%} of the samples were clipped")
     return result, min(runs), notes
-
-
-def _crop(picture: Picture, area: Crop, factor: tuple[int, int] = (1, 1)) -> Picture:
-    left, top, width, height = area
-    rows = slice(top * factor[0], (top + height) * factor[0])
-    columns = slice(left * factor[1], (left + width) * factor[1])
-    return picture._replace(samples=np.ascontiguousarray(picture.samples[rows, columns]))
 
 
 def measure_quality(picture: Picture, truth: Picture, border: int) -> tuple[float, float] | tuple[None, None]:
@@ -336,28 +368,3 @@ def _to_one_luma_scale(*pictures: Picture) -> Iterator[Picture]:
     plain = [mode_conversion.filterable(mode_conversion.flattened(p, _GREY)) for p in pictures]
     coloured = any(p.base == "RGB" for p in plain)
     return (mode_conversion.widened(p, "RGB") if coloured and p.base == "L" else p for p in plain)
-
-
-def to_displayable(picture: Picture) -> "Image":
-    """Convert a picture to an image of 8 bits, RGB or RGBA; floats are clipped to 0..1.
-
-    Raises
-    ------
-    ArgumentError
-        If it has channels that are not colours, or samples whose full scale is not known.
-    """
-    if picture.mode == CHANNELS:
-        channels = picture.samples.shape[2] if picture.samples.ndim == 3 else 1
-        raise ArgumentError(f"{channels} channels of {picture.samples.dtype} cannot be shown; grey and colours can")
-    kind, profile = mode_conversion.describe_mode(picture.mode), picture.info.get("icc_profile")
-    if picture.samples.dtype.kind == "f":
-        scaled = np.clip(np.nan_to_num(picture.samples, nan=0, posinf=1, neginf=0), 0, 1) * 255
-        picture = picture.with_samples(np.floor(scaled + 0.5).astype(np.uint8))
-    try:
-        picture = mode_conversion.to_rgb(mode_conversion.at_depth(picture, 8))
-    except ArgumentError:
-        raise ArgumentError(f"{kind} cannot be shown in 8 bits of RGB") from None
-    image = mode_conversion.widened(picture, "RGBA" if picture.has_alpha else "RGB").to_image()
-    if profile and picture.base in ("P", "PA", "RGB", "RGBA") and picture.info.get("icc_profile") == profile:
-        image.info["icc_profile"] = profile
-    return image

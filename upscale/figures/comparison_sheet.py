@@ -1,7 +1,6 @@
-"""The labelled sheet of a comparison: pictures at 100 %, pixel by pixel."""
+"""The labelled sheet of a comparison: every pixel of a picture is a block of the sheet's pixels."""
 
 import io
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
@@ -12,7 +11,7 @@ from upscale.pictures.formats import Format
 from upscale.pictures.writing import encoder_errors
 
 #: Largest width of a sheet with more than one column.
-WIDEST = 1600
+WIDEST = 1640
 _GAP, _MARGIN = 16, 20
 #: Heights of the title and of a panel's label; space between two numbers.
 _TITLE, _LABEL, _BETWEEN = 62, 44, 12
@@ -49,8 +48,8 @@ def encode_sheet(comparison: Comparison, target: Format, name: str) -> bytes:
     sheet, file = draw_sheet(comparison), io.BytesIO()
     if max(sheet.size) > target.longest:
         raise FileError(
-            f"{name}: would be {sheet.width}x{sheet.height}; {target.name} holds at most {target.longest} pixels a side: "
-            "choose a smaller --crop, or write .png"
+            f"{name}: would be {sheet.width}x{sheet.height}; {target.name} supports at most {target.longest} pixels a side: "
+            "choose a smaller --crop or --zoom, or write .png"
         )
     profile = comparison.panels[0].image.info.get("icc_profile")
     with encoder_errors(name), library_errors(f"cannot be written as {target.name}"):
@@ -67,31 +66,36 @@ def draw_sheet(comparison: Comparison) -> Image.Image:
         RGB.
     """
     fonts = _Fonts(*(ImageFont.load_default(size) for size in (18, 15, 13)))
-    panels, details = comparison.panels, comparison.details
+    panels, details = comparison.panels, comparison.caption
     if comparison.measured:
         details += "; PSNR and SSIM are of the whole picture" + (", the best underlined" if comparison.best[0] else "")
-    column = _column_width(panels, fonts)
+    shown_width, shown_height = _shown_size(comparison)
+    column = max(shown_width, _label_width(comparison, fonts))
     most = max(1, (WIDEST - 2 * _MARGIN + _GAP) // (column + _GAP))
-    columns = -(-len(panels) // -(-len(panels) // most))  # as many rows as that takes, evenly filled
-    rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
+    rows = -(-len(panels) // most)
+    columns = -(-len(panels) // rows)  # evenly filled
+    row = _LABEL + shown_height + _GAP
     width = 2 * _MARGIN + max(columns * (column + _GAP) - _GAP, int(fonts.small.getlength(details)) + 1)
-    height = _TITLE + sum(_LABEL + max(p.image.height for p in row) + _GAP for row in rows) + _MARGIN - _GAP
-    sheet = Image.new("RGB", (width, height), _GROUND)
+    sheet = Image.new("RGB", (width, _TITLE + rows * row + _MARGIN - _GAP), _GROUND)
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN, 14), _shortened(comparison.source, fonts.title, width - 2 * _MARGIN), _DARK, fonts.title)
     draw.text((_MARGIN, 38), details, _GREY, fonts.small)
-    top = _TITLE
-    for row in rows:
-        for number, panel in enumerate(row):
-            left = _MARGIN + number * (column + _GAP)
-            draw.text((left, top), _shortened(panel.name, fonts.name, column), _DARK, fonts.name)
-            _draw_numbers(draw, (left, top + 21), panel, comparison.best, fonts.small)
-            size = panel.image.size
-            frame = (left - 1, top + _LABEL - 1, left + size[0], top + _LABEL + size[1])
-            draw.rectangle(frame, outline=_LINE)
-            sheet.paste(over_checkerboard(panel.image), (left, top + _LABEL))
-        top += _LABEL + max(p.image.height for p in row) + _GAP
+    for number, panel in enumerate(panels):
+        left, top = _MARGIN + number % columns * (column + _GAP), _TITLE + number // columns * row
+        draw.text((left, top), _shortened(panel.name, fonts.name, column), _DARK, fonts.name)
+        _draw_numbers(draw, (left, top + 21), comparison, panel, fonts.small)
+        top += _LABEL
+        draw.rectangle((left - 1, top - 1, left + shown_width, top + shown_height), outline=_LINE)
+        shown = panel.image.resize((shown_width, shown_height), Image.Resampling.NEAREST)
+        sheet.paste(over_checkerboard(shown), (left, top))
     return sheet
+
+
+def _shown_size(comparison: Comparison) -> tuple[int, int]:
+    """Return the width and height of every panel on the sheet."""
+    _, _, width, height = comparison.crop
+    vertical, horizontal = comparison.factor
+    return width * horizontal * comparison.zoom, height * vertical * comparison.zoom
 
 
 def over_checkerboard(image: Image.Image) -> Image.Image:
@@ -112,26 +116,27 @@ class _Fonts(NamedTuple):
     small: Any
 
 
-def _column_width(panels: Sequence[Panel], fonts: _Fonts) -> int:
-    """Return a width in which every picture and every number fits, and every name that is not very long."""
+def _label_width(comparison: Comparison, fonts: _Fonts) -> int:
+    """Return a width in which every number fits, and every name that is not very long."""
     return max(
-        *(p.image.width for p in panels),
-        *(_length(_numbers(p), fonts.small) for p in panels),
-        min(_NAME, max(int(fonts.name.getlength(_one_line(p.name))) + 1 for p in panels)),
+        *(_length(_numbers(comparison, p), fonts.small) for p in comparison.panels),
+        min(_NAME, max(int(fonts.name.getlength(_one_line(p.name))) + 1 for p in comparison.panels)),
     )
 
 
-def _numbers(panel: Panel) -> list[str]:
+def _numbers(comparison: Comparison, panel: Panel) -> list[str]:
     """Write a panel's numbers, or its size if there are none."""
-    if panel.seconds is None:
-        return [f"{panel.image.width}x{panel.image.height}"]
     psnr, ssim, seconds = panel.numbers
-    return [f"{psnr} dB", f"SSIM {ssim}", f"{seconds} s"] if psnr else [f"{seconds} s"]
+    if psnr or seconds:
+        return [*([f"{psnr} dB", f"SSIM {ssim}"] if psnr else []), *([f"{seconds} s"] if seconds else [])]
+    size = f"{panel.image.width}x{panel.image.height}"
+    vertical, horizontal = comparison.scale(panel)
+    return [size if panel is not comparison.panels[0] else f"{size}, each pixel shown as {horizontal}x{vertical}"]
 
 
-def _draw_numbers(draw: ImageDraw.ImageDraw, at: tuple[int, int], panel: Panel, best: tuple[str, str], font: Any) -> None:
-    x = float(at[0])
-    for number, text in enumerate(_numbers(panel)):
+def _draw_numbers(draw: ImageDraw.ImageDraw, at: tuple[int, int], comparison: Comparison, panel: Panel, font: Any) -> None:
+    x, best = float(at[0]), comparison.best
+    for number, text in enumerate(_numbers(comparison, panel)):
         marked = bool(best[0]) and number < 2 and panel.numbers[number] == best[number]
         draw.text((x, at[1]), text, _DARK if marked else _GREY, font)
         length = font.getlength(text)
