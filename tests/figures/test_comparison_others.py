@@ -8,6 +8,8 @@ from comparison_cases import compared
 from helpers import command
 from PIL import Image
 
+from upscale.figures import comparison_page
+
 run, ok = command("upscale-compare")
 
 
@@ -59,7 +61,7 @@ def test_a_coloured_or_transparent_result_of_a_grey_picture(folder):
     assert other[0] == "a=b.png"
     assert float(other[1]) == pytest.approx(float(kernel[1]), abs=2)  # on the scale of colours, and at borders
     page = (folder / "s.html").read_text()
-    assert 'data-name="a=b.png"' in page
+    assert 'data-name="a=b.png" data-enlarged' in page
 
 
 @pytest.mark.parametrize(
@@ -123,3 +125,11 @@ def test_a_turned_picture_is_upright(folder):
     image.save(folder / "turned.png", exif=exif)
     found = compared(folder / "small.png", "nn", others=[("x", str(folder / "turned.png"))])
     assert np.array_equal(found.panels[2].image, Image.open(folder / "pil.png").convert("RGB"))
+
+
+def test_the_page_begins_with_a_kernel_and_the_last_result(folder):
+    found = compared(folder / "small.png", "nn", others=[("A & B", str(folder / "pil.png"))], truth=str(folder / "large.png"))
+    page = comparison_page.render_page(found)
+    assert [name for name in ("input", "nn", "A &amp; B", "truth") if f'data-name="{name}" data-enlarged' in page] == [
+        "nn", "A &amp; B",
+    ]  # fmt: skip

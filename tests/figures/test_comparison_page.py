@@ -13,6 +13,7 @@ from comparison_cases import made
 from PIL import Image
 
 from upscale.figures import comparison_page
+from upscale.figures.comparison import Panel
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -50,9 +51,27 @@ def test_the_page_is_one_file_and_escapes_names():
     assert not re.search("https?://|//[a-z]", re.sub(r"base64,[^\"]*", "", text).replace(" // ", ""), re.IGNORECASE)
     images = [a for tag, a in parsed.attributes if tag == "img" and "src" in a]
     assert [a["alt"] for a in images] == ["input", "nn", HOSTILE]
+    assert {(a["width"], a["height"]) for a in images} == {("20", "20")}  # the input is as large as the others
     decoded = [Image.open(io.BytesIO(base64.b64decode(a["src"].partition("base64,")[2]))) for a in images]
     assert [d.getpixel((0, 0)) for d in decoded] == [(250, 0, 9), (9, 200, 250), (9, 199, 250)]
     assert not any(name.startswith("on") for _, a in parsed.attributes for name in a)
+
+
+def test_the_table_has_the_numbers_of_every_enlargement():
+    found = made(["nn", "b"])
+    found = found._replace(panels=[*found.panels, Panel("mine", found.panels[1].image, 33.0, 0.8, None, enlarged=True)])
+    rows = re.findall(r"<tr>(.*?)</tr>", comparison_page.render_page(found))
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+    assert cells[0] == ["", "PSNR, dB", "SSIM", "seconds"]
+    assert cells[1] == ["nn", "30.00", "<strong>0.9000</strong>", "0.0100"]
+    assert cells[3] == ["mine", "<strong>33.00</strong>", "0.8000", "&ndash;"]
+    assert len(cells) == 4
+
+
+def test_there_is_one_control_for_each_side():
+    parsed = _Parsed(comparison_page.render_page(made(["nn", "b"])))
+    assert [a["id"] for tag, a in parsed.attributes if tag == "select"] == ["left", "right"]
+    assert [a["id"] for tag, a in parsed.attributes if tag == "button"] == ["out", "in"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
@@ -74,7 +93,7 @@ def test_the_page_in_a_browser(tmp_path):
     shot = np.asarray(Image.open(tmp_path / "shot.png").convert("RGB"))
     rows = np.flatnonzero((shot == (9, 199, 250)).all(-1).any(1))
     assert len(rows) == 200
-    line = shot[rows[20]]
+    line = shot[rows[100]]  # below the names, which lie on the picture
     left, right = (np.flatnonzero((line == colour).all(-1)) for colour in ((9, 199, 250), (9, 200, 250)))
     assert left.max() < right.min()
     assert right.max() - left.min() + 1 == 400
