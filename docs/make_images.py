@@ -67,7 +67,7 @@ def hero() -> Image.Image:
             [
                 ("32 x 32", potion),
                 ("--factor 8", upscale.enlarge(potion, 8)),
-                ("64 x 64 pixels of a photo", crop(cat(), "nn", 4, EYE)),
+                ("64 x 64 pixels of a photo, magnified", crop(cat(), "nn", 4, EYE)),
                 ("--kernel adaptive --factor 4", crop(cat(), "adaptive", 4, EYE)),
             ]
         ]
@@ -90,12 +90,19 @@ def choices() -> dict[str, Image.Image]:
     pairs = {
         "sprites": (altar, ("bicubic", "nn"), (0, 0, 32, 32), 6),
         "downscaled": (quarter, ("bicubic", "adaptive"), (29, 17, 53, 41), 4),
-        "jpeg": (as_jpeg(cat(), 30), ("bicubic", "adaptive-jpeg"), (128, 80, 176, 128), 4),
+        "jpeg": (as_jpeg(cat(), 60), ("bicubic", "adaptive-jpeg"), (224, 196, 272, 244), 4),
         "photos": (cat(), ("nn", "bicubic"), (128, 80, 176, 128), 4),
         "masks": (mask, ("lanczos3", "bilinear"), (0, 0, 24, 24), 8),
     }
     return {
-        name: sheet([[(k, upscale.enlarge(crop(picture, k, factor, box), 1 + (name == "downscaled"))) for k in kernels]])
+        name: sheet(
+            [
+                [
+                    (f"{k}, factor {factor}", upscale.enlarge(crop(picture, k, factor, box), 1 + (name == "downscaled")))
+                    for k in kernels
+                ]
+            ]
+        )
         for name, (picture, kernels, box, factor) in pairs.items()
     }
 
