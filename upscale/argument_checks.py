@@ -75,7 +75,7 @@ def _from_dlpack(value: Any) -> NDArray[Any]:
     try:
         return np.from_dlpack(value, device="cpu", copy=True)
     except TypeError:  # NumPy before 2.1, or a library that cannot copy between devices
-        raise TypeError("it lies on another device; copy it into main memory first") from None
+        raise TypeError("it is on another device, such as a GPU; copy it to main memory first") from None
 
 
 def pair(value: Any, name: str) -> tuple[int, int]:
@@ -135,7 +135,7 @@ def check_picture_shape(array: NDArray[Any]) -> None:
         Where it is not (H, W) or (H, W, C), or empty.
     """
     if array.ndim not in (2, 3):
-        raise ArgumentError(f"a picture's array is (H, W) or (H, W, C), not {array.shape}")
+        raise ArgumentError(f"a picture's array must have the shape (H, W) or (H, W, C), not {array.shape}")
     if not array.size:
         raise ArgumentError(f"the array is empty: its shape is {array.shape}")
 

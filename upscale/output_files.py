@@ -54,13 +54,13 @@ def read_standard_input() -> io.BytesIO:
         Where it is empty or cannot be read.
     """
     if sys.stdin is None:
-        raise FileError("standard input: is closed; name an INPUT")
+        raise FileError("standard input is closed; name an INPUT")
     try:
         data = sys.stdin.buffer.read()
     except OSError as error:
         raise FileError(f"standard input: cannot be read: {os_error_text(error)}") from error
     if not data:
-        raise FileError("standard input: empty; name an INPUT and an OUTPUT, or see upscale --help")
+        raise FileError("standard input is empty; name an INPUT and an OUTPUT, or see upscale --help")
     return io.BytesIO(data)
 
 
@@ -77,7 +77,7 @@ def write_through(path: str, data: memoryview) -> None:
     try:
         if path == DASH:
             if sys.stdout is None:
-                raise FileError("standard output: is closed; name an OUTPUT")
+                raise FileError("standard output is closed; name an OUTPUT")
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
         else:

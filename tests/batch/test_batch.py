@@ -56,7 +56,7 @@ def test_a_folder_is_mirrored_under_the_output_whether_that_exists_or_not(tree, 
         done = ok(tree, tmp_path / "out")
         assert files(tmp_path / "out") == ["-c.png", "a.png", "ü ∆ b.png"]
         assert "3 written, 1 not a picture;" in last_line(done)
-        assert "1 folder not searched; -r includes subfolders" in done.stderr.decode()
+        assert "1 folder skipped; -r includes subfolders" in done.stderr.decode()
     done = ok(tree, tmp_path / "all", "-r")
     assert files(tmp_path / "all") == ["-c.png", "a.png", "sub/d.png", "sub/deep/e.png", "ü ∆ b.png"]
     assert "5 written, 2 not pictures; " in last_line(done)

@@ -320,7 +320,7 @@ def test_unreadable_files_and_unwritable_folders(tmp_path):
     (source / "0.png").chmod(0)
     (source / "locked").mkdir(mode=0)
     (tmp_path / "shut").mkdir(mode=0o555)
-    denied = b"cannot be read: permission denied", b"locked: cannot open folder: permission denied"
+    denied = b"cannot be read: permission denied", b"locked: the folder cannot be opened: permission denied"
     for output, told in (
         ("out", [*denied, b"2 written, 2 failed"]),
         ("shut/out", [b"shut/out: the folder cannot be created: permission denied", b"0 written, 3 failed"]),

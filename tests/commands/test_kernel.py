@@ -180,7 +180,7 @@ def test_corrections_stay_in_the_own_form_alone(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "text"),
     [
-        (["convert", "none.npy", "k.npz"], 1, "no such kernel file"),
+        (["convert", "none.npy", "k.npz"], 1, "no such file"),
         (["convert", "1,2;3,4", "k.png"], 2, "its suffix must be one of"),
         (["convert", "1,2;3,4"], 2, "OUT is missing, as in"),
         (["convert", "1,2;3,4", "a.npy", "-o", "b.npy"], 2, "give one OUT: a.npy, or --output b.npy"),
@@ -201,7 +201,7 @@ def test_corrections_stay_in_the_own_form_alone(tmp_path):
         (["explain", "1,2", "-k", "in.csv", "-o", "in.csv"], 2, "suffix"),
         (["explain", "1,1,1", "-k", "1,-1", "--normalize", "-f", "1", "-o", "s.png"], 2, "cannot be normalised"),
         (["explain", "1e300,1", "-k", "1e38", "-f", "1", "-o", "s.png"], 2, "too large"),
-        (["explain", "in.csv.npy", "-k", "box", "-o", "s.png"], 1, "in.csv.npy: no such kernel file"),
+        (["explain", "in.csv.npy", "-k", "box", "-o", "s.png"], 1, "in.csv.npy: no such file"),
         (["make", "lanczos3", "-f", "200", "-o", "k.npz"], 1, "k.npz: would have 1200x1200"),
         (["make", "box", "-f", "1000000", "-o", "k.npz"], 1, "at most 1024 a side"),
         (["convert", "1,-1", "k.npz", "--normalize", "-f", "1"], 2, "cannot be normalised"),

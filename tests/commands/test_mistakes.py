@@ -148,8 +148,8 @@ USAGE = [
     (("in.png", "out.heic"), ".heic cannot be written", "--format", ".png .apng"),
     (("in.png", "out.jxl"), ".jxl cannot be written", "--format", ".png .apng"),
     (("in.png", "out.pgn"), "did you mean .png?"),
-    (("folder", "out.png"), "out.png looks like one picture", "out/"),
-    (("in.png", "a.png", "b.png"), "b.png looks like one picture", "2 inputs", "b/"),
+    (("folder", "out.png"), "out.png looks like a picture file", "out/"),
+    (("in.png", "a.png", "b.png"), "b.png looks like a picture file", "2 inputs", "b/"),
     (("in.png", "a.png", "in.png"), "must be a folder"),
     # Values of options
     ((*IO, "--quality", "high"), "--quality: 'high' is not a whole number from 0 to 100"),
@@ -211,8 +211,8 @@ FAILING = [
     (("photo.nef", "out.png"), "photo.nef: is a camera RAW file", "darktable"),
     ((*IO, "--frame", "3"), "--frame 3: it has only one frame"),
     (("anim.gif", "out.png", "--frame", "3"), "--frame 3: it has frames 0 to 2"),
-    ((*IO, "-k", "missing.npy"), "missing.npy: no such kernel file"),
-    ((*IO, "-k", "kk.npy"), "kk.npy: no such kernel file; did you mean k.npy?"),
+    ((*IO, "-k", "missing.npy"), "missing.npy: no such file"),
+    ((*IO, "-k", "kk.npy"), "kk.npy: no such file; did you mean k.npy?"),
     ((*IO, "--max-memory", "1k"), "in.png", "--max-memory"),
 ]
 
@@ -247,7 +247,7 @@ OTHERS = [
     ("kernel", 2, ("show",), "KERNEL is missing", "upscale-kernel show bicubic"),
     ("kernel", 2, ("shwo", "bicubic"), "did you mean show?"),
     ("kernel", 2, ("bicubic",), "show, convert, make, explain"),
-    ("kernel", 1, ("show", "missing.npy"), "missing.npy: no such kernel file"),
+    ("kernel", 1, ("show", "missing.npy"), "missing.npy: no such file"),
     ("kernel", 2, ("show", "-1,2"), "put -- before negative numbers"),
     ("kernel", 2, ("convert", "k.npy", "k.png"), "its suffix must be one of .npy"),
     ("kernel", 2, ("make", "foo"), "there is no kernel 'foo'", "bicubic"),

@@ -206,7 +206,7 @@ def test_the_gain_is_that_of_the_phases(tmp_path):
     text = ok("in.png", "out.png", "-k", "1,2,1", "-f", "2", cwd=tmp_path).stderr.decode()
     assert "clipped: the kernel's gain is 2; a kernel of at least 2x2 can be normalised" in text
     text = ok("in.png", "out.png", "-k", "1,1,1;1,1,1;1,1,1", "-f", "2", cwd=tmp_path).stderr.decode()
-    assert "clipped: the kernel's gain is 1 to 4; --normalize makes it 1" in text
+    assert "clipped: the kernel's gain is 1 to 4; --normalize keeps brightness" in text
 
 
 def test_overshoots_of_opacity_are_no_clipping(tmp_path):

@@ -391,7 +391,9 @@ WHOLE = (
 
 def test_a_missing_end_is_noted():
     notes = []
-    assert contents(WHOLE[:-1], notes.append).total == 2 and notes == ["the file has no GIF trailer"]
+    assert contents(WHOLE[:-1], notes.append).total == 2 and notes == [
+        "the file ends without the GIF trailer; it may be incomplete"
+    ]
     assert enlarged(WHOLE[:-1]) == enlarged(WHOLE[:-2]) == enlarged(WHOLE + b",garbage!") == enlarged(WHOLE)
     assert len(list(contents(WHOLE[:-1]).frames())) == 2
     notes.clear()

@@ -64,7 +64,10 @@ def run(plan: Plan, options: Options, address: str, *, fail_fast: bool, report: 
     try:
         client = Client(address, timeout=_CONNECT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
-        raise FileError(f"--scheduler {address}: no scheduler answers: {' '.join(str(error).split())}") from None
+        raise FileError(
+            f"--scheduler {address}: no scheduler answers; start one with dask scheduler, or check the address "
+            f"({' '.join(str(error).split())})"
+        ) from None
     with client:
         _check_versions(client, address)
         settings = Settings(_with_whole_paths(options), notices=False)
@@ -102,7 +105,7 @@ def _report(piece: Piece, future: Any, report: Report) -> None:
     else:
         reason = f"{type(error).__name__}: {error}" if error is not None else future.status
         lost = type(error).__name__ == "KilledWorker"
-        reason = "every worker that took it was lost" if lost else reason
+        reason = "three workers were lost while enlarging it; it may need more memory than they have" if lost else reason
         results = [FileResult("failed", f"{task.source}: {' '.join(reason.split())}") for task in piece]
     for task, result in zip(piece, results, strict=True):
         report.result(task, result)
@@ -141,7 +144,10 @@ def _check_versions(client: Any, address: str) -> None:
         raise FileError(f"--scheduler {address}: its workers need upscale {__version__}: {error}") from None
     for worker, version in found.items():
         if version != __version__:
-            raise FileError(f"--scheduler {address}: its worker {worker} has upscale {version}, not {__version__}")
+            raise FileError(
+                f"--scheduler {address}: its worker {worker} has upscale {version}, not {__version__}; install "
+                "the same version on all machines"
+            )
 
 
 def _version() -> str:

@@ -253,15 +253,15 @@ def _clipping(share: float, request: Request, label: str, frames: int) -> str:
     if kernel.normalized:
         softer = "mitchell overshoots less" if label != "mitchell" else "bilinear does not overshoot"
         help = f"--kernel {softer}" if kernel.bias is None else "a smaller --bias clips less"
-        return f"{clipped}, though the kernel's gain is 1: {help}"
+        return f"{clipped}, because the kernel overshoots at edges; {help}"
     height, width = kernel.shape
     gains = phase_sums(kernel.weights, (min(vertical, height), min(horizontal, width)), kernel.groups)
     low, high = float(gains.min()), float(gains.max())
     if max(abs(low), abs(high)) <= 1e-6:
-        return f"{clipped}: the kernel's gain is 0; --bias 0.5 shows negative values too"
+        return f"{clipped}: the kernel's weights sum to 0; --bias 0.5 makes negative results visible"
     if max(abs(low - 1), abs(high - 1)) <= 1e-6:
-        return f"{clipped}, though the kernel's gain is 1: its weights overshoot at edges"
+        return f"{clipped}, because the kernel overshoots at edges"
     gain = f"{high:.3g}" if high - low <= 1e-6 else f"{low:.3g} to {high:.3g}"
     reaches = height >= vertical and width >= horizontal
-    help = "--normalize makes it 1" if reaches else f"a kernel of at least {horizontal}x{vertical} can be normalised"
-    return f"{clipped}: the kernel's gain is {gain}; {help}"
+    help = "--normalize keeps brightness" if reaches else f"a kernel of at least {horizontal}x{vertical} can be normalised"
+    return f"{clipped}: the kernel makes pictures {gain} times as bright; {help}"

@@ -100,10 +100,9 @@ def check_protected(task: Task, state: OutputState, options: Options) -> None:
         if options.skip_existing:
             why += ", nor as a complete picture of the right size"
     if why:
-        keeps = "" if options.skip_existing else ", --skip-existing keeps it"
         raise FileError(
-            f"{task.name}: its output {task.output} already exists and {why}: "
-            f"--overwrite replaces it{keeps}, or choose another folder or --name"
+            f"{task.name}: its output {task.output} already exists and {why}; "
+            "replace it with --overwrite, or choose another folder or --name"
         )
 
 
@@ -148,16 +147,20 @@ def target_of(task: Task, contents: FileContents, options: Options, note: Callab
     return found
 
 
-def check_options(options: Options, target: formats.Format, *, one_of_many: bool) -> None:
+def check_options(name: str, options: Options, target: formats.Format, *, one_of_many: bool) -> None:
     """Refuse options that the output's format has no use for, unless they may be meant for other files of a batch.
 
     Raises
     ------
     ArgumentError
-        Where there is one.
+        If there is one.
+    FileError
+        If --lossless does not apply to one of many files.
     """
     text = unused_option(options, target)
-    if text and (options.lossless or not one_of_many):
+    if text and one_of_many and options.lossless:
+        raise FileError(f"{name}: {text}")
+    if text and not one_of_many:
         raise ArgumentError(text)
 
 
@@ -171,23 +174,26 @@ def check_limits(name: str, contents: FileContents, plan: FramePlan, target: for
     """
     if contents.size[0] * contents.size[1] > options.max_pixels and contents.format != formats.NPY.pillow:
         raise FileError(
-            f"{name}: {contents.size[1]}x{contents.size[0]} is more than {options.max_pixels} pixels: possible "
-            "decompression bomb; --max-pixels allows more"
+            f"{name}: {contents.size[1]}x{contents.size[0]} is more than {options.max_pixels:,} pixels: possible "
+            "decompression bomb; if you trust it, raise --max-pixels"
         )
     height, width = plan.size
     if max(height, width) > target.longest:
         raise FileError(
-            f"{name}: the output would be {width}x{height}; {target.name} is limited to {target.longest} pixels a side"
+            f"{name}: the output would be {width}x{height}; {target.name} is limited to {target.longest} "
+            "pixels a side; choose another format"
         )
     if height * width > options.max_output_pixels:
         raise FileError(
             f"{name}: would become {width}x{height}, more than {options.max_output_pixels} pixels; choose a smaller "
             "factor, or raise --max-output-pixels"
         )
-    for have, what in ((available(), "are free"), (options.max_memory, "are allowed by --max-memory")):
+    allowed = ((available(), "are free; choose a smaller factor"), (options.max_memory, "are allowed; raise --max-memory"))
+    for have, what in allowed:
         if have is not None and plan.memory > have:
             raise FileError(
-                f"{name}: would become {width}x{height}, which takes {format_bytes(plan.memory)}; {format_bytes(have)} {what}"
+                f"{name}: would become {width}x{height}, which needs {format_bytes(plan.memory)} of memory; "
+                f"{format_bytes(have)} {what}"
             )
 
 
@@ -224,7 +230,7 @@ def check_output_unchanged(task: Task, state: OutputState, options: Options) -> 
         return
     if (not state.exists or _file_state(task.output) != state.identity) and read_mark(task.output, whole=True) is None:
         raise FileError(
-            f"{task.name}: its output {task.output} was written by another program in the meantime and is kept; "
+            f"{task.name}: its output {task.output} was written by another program in the meantime so it is kept; "
             "--overwrite replaces it"
         )
 
@@ -238,4 +244,4 @@ def check_unchanged(name: str, before: Identity | None, stream: BinaryIO) -> Non
         Where somebody did.
     """
     if before != identity(stream):
-        raise FileError(f"{name}: changed while being read; nothing was written")
+        raise FileError(f"{name}: changed while being read; nothing was written, try again")

@@ -185,7 +185,7 @@ def _checked(name: str, value: Any) -> Any:
 def _colour(value: Any) -> tuple[int, int, int]:
     colour = tuple(value) if isinstance(value, Sequence) else ()
     if len(colour) != 3 or not all(isinstance(v, int) and 0 <= v <= 255 for v in colour):
-        raise ArgumentError(f"background must be a text or three whole numbers from 0 to 255, not {value!r}")
+        raise ArgumentError(f"background must be a string or three whole numbers from 0 to 255, not {value!r}")
     return colour
 
 

@@ -132,7 +132,7 @@ class Search:
                     seen.add(file_id(entry.path))
                     folders.append((entry.path, place))
             if left_out:
-                self.notes.append(f"{folder}: {pluralize(left_out, 'folder')} not searched; -r includes subfolders")
+                self.notes.append(f"{folder}: {pluralize(left_out, 'folder')} skipped; -r includes subfolders")
         if again:
             more = f" (and {len(again) - 1} more such links)" if len(again) > 1 else ""
             self.notes.append(f"{again[0]}: is a link to a folder that is already included, and is not followed{more}")
@@ -143,7 +143,7 @@ class Search:
             with os.scandir(folder) as entries:
                 return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
         except OSError as error:
-            self.failed.append((folder, f"{folder}: cannot open folder: {os_error_text(error)}"))
+            self.failed.append((folder, f"{folder}: the folder cannot be opened: {os_error_text(error)}"))
             return []
 
 

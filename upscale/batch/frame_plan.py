@@ -89,20 +89,20 @@ def _total(name: str, contents: FileContents, target: formats.Format, frame: int
     """Count the frames that are written, and note what a user may not expect."""
     if frame is not None:
         if contents.format == formats.NPY.pillow:
-            raise FileError(f"{name}: --frame: an array has no frames")
+            raise FileError(f"{name}: is an array, which has no frames; drop --frame")
         if not 0 <= frame < contents.total:
-            has = "only one frame, 0" if contents.total == 1 else f"frames 0 to {contents.total - 1}"
-            raise FileError(f"{name}: --frame {frame}: it has {has}")
+            has = "its only frame is 0" if contents.total == 1 else f"its frames are 0 to {contents.total - 1}"
+            raise FileError(f"{name}: has no frame {frame}; {has}")
         return 1, ()
     if contents.total == 1:
         return 1, ()
     if contents.kind in ("sizes", "views") and contents.kind != target.several:
         which = "largest" if contents.kind == "sizes" else "first"
-        return 1, (f"has {contents.total} pictures; the {which} was used, --frame N chooses another",)
+        return 1, (f"has {contents.total} pictures; the {which} was used. --frame N chooses another",)
     if contents.kind != target.several:
         raise FileError(
             f"{name}: has {contents.total} {'pages' if contents.kind == 'pages' else 'frames'}, but "
-            f"{target.name} stores only one: choose it with --frame N (0 to {contents.total - 1})"
+            f"{target.name} stores only one; choose one with --frame N (0 to {contents.total - 1})"
         )
     if contents.format != target.pillow:
         kind = "an animated PNG (APNG)" if target.name == "PNG" else f"an animated {target.name}"

@@ -36,4 +36,4 @@ def substitute_suffix(path: str, *, to_rgb: bool) -> str:
 
 def substitution_note(before: str, after: str, number: int) -> str:
     """Note that so many files get another suffix."""
-    return f"{before} can be read but not written: {pluralize(number, 'output')} will be {after}"
+    return f"{before} can be read but not written; {pluralize(number, 'output')} will be {after}"

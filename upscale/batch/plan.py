@@ -111,11 +111,12 @@ def check_template(template: str) -> None:
     """
     try:
         parts = list(string.Formatter().parse(template))
-    except ValueError as error:
-        raise ArgumentError(f"--name {template!r}: {error}") from None
+    except ValueError:
+        raise ArgumentError(f"--name {template!r}: a brace is missing") from None
     for _, field, form, conversion in parts:
         if field is not None and (field not in FIELDS or form or conversion):
-            raise ArgumentError(f"--name {template!r}: the fields are {' '.join('{' + f + '}' for f in FIELDS)}")
+            fields = " ".join("{" + f + "}" for f in FIELDS)
+            raise ArgumentError(f"--name {template!r}: {{{field}}} is not a field; use {fields}")
     if not template.strip(". "):
         raise ArgumentError(f"--name {template!r} is not a file name")
     if "/" in template or os.sep in template or "\0" in template:

@@ -161,7 +161,7 @@ class Report:
                 self._print(one_line(self._planned[task.output]))
         if not self._quiet:
             for texts in self._notes.values():
-                more = f" (and {len(texts) - 1} more files)" if len(texts) > 1 else ""
+                more = f" (and {pluralize(len(texts) - 1, 'more file')})" if len(texts) > 1 else ""
                 self._line(f"upscale: {texts[0]}{more}")
         with contextlib.suppress(OSError):
             for texts in self._errors.values():
@@ -185,14 +185,14 @@ class Report:
         parts += [f"{counts[k]} {k}" for k in ("skipped", "failed") if counts[k]]
         undone = len(self._plan.tasks) + len(self._plan.failed) - sum(counts.values())
         others = len(self._plan.others)
-        parts += [f"{undone} not done"] if undone else []
+        parts += [f"{undone} not started"] if undone else []
         parts += [f"{others} not {'a picture' if others == 1 else 'pictures'}"] if others else []
         named = len(self._plan.results)
         parts += [f"{named} ignored (named as {'an output' if named == 1 else 'outputs'})"] if named else []
         text = f"{ending}{', '.join(parts)}"
         megapixels = self._pixels / 1e6
         if self._dry_run:
-            return f"{text}; {megapixels:,.4g} megapixels, at most {format_bytes(self._most_memory)} of memory for one"
+            return f"{text}; {megapixels:,.4g} megapixels, at most {format_bytes(self._most_memory)} of memory for one picture"
         if counts["written"]:
             text += f"; {format_bytes(self._bytes)}, {megapixels:,.4g} megapixels in {seconds:.3g} s: "
             text += f"{format_bytes(self._bytes / seconds)}/s, {megapixels / seconds:,.3g} megapixels/s"

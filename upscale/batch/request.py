@@ -36,7 +36,7 @@ def _operator(options: Options) -> "Operator":
     with prefix_errors(f"--kernel {source.label}"):
         kernel = load(source, options.factor)
     if options.groups is not None and kernel.channels is None:
-        raise ArgumentError("--groups goes with a kernel of 4 dimensions, which mixes channels; this one has 2")
+        raise ArgumentError("--groups needs a kernel of 4 dimensions; this one has 2")
     if options.groups is not None or options.bias is not None:
         with prefix_errors("--groups" if options.bias is None else "--bias"):
             kernel = with_groups_and_bias(kernel, options.groups, options.bias)

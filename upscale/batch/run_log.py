@@ -70,14 +70,12 @@ class RunLog:
         if engine.name != "numba":
             return
         if not loops.CACHED:
-            self.note(
-                "no cache folder is writable, so loops are compiled in every run; set NUMBA_CACHE_DIR to a writable folder"
-            )
+            self.note("no cache folder is writable, so code is compiled in every run; set NUMBA_CACHE_DIR to a writable folder")
         if self._show is not None:
             from upscale.loops.compile_notice import compile_notice
 
             kept = "once; later runs load it from the cache" if loops.CACHED else "in every run (no cache folder is writable)"
-            show, text = self._show, f"compiling a loop for this machine, {kept}"
+            show, text = self._show, f"compiling code for this machine, {kept}"
             self.notices.enter_context(compile_notice(lambda: show(text)))
 
 
@@ -101,7 +99,7 @@ def verbose_report(task: Task, options: Options, request: "Request", result: Fil
         f"method: {method}",
         f"engine: {result.engine_and_reason}",
         *notes,
-        f"seconds: {log.stages}, in all {result.seconds:.3f}",
+        f"seconds: {log.stages}, total {result.seconds:.3f}",
     ):
         yield " ".join(line.split())
 
@@ -114,5 +112,5 @@ def _padding_note(operator: "Operator") -> list[str]:
     mirrored = ",".join(f"{total - operator.crop_begin(i)},{operator.crop_begin(i)}" for i, total in enumerate(crops))
     return [
         "padding: same crops one pixel less at the top and left than at the bottom and right, as TensorFlow's SAME does; "
-        f"for PyTorch's usual layer, use --padding {mirrored}"
+        f"to match a PyTorch layer with symmetric padding, use --padding {mirrored}"
     ]

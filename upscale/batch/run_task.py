@@ -135,7 +135,7 @@ def _plan(
         )
     contents = source.contents
     target = file_checks.target_of(task, contents, options, log.note)
-    file_checks.check_options(options, target, one_of_many=one_of_many)
+    file_checks.check_options(task.name, options, target, one_of_many=one_of_many)
     plan = plan_frames(task.name, contents, request, target, options)
     for note in plan.notes:
         log.note(note)

@@ -79,7 +79,7 @@ class WorkerProcess:
         self.clean()
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         source = self.order.task.source
-        text = f"{source}: its process ended unexpectedly ({how}): the file is damaged, or memory ran out"
+        text = f"{source}: its process ended unexpectedly ({how}); the file may be damaged, or memory may have run out"
         return FileResult("failed", text)
 
     def has_finished(self) -> bool:

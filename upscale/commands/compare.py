@@ -177,7 +177,7 @@ def command(
         return
     if not kernels and "adaptive" not in dict(chosen):
         factors = ", ".join(map(str, shipped.FACTORS))
-        why = f"it supports the factors {factors} only, equal in both directions"
+        why = f"it supports only the factors {factors}, the same in both directions"
         console.note("upscale-compare", f"adaptive is left out: {why}")
     for note in comparison.notes:
         console.note("upscale-compare", note)
@@ -191,7 +191,7 @@ def _output(picture: str, argument: str | None, option: str | None) -> str:
     if argument is not None and option is not None:
         raise click.UsageError(f"give one SHEET: {argument}, or --output {option}")
     if argument is None and option is None:
-        raise click.UsageError(f"SHEET is missing, as in: upscale-compare {picture} sheet.png")
+        raise click.UsageError(f"SHEET is missing; for example: upscale-compare {picture} sheet.png")
     return argument or option or ""
 
 

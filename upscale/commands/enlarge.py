@@ -104,11 +104,11 @@ def _last_path(inputs: list[str], files_from: str | None) -> str:
     """Take OUTPUT off the paths."""
     if len(inputs) == 1 and files_from is None:
         if os.path.isdir(inputs[0]):
-            raise click.UsageError(f"OUTPUT is missing: upscale {inputs[0]} large/")
+            raise click.UsageError(f"OUTPUT is missing; for example: upscale {inputs[0]} large/")
         stem, suffix = os.path.splitext(inputs[0])
-        raise click.UsageError(f"OUTPUT is missing: upscale {inputs[0]} {os.path.basename(stem)}_large{suffix}")
+        raise click.UsageError(f"OUTPUT is missing; for example: upscale {inputs[0]} {os.path.basename(stem)}_large{suffix}")
     if not inputs:
-        raise click.UsageError("OUTPUT is missing: name a folder")
+        raise click.UsageError("OUTPUT is missing; name a folder")
     return inputs.pop()
 
 
@@ -148,7 +148,7 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
     into_folder = output != DASH and (os.path.isdir(output) or output.endswith(("/", os.sep)))
     if into_folder:
         if source == DASH:
-            raise click.UsageError(f"OUTPUT {output} is a folder; name a file")
+            raise click.UsageError(f"OUTPUT {output} is a folder, but standard input has no name; give a file")
         from upscale.batch.find_inputs import Found
 
         request = make_request(options) if _name_needs_request(options, values) else None
@@ -228,7 +228,9 @@ def _note_unused_bias(request: "Request", options: "Options") -> None:
     kernel = request.operator.kernel if request.operator is not None else None
     if kernel is not None and kernel.bias_tensor and kernel.bias is None and options.kernel is not None:
         bias = f"{options.kernel.path}:{kernel.bias_tensor}"
-        console.note("upscale", f"{options.kernel.path}: also has {kernel.bias_tensor}; --bias {bias} adds it")
+        console.note(
+            "upscale", f"{options.kernel.path}: also contains {kernel.bias_tensor}, which is not used; --bias {bias} adds it"
+        )
 
 
 def _target(source: str, output: str, options: "Options", wanted: str | None, *, keeps: bool) -> formats.Format | None:
@@ -237,9 +239,9 @@ def _target(source: str, output: str, options: "Options", wanted: str | None, *,
     Where an output `keeps` the name of its input, it need not have a suffix that is known.
     """
     if source == DASH and sys.stdin is not None and sys.stdin.isatty():
-        raise click.UsageError("INPUT is -, but standard input is a terminal")
+        raise click.UsageError("INPUT is -, but standard input is a terminal; redirect a file into it")
     if output == DASH and sys.stdout is not None and sys.stdout.isatty():
-        raise click.UsageError("OUTPUT is -, but standard output is a terminal")
+        raise click.UsageError("OUTPUT is -, but standard output is a terminal; redirect it into a file")
     if same_file(source, output):
         other = '--name, such as "{stem}_large{suffix}"' if keeps else "another OUTPUT"
         raise click.UsageError(f"OUTPUT {output} is the same file as INPUT, which is never overwritten; give {other}")
@@ -296,14 +298,14 @@ def _naming(output: str, options: "Options", values: dict[str, Any], request: "R
 def _check_output_folder(inputs: list[str], output: str, values: dict[str, Any]) -> None:
     """Check that OUTPUT may be the folder of several outputs."""
     if DASH in inputs:
-        raise click.UsageError("- is a single picture and cannot be combined with other inputs")
+        raise click.UsageError("- (standard input) is a single picture and cannot be combined with other inputs")
     there = output.rstrip("/" + os.sep) or output
     if output == DASH or (os.path.lexists(there) and not os.path.isdir(there)):
-        raise click.UsageError(f"OUTPUT {output} must be a folder, because of {_described(inputs)}")
+        raise click.UsageError(f"OUTPUT {output} must be a folder for {_described(inputs)}")
     stem, suffix = os.path.splitext(output)
     if suffix.lower() in formats.FORMATS and not os.path.isdir(output):
         raise click.UsageError(
-            f"OUTPUT {output} looks like one picture; for {_described(inputs)} it must be a folder, such as {stem}/"
+            f"OUTPUT {output} looks like a picture file; for {_described(inputs)} it must be a folder, such as {stem}/"
         )
     in_place = len(inputs) == 1 and os.path.isdir(inputs[0]) and os.path.isdir(output) and os.path.samefile(inputs[0], output)
     if in_place and values["name"] is None:

@@ -134,7 +134,7 @@ def _precompile(ctx: click.Context, param: click.Parameter, wanted: bool) -> Non
     from upscale.operators.precompile import precompile
 
     done = precompile()
-    click.echo(f"{done.loaded + done.compiled} loops are ready in {done.folder}, {done.compiled} of them compiled now")
+    click.echo(f"{done.loaded + done.compiled} loops are ready in {done.folder}, {done.compiled} of them newly compiled")
     ctx.exit()
 
 

@@ -40,15 +40,15 @@ def check_factor(factor: tuple[int, int] | None, limit: int, inputs: Sequence[st
     found = next(_sizes(inputs, recursive), None)
     if found is not None:
         name, width, height = found
-        becomes = f"{name} would become {width * horizontal}x{height * vertical} pixels. "
+        becomes = f"{name} would become {width * horizontal}x{height * vertical} pixels; "
         if not (horizontal % width or vertical % height):
             fitting = format_factor((vertical // height, horizontal // width))
             meant = f": --factor {fitting} makes {horizontal}x{vertical}"
     if not meant and vertical == horizontal and vertical % 100 == 0:
         meant = f": {vertical} % is --factor {vertical // 100}"
     raise click.UsageError(
-        f"--factor {format_factor(factor)}: {becomes}A factor is how many times larger, not a size{meant}; "
-        f"--max-factor {max(factor)} allows it"
+        f"--factor {format_factor(factor)}: {becomes}a factor is a multiple, not a size{meant}. If you mean it, "
+        f"add --max-factor {max(factor)}"
     )
 
 

@@ -114,7 +114,7 @@ def show(
     with console.as_usage_error(f"KERNEL {kernel.label}"):
         read = _read(kernel, factor, normalize)
         if channels is not None and read.channels is None:
-            raise ArgumentError("has the same weights for all channels, so --channels has nothing to choose from")
+            raise ArgumentError("has the same weights for all channels, so --channels does not apply")
         analysis = analyse(read, factor, channels or (0, 0))
         if output is None:
             console.say(report(analysis, " ".join(name.split())))
@@ -152,9 +152,9 @@ def convert(source: KernelSpec, target: str | None, output: str | None, **values
     files, in IN and OUT. To write a preset, use upscale-kernel make.
     """
     if target is not None and output is not None:
-        raise click.UsageError(f"give one OUT: {target}, or --output {output}")
+        raise click.UsageError(f"OUT is given twice, as {target} and as --output {output}")
     if target is None and output is None:
-        raise click.UsageError(f"OUT is missing, as in: upscale-kernel convert {source.text} kernel.npz")
+        raise click.UsageError(f"OUT is missing; for example: upscale-kernel convert {source.text} kernel.npz")
     if source.depends_on_factor:
         raise click.UsageError(
             f"IN {source.text} is not a file; use: upscale-kernel make {source.text} --factor 2 -o {target or output}"

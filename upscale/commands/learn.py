@@ -118,9 +118,9 @@ def _checked_factor(output: str, low: str | None, values: dict[str, Any]) -> int
     """Check options that do not depend on pictures; return the factor."""
     vertical, horizontal = values["factor"]
     if vertical != horizontal:
-        raise click.UsageError("--factor: a kernel is learned for one factor, the same in both directions")
+        raise click.UsageError("--factor: a kernel is learned for one factor in both directions; give a single number")
     if os.path.splitext(output)[1].lower() != ".npz":
-        raise click.UsageError(f"--output {output}: a learned kernel is written as .npz")
+        raise click.UsageError(f"--output {output}: the name of a learned kernel must end in .npz")
     if (
         low is not None
         and click.get_current_context().get_parameter_source("downscale") is click.core.ParameterSource.COMMANDLINE
@@ -143,17 +143,17 @@ def _report(output: str, factor: int, result: Any, seconds: float, validated: bo
     for note in result.notes[:10]:
         click.echo(f"upscale-learn: skipped: {' '.join(note.split())}", err=True)
     if len(result.notes) > 10:
-        click.echo(f"upscale-learn: skipped: {len(result.notes) - 10} more", err=True)
+        click.echo(f"upscale-learn: skipped {len(result.notes) - 10} more pictures", err=True)
     side, found = result.kernel.shape[0], result.kernel.corrections
-    corrections = "" if found is None else f" and {found.classes} corrections"
+    corrections = "" if found is None else f" weights and {found.classes} corrections"
     click.echo(
         f"{output}: {side}x{side}{corrections} for factor {factor}, learned from {pluralize(result.pictures, 'picture')} "
         f"({result.samples:,} pixels) in {seconds:.1f} s; ridge {result.ridge:g}"
     )
     if not result.measured:
-        click.echo("only one image, so none could be held out to measure with; use --validate FOLDER")
+        click.echo("there is only one picture, so quality was not measured; use --validate FOLDER")
         return
-    whose = "from --validate" if validated else "held out (not used for learning)"
+    whose = "from --validate" if validated else "held out, by a kernel learned without them"
     click.echo(f"on {pluralize(result.measured, 'picture')} {whose}:")
     click.echo(f"{'':10}{'PSNR':>9}{'SSIM':>9}")
     for name, (psnr, ssim) in result.quality.items():

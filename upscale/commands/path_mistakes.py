@@ -34,12 +34,14 @@ def check_words(paths: Sequence[str]) -> None:
     """
     for path in paths:
         if is_factor(path) and not os.path.lexists(path):
-            raise click.UsageError(f"there is no file {path}; did you mean --factor {path}? A new folder is written {path}/")
+            raise click.UsageError(f"there is no file {path}; did you mean --factor {path}? For a new folder, write {path}/")
     first = paths[0] if paths else ""
     if first in _PROGRAMS and not os.path.lexists(first):
         raise click.UsageError(f"there is no file {first}; did you mean upscale-{first}?")
     if first in _VERBS and not os.path.lexists(first):
-        raise click.UsageError(f"there is no file {first}, and no subcommand is needed: {' '.join(['upscale', *paths[1:]])}")
+        raise click.UsageError(
+            f"there is no file {first}, and upscale needs no subcommand: {' '.join(['upscale', *paths[1:]])}"
+        )
 
 
 def missing_input(source: str, output: str) -> str:
@@ -53,5 +55,5 @@ def missing_input(source: str, output: str) -> str:
     text = f"{source}: no such file"
     found = closest_file(source)
     if os.path.isfile(output) and found in ("", output):
-        return f"{text}, and {output} would have been OUTPUT{did_you_mean(f'upscale {output} {source}')}"
+        return f"{text}, and {output} is given as OUTPUT{did_you_mean(f'upscale {output} {source}')}"
     return text + did_you_mean(found)

@@ -118,6 +118,6 @@ def _example(ctx: click.Context) -> str:
     while context is not None:
         for line in (context.command.epilog or "").splitlines():
             if line.strip().startswith(f"{ctx.command_path} "):
-                return f", as in: {line.strip()}"
+                return f"; for example: {line.strip()}"
         context = context.parent
     return ""

@@ -74,7 +74,7 @@ def normalize_phases(weights: Array, factor: tuple[int, int], groups: int = 1) -
     factor = min(factor[0], height), min(factor[1], width)  # any larger one gives each row or column a phase of its own
     gain, magnitude = phase_sums(weights, factor, groups), phase_sums(np.abs(weights), factor, groups)
     if (np.abs(gain) < CANCELLED * magnitude).any():
-        raise KernelError("the kernel cannot be normalised: the weights of one phase sum to zero")
+        raise KernelError("the kernel cannot be normalised: the weights that reach some output pixels sum to zero")
     divisor = np.where(magnitude == 0, 1.0, gain)  # a phase that no tap reaches stays 0
     rows, columns = _phases(weights, factor)
     spread = divisor[..., rows[:, None], columns]
@@ -118,7 +118,7 @@ def check_every_phase(
     if any(math.gcd(step, stride) > 1 for step, stride in zip(dilation, factor, strict=True)):
         raise KernelError(
             f"cannot be normalised: weights at a distance of {format_factor(dilation)} do not reach every output pixel at "
-            f"factor {format_factor(factor)}; give a --dilation that shares no divisor with the factor"
+            f"factor {format_factor(factor)}; choose a --dilation that has no common divisor with the factor"
         )
     if weights is not None and dilation == (1, 1):
         taken = np.abs(weights).reshape(-1, height, width).sum(axis=0)

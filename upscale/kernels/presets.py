@@ -195,7 +195,7 @@ def named(text: str) -> Filter | None:
     low, high = preset.span
     if not low <= value <= high:
         raise ArgumentError(
-            f"preset {name}: its parameter ({preset.parameter}) lies between {low:g} and {high:g}, not {number!r}"
+            f"preset {name}: its parameter ({preset.parameter}) must lie between {low:g} and {high:g}, not {number!r}"
         )
     return Filter(name, value)
 

@@ -93,10 +93,10 @@ def read_bias(path: str, name: str = "") -> Array:
     """
     with _as_file_error(path, "a bias"):
         if suffix_of(path) == ".npz":
-            raise ArgumentError("an .npz kernel contains its own bias")
+            raise ArgumentError("an .npz kernel cannot be used with --bias, because it contains its own bias")
         array = finite_numbers(READERS[suffix_of(path)](path, name, _BIAS).array, "the bias")
         if array.ndim != 1:
-            raise ArgumentError(f"a bias must have 1 dimension, this one is {array.shape}")
+            raise ArgumentError(f"a bias must have 1 dimension, but the shape is {array.shape}")
         return array
 
 
@@ -110,15 +110,15 @@ def _as_file_error(path: str, what: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except FileNotFoundError:
-        raise FileError(f"{path}: no such kernel file{did_you_mean(closest_file(path))}") from None
+        raise FileError(f"{path}: no such file{did_you_mean(closest_file(path))}") from None
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {os_error_text(error)}") from error
     except MissingLibraryError as error:
         raise FileError(f"{path}: {error}") from error
     except _DamagedError as error:
-        raise FileError(f"{path}: not {what}, or damaged" + f": {error}" * bool(str(error))) from error
+        raise FileError(f"{path}: cannot be read as {what}, or is damaged" + f": {error}" * bool(str(error))) from error
     except ArgumentError as error:
-        raise FileError(f"{path}: not {what}: {error}") from error
+        raise FileError(f"{path}: cannot be read as {what}: {error}") from error
 
 
 @contextmanager
@@ -176,16 +176,18 @@ def _npz_arrays(path: str) -> dict[str, Array]:
                 with _library_errors():
                     return np.asarray(file[name])
             except MemoryError:  # since the file is small, only the array's own header can ask for so much
-                raise ArgumentError(f"{name} declares more than the file has") from None
+                raise ArgumentError(f"{name} is larger than the file") from None
 
         first: dict[str, Array] = {name: read(name) for name in ("format", "version") if name in file.files}
         if "format" not in first or str(first["format"]) != FORMAT:
-            raise ArgumentError("is not a kernel of upscale: its format is not 'upscale kernel'; save a plain array as .npy")
+            raise ArgumentError("an .npz file must be written by upscale; save a plain array as .npy")
         (number,) = _whole_numbers(first, "version", 1) or [0]
         if not 1 <= number <= VERSION:
             raise ArgumentError(f"has version {number}, but this release reads up to {VERSION}; install a newer upscale")
         if set(file.files) - set(NAMES) or "weights" not in file.files:
-            raise ArgumentError(f"must contain weights and only {', '.join(NAMES)}; it contains {', '.join(file.files)}")
+            raise ArgumentError(
+                f"must contain weights, and may contain only {', '.join(NAMES)}; it contains {', '.join(file.files)}"
+            )
         return {name: read(name) for name in file.files}
 
 
@@ -196,7 +198,7 @@ def _corrections(arrays: Mapping[str, Array]) -> Corrections:
     unit = finite_numbers(arrays["unit"], "unit")
     factor = (_whole_numbers(arrays, "factor", 2) or [0])[0]
     if unit.size != 1 or arrays["corrections"].dtype.kind != "i":
-        raise ArgumentError("its corrections are not multiples of one unit")
+        raise ArgumentError("its corrections are damaged")
     weights = arrays["corrections"] * float(unit.item())
     return Corrections(arrays["compared"], arrays["thresholds"], arrays["leaves"], weights, factor)
 
@@ -281,12 +283,12 @@ def _pick_tensor(shapes: Mapping[str, tuple[int, ...]], name: str, dims: Dims) -
     listed = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:50])
     if name:
         if name not in shapes:
-            raise ArgumentError(f"has no tensor named {name!r}; it has {listed or 'none'}")
+            raise ArgumentError(f"there is no tensor named {name!r}; it contains {listed or 'none'}")
         fitting = [name]
     else:
         fitting = [key for key, shape in shapes.items() if len(shape) in dims]
     if len(fitting) != 1:
-        raise ArgumentError(f"has {len(fitting)} suitable tensors: choose one with FILE:NAME; it has {listed or 'none'}")
+        raise ArgumentError(f"choose a tensor with FILE:NAME, {len(fitting)} are suitable; it contains {listed or 'none'}")
     bias = bias_name(fitting[0])
     return fitting[0], bias if bias in shapes and bias != fitting[0] and len(shapes[bias]) == 1 else ""
 

@@ -38,7 +38,7 @@ SHIPPED = {
     ),
     "adaptive": Shipped(
         "pictures that were downscaled by software: the cleanest edges and the most detail",
-        "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 4; 3 to 7 times slower than learned",
+        "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 4; 3 to 7 times as slow as learned",
         file_ending="",
         adaptive=True,
     ),
@@ -69,7 +69,7 @@ def file_of(name: str, factor: tuple[int, int]) -> str:
         If none is shipped for that factor.
     """
     if factor[0] != factor[1] or factor[0] not in FACTORS:
-        raise ArgumentError(f"{name} supports the factors {', '.join(map(str, FACTORS))} only, equal in both directions")
+        raise ArgumentError(f"{name} supports only the factors {', '.join(map(str, FACTORS))}, the same in both directions")
     return path(factor[0], SHIPPED[name].file_ending)
 
 

@@ -78,7 +78,9 @@ def _omissions(kernel: Kernel, bias_file: str) -> list[str]:
     """
     notes = []
     if kernel.normalized:
-        notes.append("does not store that it is normalised: use it with --normalize, so that borders keep their brightness")
+        notes.append(
+            "does not store that the kernel is normalised: use it with --normalize, so that borders keep their brightness"
+        )
     if kernel.factor is not None:
         notes.append(f"does not store the factor: use it with --factor {format_factor(kernel.factor)}")
     if isinstance(kernel.padding, tuple):
@@ -97,7 +99,7 @@ def _omissions(kernel: Kernel, bias_file: str) -> list[str]:
     if kernel.corrections is not None:
         notes.append("does not store the corrections: it is only the base kernel, no longer adaptive; .npz stores them")
     if kernel.training:
-        notes.append("does not store what it was learned from")
+        notes.append("does not store the record of its training")
     return notes
 
 

@@ -132,7 +132,7 @@ def normal_equations(low: AnyArray, high: AnyArray, taps: int, *, most: int | No
     factor = _factor_between(small.shape, large.shape)
     if min(small.shape) < taps:
         raise ArgumentError(
-            f"a picture of {small.shape[1]}x{small.shape[0]} is smaller than the {taps}x{taps} pixels that each phase weighs"
+            f"a picture of {small.shape[1]}x{small.shape[0]} is smaller than the {taps}x{taps} pixels that the kernel needs"
         )
     # Subtracting a constant does not change the error, since the weights sum to 1, and keeps float32 sums exact.
     mean = np.float32(small.mean())

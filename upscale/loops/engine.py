@@ -115,7 +115,7 @@ class EngineChooser:
             return Engine("numba", f"tconv of at least {TCONV_PIXELS / 1e6:g} megapixels")
         verb = "would take" if numpy > start else "takes"
         name = "numba" if numpy > start else "numpy"
-        return Engine(name, f"NumPy {verb} {numpy:.2g} s longer, Numba {start:.2g} s to start")
+        return Engine(name, f"NumPy {verb} {numpy:.2g} s longer, Numba takes {start:.2g} s to start")
 
     def load(self, wanted: str, work: Work) -> tuple[Engine, ModuleType]:
         """Choose the engine for work that is about to be done, and import its loops.
@@ -133,7 +133,7 @@ class EngineChooser:
         engine = self.choose(wanted, work)
         if engine.name == "numba" and not self.has_numba():
             if wanted != "auto":
-                raise ArgumentError(f"engine numba: {self.unusable}; engine auto works without it")
+                raise ArgumentError(f"engine numba: {self.unusable}; use engine auto")
             engine = self.choose(wanted, work)
         if engine.name == "numba":
             assert self._loops is not None

@@ -63,7 +63,9 @@ def adapt(picture: Picture, target: Format) -> Picture:
     if target == NPY:
         return filterable(picture) if picture.mode in ("P", "PA") or "transparency" in picture.info else picture
     if picture.leading:
-        raise ArgumentError(f"a batch of {picture.leading[0]} arrays cannot be written as {target.name}; write .npy instead")
+        raise ArgumentError(
+            f"is a stack of {picture.leading[0]} arrays, which {target.name} does not support; write .npy instead"
+        )
     if picture.mode == CHANNELS:
         if target.any_channels:
             return picture
@@ -95,13 +97,17 @@ def adapt(picture: Picture, target: Format) -> Picture:
 def _refusal(picture: Picture, target: Format) -> str:
     """Return why a format cannot store a picture, and what helps."""
     if picture.base in ("CMYK", "LAB", "HSV"):
-        return f"{target.name} does not support {describe_mode(picture.mode)}: convert with --to-rgb, or write .tiff"
+        kind = describe_mode(picture.mode)
+        return f"has {kind}, which {target.name} does not support; convert them with --to-rgb, or write .tiff"
     if picture.samples.dtype == np.uint16:
-        return f"{target.name} does not support 16 bits per sample: round to 8 with --depth 8, or write .png or .tiff"
+        unsupported = f"has 16 bits per sample, which {target.name} does not support"
+        return f"{unsupported}; round to 8 bits with --depth 8, or write .png or .tiff"
     if picture.has_alpha and not any(m in ALPHA for m in target.modes) and not target.palette_only:
         return f"has transparency, which {target.name} does not support; flatten it with --background COLOUR"
     holding = [suffix for suffix, form in FORMATS.items() if picture.mode in form.modes]
-    return f"{target.name} does not support {describe_mode(picture.mode)}; write one of {' '.join([*holding, '.npy'])}"
+    return (
+        f"has {describe_mode(picture.mode)}, which {target.name} does not support; write one of {' '.join([*holding, '.npy'])}"
+    )
 
 
 def _stores_transparency(picture: Picture, target: Format) -> bool:
@@ -120,7 +126,9 @@ def _as_picture(picture: Picture, target: Format) -> Picture:
     base = {2: "LA", 3: "RGB", 4: "RGBA"}.get(array.shape[2], "") if array.ndim == 3 else "1" if dtype.kind == "b" else "L"
     mode = mode_of(base, dtype.name)
     if mode is None and (not target.any_channels or dtype.kind not in "iuf" or dtype.itemsize > 8):
-        raise ArgumentError(f"{target.name} does not support an array {array.shape} of {array.dtype}; write .npy instead")
+        raise ArgumentError(
+            f"is an array {array.shape} of {array.dtype}, which {target.name} does not support; write .npy instead"
+        )
     return Picture(np.ascontiguousarray(array, dtype), mode or CHANNELS)
 
 

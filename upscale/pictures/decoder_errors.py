@@ -47,7 +47,9 @@ def pillow_errors() -> Iterator[None]:
         except UnidentifiedImageError as error:
             raise ArgumentError("not a picture that can be read, or its beginning is damaged") from error
         except Image.DecompressionBombError as error:
-            raise ArgumentError("has too many pixels: possible decompression bomb; --max-pixels allows more") from error
+            raise ArgumentError(
+                "has too many pixels: possible decompression bomb; if you trust it, raise --max-pixels"
+            ) from error
 
 
 @contextlib.contextmanager

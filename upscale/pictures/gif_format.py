@@ -94,7 +94,7 @@ def image_blocks(stream: BinaryIO, start: int) -> Iterator[ImageBlock]:
         if label == b"!":
             blocks.append(read_extension(stream, start))
             if len(blocks) > _MAX_EXTENSIONS:
-                raise ArgumentError("damaged: an endless series of extension blocks")
+                raise ArgumentError("damaged: its extension blocks never end")
         elif label == b",":
             left, top, width, height, flags = struct.unpack("<HHHHB", _read_exactly(stream, 9))
             palette = _read_exactly(stream, _palette_bytes(flags))

@@ -66,7 +66,7 @@ def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents:
     if not count:
         raise ArgumentError("damaged: the GIF file has no image")
     if image.start == image.end:
-        note("the file has no GIF trailer")
+        note("the file ends without the GIF trailer; it may be incomplete")
     return FileContents(
         "GIF",
         (height, width),

@@ -71,8 +71,8 @@ def refuse_cut_samples(image: Any) -> None:
     # The sixth compression of blocks, BC6, stores floats.
     if deep or (image.format == "DDS" and words[:1] == (6,)):
         raise ArgumentError(
-            f"has more than 8 bits per sample in {image.mode}, of which only 8 can be read: allow it with --depth 8, "
-            "or pass a .npy array"
+            f"has more than 8 bits per sample in {image.mode}, but only 8 can be read from this format: accept that with "
+            "--depth 8, or convert it to .tiff or .npy first"
         )
 
 
@@ -161,7 +161,7 @@ def read_sgi(stream: BinaryIO) -> tuple[NDArray[np.uint16], str]:
     packed = data[2]
     width, height, channels = np.frombuffer(data, ">u2", 3, 6).tolist()
     if channels not in _SGI_MODES or not width * height:
-        raise ArgumentError(f"has {channels} 16-bit channels, which is not a picture")
+        raise ArgumentError(f"has {channels} channels of 16 bits, so it is not a picture")
     rows = height * channels
     if len(data) - _SGI_HEADER < (8 * rows if packed else 2 * rows * width):
         raise ArgumentError("damaged: the file ends inside its samples")

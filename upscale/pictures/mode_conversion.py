@@ -163,7 +163,9 @@ def at_depth(picture: Picture, depth: int) -> Picture:
     if samples.dtype == wanted:
         return picture.with_samples(samples)
     if picture.mode not in ("L", "LA", "RGB", "RGBA", "CMYK", "LAB") and samples.dtype != np.uint16:
-        raise ArgumentError(f"--depth {depth}: the full scale of {describe_mode(picture.mode)} is unknown")
+        raise ArgumentError(
+            f"--depth {depth}: the full scale of {describe_mode(picture.mode)} is unknown; scale them to 8 or 16 bits first"
+        )
     key = picture.info.get("transparency")
     if key is not None:  # as alpha: after rounding, other colours might equal the transparent one
         deep = widened(picture, "RGBA" if picture.base == "RGB" else "LA")
@@ -210,9 +212,9 @@ def to_rgb(picture: Picture) -> Picture:
 
 
 def describe_mode(mode: str) -> str:
-    """Return what to call pictures of a mode in a message."""
-    known = {"I": "32-bit integers", "I;16": "16-bit grey", "F": "floats", "P": "palette pictures", "1": "1-bit pictures"}
+    """Describe the samples of a mode for a message."""
+    known = {"I": "32-bit integers", "I;16": "16-bit grey", "F": "floats", "P": "palette colours", "1": "1-bit samples"}
     if mode in known:
         return known[mode]
     base, _, depth = mode.partition(";")
-    return f"{base} pictures" if not depth else f"{base} pictures of {'16 bits' if depth == '16' else 'floats'}"
+    return f"{base} samples" if not depth else f"{base} samples of {'16 bits' if depth == '16' else 'floats'}"

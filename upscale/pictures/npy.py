@@ -35,7 +35,7 @@ def read(stream: BinaryIO, layout: str) -> FileContents:
     wanted = "(H, W) or (H, W, C)" if layout == "hwc" else "(C, H, W) or (N, C, H, W)"
     if len(shape) not in ((2, 3) if layout == "hwc" else (3, 4)) or 0 in shape:
         hint = "" if layout == "chw" or len(shape) != 4 else "; --layout chw reads (N, C, H, W)"
-        raise ArgumentError(f"an array must be {wanted} and not empty; this one is {shape}{hint}")
+        raise ArgumentError(f"an array must be {wanted} and not empty, but its shape is {shape}{hint}")
     if min(shape) < 0:
         raise ArgumentError("damaged: its array has a negative size")
     # What the file stores is known before anything is allocated, whatever its header claims.

@@ -186,12 +186,12 @@ def _save_options(target: str, picture: Picture, options: WriteOptions) -> dict[
         arguments = {k: info[k] for k in ("icc_profile", "dpi", "exif", "comment", "xmp") if k in info}
         for key, longest in _LONGEST_JPEG.items():
             if len(arguments.get(key, b"")) > longest:
-                options.note(f"JPEG is limited to {longest} bytes of {METADATA[key]}: dropped")
+                options.note(f"its {METADATA[key]} was dropped, because JPEG is limited to {longest} bytes of it")
                 del arguments[key]
         if "dpi" in arguments:
             rounded = tuple(round(float(v)) for v in arguments["dpi"])
             if not 1 <= min(rounded) <= max(rounded) <= 65535:
-                options.note("JPEG cannot store its resolution: dropped")
+                options.note("its resolution was dropped, because JPEG cannot store it")
                 del arguments["dpi"]
             else:
                 arguments["dpi"] = rounded

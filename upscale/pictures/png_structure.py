@@ -90,7 +90,7 @@ class Chunks:
         """Read the next chunk, and return whether more may follow."""
         head = self._stream.read(8)
         if len(head) < 8:
-            self._note("the file has no PNG end chunk")
+            self._note("the file ends without the PNG end chunk; it may be incomplete")
             return False
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
         if kind == b"IEND":
@@ -140,7 +140,7 @@ class Chunks:
         elif kind == b"fcTL":
             self._take_control(data, header)
         elif kind[:1].isupper():
-            raise ArgumentError(f"needs the unknown chunk {kind.decode()} and cannot be read")
+            raise ArgumentError(f"needs the PNG chunk {kind.decode()}, which is unknown")
         elif not png_metadata.has_valid_length(kind, data, header.colour):
             self._leave_out(kind, "its length is wrong")
         else:

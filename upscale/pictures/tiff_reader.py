@@ -148,16 +148,17 @@ class _File:
         pixels = whole_number(tags, tiff_tags.WIDTH) * whole_number(tags, tiff_tags.HEIGHT)
         if pixels > self._max_pixels:
             raise ArgumentError(
-                f"page {number} has more than {self._max_pixels} pixels: possible decompression bomb; --max-pixels allows more"
+                f"page {number} has more than {self._max_pixels} pixels: possible decompression bomb; if you trust it, "
+                "raise --max-pixels"
             )
         # The memory for the first page was checked before it is decoded.
         most = _MAX_PIXEL_BYTES * self._max_pixels
         if number and pixels * tiff_tags.pixel_bytes(tags) > most:
             raise ArgumentError(
-                f"page {number} needs more than {most} bytes: possible decompression bomb; --max-pixels allows more"
+                f"page {number} needs more than {most} bytes: possible decompression bomb; if you trust it, raise --max-pixels"
             )
         if tags.get(tiff_tags.DEPTH, 1) != 1:
-            raise ArgumentError(f"page {number} is a volume, not a picture")
+            raise ArgumentError(f"page {number} is a volume, not a picture; extract a slice first")
 
     def _decoded(self, number: int, image: Any, tags: Tags, info: dict[str, Any]) -> Picture:
         """Decode a page by the library that keeps all of it; where two do, by the second where the first one fails."""

@@ -138,7 +138,7 @@ _FORMATS: tuple[Unsupported, ...] = (
     ),
     Unsupported("a large Photoshop picture (PSB)", "save it as TIFF", (".psb",), rb"8BPS\0\x02"),
     Unsupported(
-        "a painting program's file",
+        "a file of a painting program",
         _TO_PNG,
         (".clip", ".pdn", ".afphoto", ".procreate", ".sai", ".sai2", ".pspimage", ".cdr"),
         rb"CSFCHUNK|PDN3",
@@ -198,7 +198,7 @@ def find(name: str, head: bytes) -> Unsupported | None:
 
 def message(unsupported: Unsupported) -> str:
     """Return what such a file is and what to do, for a text that begins with its name."""
-    return f"is {unsupported.kind}, which upscale cannot read: {unsupported.advice}"
+    return f"is {unsupported.kind}, which upscale cannot read; {unsupported.advice}"
 
 
 def check(name: str, head: bytes) -> None:
