@@ -28,10 +28,12 @@ def test_an_uneven_overlap_is_told():
     said = ok("show", ONES, "--factor", 2).stdout
     assert "verdict: Uneven overlap 133 %: expect a checkerboard; --normalize removes it." in said
     assert "gain of each phase:\n  4  2\n  2  1\n" in said
-    assert "rank: 1, separable: 3 + 3 weights for 9" in said
+    assert "rank: 1, separable: 3 + 3 weights instead of 9" in said
     assert "sum: 9," in said
     assert "symmetry: left-right, up-down, diagonal" in said
-    assert "0.5 right and 0.5 down" in said
+    assert "Shifts the image 0.5 output pixel right and down." in said
+    assert "edge: overshoot 0 %, ripple 133 % (checkerboard)\n" in said
+    assert "copies per output pixel: 1 to 4\n" in said
 
 
 def test_normalising_changes_the_verdict():
@@ -42,7 +44,7 @@ def test_normalising_changes_the_verdict():
 def test_a_preset_is_even():
     said = ok("show", "bilinear").stdout
     assert "verdict: Normalised: no checkerboard, and brightness is kept.\n" in said
-    assert "edge: overshoots by 0 %" in said
+    assert "edge: overshoot 0 %\n" in said
 
 
 def test_an_adaptive_kernel_is_told():
@@ -233,7 +235,7 @@ def test_a_sheet_and_an_animation(tmp_path):
     with Image.open(tmp_path / "steps.gif") as animation:
         assert (animation.n_frames, animation.info["loop"]) == (4, 0)
     ok("explain", "in.npy", "-k", ONES, "-f", 2, "--normalize", "-o", "steps.svg", cwd=tmp_path)
-    assert "5. normalise: divide by what ones become" in (tmp_path / "steps.svg").read_text()
+    assert "5. normalise: divide by the sum of the weights that reach each pixel" in (tmp_path / "steps.svg").read_text()
     ok("explain", "2,0;4,1", "-k", "bilinear", "-o", "steps.png", cwd=tmp_path)
     with Image.open(tmp_path / "steps.png") as sheet:
         assert sheet.width > 800

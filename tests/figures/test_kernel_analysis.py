@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import upscale
 from upscale.errors import ArgumentError, KernelError
 from upscale.figures.kernel_analysis import analyse
-from upscale.figures.kernel_report import verdict
+from upscale.figures.kernel_report import edge, verdict
 from upscale.kernels import presets
 from upscale.kernels.kernel import Kernel
 
@@ -63,17 +63,37 @@ def test_waves_come_through_as_the_frequency_response_says():
     assert np.isclose(spectrum[8], wave) and np.isclose(spectrum[24], image)
 
 
+def test_responses_are_divided_by_the_mean_gain():
+    """So that kernels that differ by a factor have the same numbers, and a checkerboard is no overshoot but a ripple."""
+    ones, scaled = analyse(kernel("1,1,1; 1,1,1; 1,1,1")), analyse(Kernel(np.full((3, 3), -7.0)), (2, 2))
+    assert (ones.mean_gain, scaled.mean_gain) == (2.25, -15.75)
+    for facts in (ones, scaled):
+        assert edge(facts) == "overshoot 0 %, ripple 133 % (checkerboard)"
+        settled = facts.step_response(1)[1][:, -2:] / facts.mean_gain
+        assert np.isclose(100 * np.ptp(settled), facts.ripple)
+        assert np.isclose(facts.frequency_response("diagonal", np.zeros(1))[0], 1)
+    assert edge(analyse(kernel("zero"))) == "overshoot 0 %, ripple 400 % (black gaps)"
+    cancelling = analyse(kernel("1,-1; -1,1"))
+    assert cancelling.mean_gain is None and cancelling.ripple == 0
+    assert np.isclose(cancelling.frequency_response("diagonal", np.ones(1))[0], 1)
+
+
+def test_a_shift_is_written_with_its_unit():
+    assert "Shifts the image 0.5 output pixel right and down." in verdict(analyse(kernel("1,1,1; 1,1,1; 1,1,1")))
+    assert "Shifts the image 2 output pixels right and 1 up." in verdict(analyse(kernel("0,0,0,1; 0,0,0,0; 0,0,0,0"), (1, 1)))
+
+
 def test_other_verdicts():
     for hollow in ("zero", "1,0; 0,0", "0,0,0; 0,1,0; 0,0,0"):
         for normalized in (False, True):
-            assert "reached by no weight but 0" in verdict(analyse(kernel(hollow).with_normalized(normalized)))[0]
+            assert "Some output pixels get only zero weights" in verdict(analyse(kernel(hollow).with_normalized(normalized)))[0]
     assert "expect a checkerboard; --normalize removes it" in verdict(analyse(kernel("1,-1; -1,1")))[0]
     assert "no checkerboard" in verdict(analyse(kernel("1,-1; -1,1").with_normalized(True)))[0]
     assert "it cannot be normalised" in verdict(analyse(kernel("1,2,-1; 1,1,1"), (1, 2)))[0]
-    assert "add up to nothing" in verdict(analyse(kernel("1,0,-1"), (1, 1)))[0]
+    assert "Weights sum to zero: flat areas become black" in verdict(analyse(kernel("1,0,-1"), (1, 1)))[0]
     assert verdict(analyse(kernel("1,1;1,1"))) == ["Even overlap: no checkerboard."]
-    assert "hardly show" in verdict(analyse(kernel("1,1;1,1.002")))[0]
-    assert verdict(analyse(kernel("2,2;2,2")))[1].startswith("Flat places become 2 times as bright")
+    assert "hardly visible in 8 bits" in verdict(analyse(kernel("1,1;1,1.002")))[0]
+    assert verdict(analyse(kernel("2,2;2,2")))[1].startswith("Flat areas become 2 times as bright")
     with pytest.raises(KernelError, match="normalised"):
         analyse(kernel("1,0,-1").with_normalized(True), (1, 1))
 

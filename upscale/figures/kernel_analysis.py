@@ -18,7 +18,7 @@ from upscale.operators.transposed_plan import TransposedPlan
 Array = NDArray[Any]
 
 #: Why a kernel cannot be normalised, for messages.
-CANCELS = "in one phase or at a border its weights add up to nothing"
+CANCELS = "in one phase or at a border its weights sum to zero"
 #: How much weights may differ and still count as equal, as a share of the largest: those of 32 bits are off by 6e-8.
 _EQUAL = 1e-6
 #: Largest factor.
@@ -141,6 +141,20 @@ class KernelAnalysis:
         return bool(np.abs(self.gains).max() <= _EQUAL * np.abs(self.summed_weights).sum())
 
     @cached_property
+    def mean_gain(self) -> float | None:
+        """The mean of the sums of the phases' applied weights, by which responses are divided; None if they sum to zero."""
+        total = float(self.applied_weights.sum())
+        if abs(total) <= _EQUAL * np.abs(self.applied_weights).sum():
+            return None
+        return total / (self.factor[0] * self.factor[1])
+
+    @cached_property
+    def ripple(self) -> float:
+        """Peak to peak of what the phases of a bright area settle at, in per cent of the mean gain; 0 if there is none."""
+        settled = phase_sums(self.applied_weights, self.factor)
+        return 0.0 if self.mean_gain is None else 100 * float(np.ptp(settled)) / abs(self.mean_gain)
+
+    @cached_property
     def unevenness(self) -> float:
         """Peak to peak of the gains, in per cent of their mean; infinite if that is 0."""
         mean = abs(float(self.gains.mean()))
@@ -199,7 +213,7 @@ class KernelAnalysis:
         return at
 
     def step_response(self, axis: int) -> tuple[Array, Array]:
-        """Enlarge an edge from 0 to 1.
+        """Enlarge an edge from 0 to 1, without dividing by the mean gain.
 
         Returns
         -------
@@ -208,11 +222,11 @@ class KernelAnalysis:
         """
         profiles, factor = self.profiles(axis), self.factor[axis]
         # The running sums over the taps of a phase, which stay as they are after its last tap.
-        periods = -(-profiles.shape[1] // factor) + 2
+        periods = max(-(-n // f) for n, f in zip(self.weights.shape, self.factor, strict=True)) + 2  # the same along both axes
         padded = np.pad(profiles, ((0, 0), (0, periods * factor - profiles.shape[1])))
         sums = padded.reshape(len(profiles), periods, factor).cumsum(axis=1).reshape(len(profiles), -1)
-        before = 2 * factor
-        return self.positions(axis, before + sums.shape[1]) - 2, np.pad(sums, ((0, 0), (before, 0)))
+        before = periods * factor
+        return self.positions(axis, before + sums.shape[1]) - periods, np.pad(sums, ((0, 0), (before, 0)))
 
     def corrected_step_response(self) -> tuple[Array, Array] | None:
         """Enlarge an upright edge by an adaptive kernel with its corrections; None for any other kernel.
@@ -235,40 +249,38 @@ class KernelAnalysis:
     def overshoot(self) -> float:
         """How far an enlarged edge leaves the range between its two sides, in per cent of its height; the most of all edges.
 
-        Each position is compared with the value that its phase settles at, so that a checkerboard does not count.
+        The height is the mean gain. Each position is compared with the value that its phase settles at: how far these differ is
+        `ripple`.
         """
         steps = [(self.step_response(axis)[1], self.factor[axis]) for axis in (0, 1)]
         if (corrected := self.corrected_step_response()) is not None:
             steps = [(corrected[1], self.factor[1])]
         found = 0.0
         for values, factor in steps:
-            settled = np.tile(values[:, -factor:], values.shape[1] // factor)
-            values = values[:, -settled.shape[1] :]
-            there = np.abs(settled) > _EQUAL * np.abs(values).max()
-            if there.any():
-                relative = values[there] / settled[there]
-                found = max(found, float(relative.max()) - 1, -float(relative.min()))
+            settled = np.tile(values[:, -factor:], values.shape[1] // factor) / (self.mean_gain or 1)
+            values = values[:, -settled.shape[1] :] / (self.mean_gain or 1)
+            beyond = np.maximum(values - np.maximum(settled, 0), np.minimum(settled, 0) - values)
+            found = max(found, float(beyond.max()))
         return 100 * found
 
     def frequency_response(self, direction: str, cycles: Array) -> Array:
-        """Compute the strength of enlarged waves, relative to a flat picture.
+        """Compute the magnitude of enlarged waves, divided by the mean gain.
 
         Parameters
         ----------
         direction : {"horizontal", "vertical", "diagonal"}
         cycles : ndarray, shape (n,)
-            Cycles per input pixel, along both axes for "diagonal". From 0.5 on, the input cannot contain them.
+            Cycles per input pixel, along each axis for "diagonal". The input has none above 0.5: lower ones appear there again.
 
         Returns
         -------
         ndarray, shape (n,)
-            Magnitudes; 1 is unchanged.
+            1 is as a flat picture.
         """
         weights = self.applied_weights
         down, right = (np.arange(n) / f for n, f in zip(weights.shape, self.factor, strict=True))
         turns = {"horizontal": (0, 1), "vertical": (1, 0), "diagonal": (1, 1)}[direction]
         rows = np.exp(-2j * np.pi * turns[0] * np.outer(cycles, down))
         columns = np.exp(-2j * np.pi * turns[1] * np.outer(cycles, right))
-        total = weights.sum()
         found: Array = np.abs(np.einsum("fy,yx,fx->f", rows, weights, columns, optimize=True))
-        return found / abs(total) if abs(total) > _EQUAL * np.abs(weights).sum() else found
+        return found / (self.factor[0] * self.factor[1] * abs(self.mean_gain or 1))

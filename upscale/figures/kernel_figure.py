@@ -1,7 +1,6 @@
-"""A kernel as a figure: weights, phases, overlap, frequencies, an edge and a single value."""
+"""A kernel as a figure: weights, phases and overlap as colours and numbers; the curves are those of `kernel_curves`."""
 
 import io
-import textwrap
 from functools import lru_cache
 from typing import Any
 
@@ -10,17 +9,30 @@ from numpy.typing import NDArray
 
 from upscale.choices import format_factor
 from upscale.errors import UpscaleError
+from upscale.figures import kernel_curves
 from upscale.figures.kernel_analysis import KernelAnalysis, analyse
 from upscale.figures.kernel_report import EVEN, percent, verdict
-from upscale.figures.matplotlib_files import COLOURS, GREY, drawing, new_figure, plain, short
+from upscale.figures.layout import POINT, SMALL, TITLE, Panel, draw_numbers, em_width, fitting_size, wrapped
+from upscale.figures.matplotlib_files import drawing, new_figure, plain
 from upscale.kernels.kernel import Kernel
+from upscale.kernels.normalize import phase_sums
 
 Array = NDArray[Any]
 
-#: Most cells a side whose numbers are readable, and most phases a side that are drawn.
-_READABLE, _PHASES = 8, 8
+#: Most phases a side that are drawn.
+_PHASES = 8
 #: Input pixels a side of the picture of ones, at least and at most.
 _ONES, _MOST_ONES = 6, 64
+#: The figure's width, its margin and the space between panels, in inches.
+_WIDTH, _MARGIN, _GAP = 15.0, 0.35, 0.4
+#: Above an array in its panel, title, a note, and the colour bar's exponent; the array; below, tick labels and axis label.
+_ABOVE, _PLOT, _BELOW = 0.58, 3.15, 0.5
+#: What is beside an array: tick labels and axis label at the left, a colour bar at the right.
+_LEFT, _BAR = 0.55, 0.78
+#: The height of the panels of curves.
+_CURVES = 4.6
+#: Longer than this many times the other side, an array is drawn with cells that are not square.
+_LONG = 3
 
 
 @lru_cache(maxsize=4)  # a notebook asks twice, for the figure and for HTML that has it
@@ -58,183 +70,150 @@ def draw(analysis: KernelAnalysis, name: str) -> Any:
     -------
     matplotlib Figure
     """
-    figure = new_figure(15, 10)
     kernel, (height, width) = analysis.kernel, analysis.weights.shape
     kind = "normalised" if kernel.normalized else "not normalised"
     if kernel.channels is not None:
         kind += f", channel {analysis.channels[0]} to {analysis.channels[1]} of {kernel.channels[0]} to {kernel.channels[1]}"
     if kernel.corrections is not None:
-        kind += f"; without its {kernel.corrections.classes} corrections, but for the edge"
-    figure.suptitle(
-        f"{plain(name)}: {width} x {height} weights for factor {format_factor(analysis.factor)}, {kind}\n"
-        + textwrap.fill(" ".join(verdict(analysis)), 140),
-        fontsize=13,
-    )
-    (weights, phases, overlap), (frequency, step, impulse) = figure.subplots(2, 3)
-    _weights(figure, weights, analysis)
-    _phases(figure, phases, analysis)
-    _overlap(figure, overlap, analysis)
-    _frequency(frequency, analysis)
-    _step(step, analysis)
-    _impulse(impulse, analysis)
+        kind += f"; without its {kernel.corrections.classes} corrections, except for the edge"
+    title = f"{plain(name)}: {width} x {height} weights for factor {format_factor(analysis.factor)}, {kind}"
+    inner = _WIDTH - 2 * _MARGIN
+    lines = [(line, 14.0) for line in wrapped(title, 14, inner * POINT)]
+    lines += [(line, TITLE) for line in wrapped(" ".join(verdict(analysis)), TITLE, inner * POINT)]
+    header = sum(size for _, size in lines) * 1.25 / POINT + 0.25
+    first = _ABOVE + _PLOT + _BELOW
+    figure = new_figure(_WIDTH, _MARGIN + header + first + _GAP + _CURVES + _MARGIN, layout=None)
+    Panel(figure, _MARGIN, _MARGIN, inner, header).write(lines)
+    each = (inner - 2 * _GAP) / 3
+    arrays, curves = (_weights, _phases, _overlap), (kernel_curves.frequency, kernel_curves.step, kernel_curves.impulse)
+    for top, height, functions in ((_MARGIN + header, first, arrays), (_MARGIN + header + first + _GAP, _CURVES, curves)):
+        for column, function in enumerate(functions):
+            function(Panel(figure, _MARGIN + column * (each + _GAP), top, each, height), analysis)
     return figure
 
 
-def _heat(axes: Any, values: Array, limit: float) -> Any:
-    """Draw weights as colours, red above 0 and blue below, with their numbers if they are readable."""
-    image = axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest", aspect=_aspect(values))
-    if max(values.shape) <= _READABLE:
-        _numbers(axes, values, np.abs(values) > 0.6 * limit)
-    return image
+def _array_axes(panel: Panel, values: Array, x: str, y: str) -> tuple[Any, tuple[float, float]]:
+    """Add axes for an array as large as the panel's plot permits: the axes, and a cell's width and height in points."""
+    (rows, columns), width = values.shape, panel.width - _LEFT - _BAR
+    cell = _cell(width, _PLOT, rows, columns)
+    axes = panel.axes(_LEFT, _ABOVE, cell[0] * columns, cell[1] * rows)
+    axes.set_xlabel(x, fontsize=SMALL)
+    axes.set_ylabel(y, fontsize=SMALL)
+    return axes, (cell[0] * POINT, cell[1] * POINT)
 
 
-def _aspect(values: Array) -> str:
-    """Return the aspect of the axes: square cells, unless the array is too long for them."""
-    return "auto" if max(values.shape) > 8 * min(values.shape) else "equal"
+def _cell(width: float, height: float, rows: float, columns: float) -> tuple[float, float]:
+    """Return the size of cells that fill a box: square ones, unless the array is too long for them."""
+    wide, high = width / columns, height / rows
+    if max(rows, columns) > _LONG * min(rows, columns):
+        return wide, high
+    return min(wide, high), min(wide, high)
 
 
-def _numbers(axes: Any, values: Array, dark: Array) -> None:
-    size = 10 if max(values.shape) <= 5 else 7
-    largest = float(np.nanmax(np.abs(values))) or 1
-    for (y, x), value in np.ndenumerate(values):
-        if np.isfinite(value):
-            text = short(value, largest)
-            axes.text(x, y, text, ha="center", va="center", fontsize=size, color="white" if dark[y, x] else "black")
+def _finish(panel: Panel, axes: Any, image: Any) -> None:
+    """Set whole ticks, and add a bar of colours as high as the image."""
+    from matplotlib.ticker import MaxNLocator
+
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    wide, high = panel.figure.get_size_inches()
+    box = axes.get_position()
+    bar = panel.axes(box.x1 * wide - panel.left + 0.1, _ABOVE, 0.13, box.height * high)
+    panel.figure.colorbar(image, cax=bar)
+    bar.yaxis.set_major_locator(MaxNLocator(5))
+    bar.ticklabel_format(scilimits=(-3, 4), useOffset=False)
+    bar.yaxis.offsetText.set_fontsize(SMALL)
 
 
-def _weights(figure: Any, axes: Any, analysis: KernelAnalysis) -> None:
-    image = _heat(axes, analysis.weights, float(np.abs(analysis.weights).max()) or 1)
-    axes.set_title(f"Weights, sum {analysis.weights.sum():.4g}, rank {analysis.rank}")
-    axes.set_xlabel("kernel column")
-    axes.set_ylabel("kernel row")
-    _whole_ticks(axes)
-    figure.colorbar(image, ax=axes, shrink=0.8)
+def _weights(panel: Panel, analysis: KernelAnalysis) -> None:
+    weights = analysis.weights
+    before = ", before normalising" if _is_changed(analysis) else ""
+    panel.write([("Weights", TITLE), (f"sum {weights.sum():.4g}, rank {analysis.rank}{before}", SMALL)])
+    axes, cell = _array_axes(panel, weights, "kernel column", "kernel row")
+    image = _heat(axes, weights, _largest(weights))
+    draw_numbers(axes, weights, np.abs(weights) > 0.6 * _largest(weights), cell)
+    _finish(panel, axes, image)
 
 
-def _phases(figure: Any, axes: Any, analysis: KernelAnalysis) -> None:
-    """Draw the taps of each phase as a block of its own."""
+def _is_changed(analysis: KernelAnalysis) -> bool:
+    """Whether normalising changes the weights, away from the border too."""
+    return not np.allclose(analysis.weights, analysis.applied_weights, rtol=EVEN / 100, atol=0)
+
+
+def _largest(weights: Array) -> float:
+    return float(np.abs(weights).max()) or 1.0
+
+
+def _heat(axes: Any, values: Array, limit: float, corner: tuple[float, float] = (0, 0)) -> Any:
+    """Draw weights as colours, red above 0 and blue below; the middle of the first cell lies at `corner`."""
+    left, top = corner[0] - 0.5, corner[1] - 0.5
+    extent = (left, left + values.shape[1], top + values.shape[0], top)
+    return axes.imshow(
+        values, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest", aspect="auto", extent=extent, origin="upper"
+    )
+
+
+def _phases(panel: Panel, analysis: KernelAnalysis) -> None:
+    """Draw the taps of each phase as a block of its own, with its sum above if there is room."""
+    from matplotlib.patches import Rectangle
+
+    weights, sums = analysis.weights, phase_sums(analysis.weights, analysis.factor)
     rows, columns = (min(f, _PHASES) for f in analysis.factor)
-    tall, wide = (-(-n // f) for n, f in zip(analysis.weights.shape, analysis.factor, strict=True))
-    mosaic = np.full((rows * (tall + 1) - 1, columns * (wide + 1) - 1), np.nan)
-    gains, small = analysis.gains, max(rows, columns) <= 4
+    tall, wide = (-(-n // f) for n, f in zip(weights.shape, analysis.factor, strict=True))
+    # In inches: the plot, the space between blocks, and above each one that for its caption.
+    width, height, gap = panel.width - 0.4, _PLOT + _BELOW, 0.1
+    captions, size = _captions(sums[:rows, :columns], (width - (columns - 1) * gap) / columns * POINT)
+    above, widest = (0.05, 0.0) if size is None else (1.4 * size / POINT, max(map(em_width, captions)) * size / POINT)
+    cell = _cell(width - (columns - 1) * gap, height - rows * (above + gap), rows * tall, columns * wide)
+    axes = panel.axes(0, _ABOVE - 0.15, width, height)
+    axes.set_axis_off()
+    step = (max(wide * cell[0], widest) + gap, tall * cell[1] + above + gap)
     for y in range(rows):
         for x in range(columns):
-            block = analysis.weights[y :: analysis.factor[0], x :: analysis.factor[1]]
-            top, left = y * (tall + 1), x * (wide + 1)
-            mosaic[top : top + block.shape[0], left : left + block.shape[1]] = block
-            if small:
-                text = f"phase {y},{x}: {gains[y, x]:.4g}"
-                axes.text(left - 0.5, top - 0.6, text, va="bottom", fontsize=9 if columns <= 2 else 7)
-    limit = float(np.abs(analysis.weights).max()) or 1
-    axes.imshow(mosaic, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest", aspect=_aspect(mosaic))
-    if max(mosaic.shape) <= 2 * _READABLE:
-        _numbers(axes, mosaic, np.abs(np.nan_to_num(mosaic)) > 0.6 * limit)
-    axes.set_axis_off()
-    cut = "" if max(analysis.factor) <= _PHASES else f", the first {rows} x {columns}"
-    sums = ", and what they add up to" if small else ""
-    axes.set_title(f"Taps of each phase{sums}{cut}", pad=24)
+            block = weights[y :: analysis.factor[0], x :: analysis.factor[1]]
+            left, top = x * step[0] / cell[0], (y * step[1] + above) / cell[1]
+            corner = left + 0.5, top + 0.5
+            if block.size:
+                _heat(axes, block, _largest(weights), corner)
+                dark = np.abs(block) > 0.6 * _largest(weights)
+                draw_numbers(axes, block, dark, (cell[0] * POINT, cell[1] * POINT), corner)
+            # A frame, for taps may be as white as the paper, or missing.
+            axes.add_patch(Rectangle((left, top), wide, tall, facecolor="none", edgecolor="#b0b0b0"))
+            if size is not None:
+                axes.text(left, top - 0.03 / cell[1], captions[y * columns + x], va="bottom", fontsize=size)
+    axes.set(xlim=(-0.02 / cell[0], width / cell[0]), ylim=(height / cell[1], 0), aspect="auto")
+    title = "Taps of each phase" + ("" if size is None else " and their sums")
+    notes = ["before normalising"] if _is_changed(analysis) else []
+    notes += [f"the first {columns} x {rows} phases"] if max(analysis.factor) > _PHASES else []
+    panel.write([(title, TITLE), (", ".join(notes), SMALL)])
 
 
-def _overlap(figure: Any, axes: Any, analysis: KernelAnalysis) -> None:
+def _captions(sums: Array, width: float) -> tuple[list[str], float | None]:
+    """Return the captions of the phases, row by row, and the font size at which they fit; None if they do not."""
+    for form in ("phase {y},{x}: sum {total:.4g}", "{y},{x}: sum {total:.4g}", "{total:.4g}"):
+        captions = [form.format(y=y, x=x, total=total) for (y, x), total in np.ndenumerate(sums)]
+        if (size := fitting_size(captions, width, np.inf, SMALL, least=7.0)) is not None:
+            return captions, size
+    return captions, None
+
+
+def _overlap(panel: Panel, analysis: KernelAnalysis) -> None:
     height, width = (
         min(_MOST_ONES, max(_ONES, -(-n // f) + 2)) for n, f in zip(analysis.weights.shape, analysis.factor, strict=True)
     )  # so that there is an inside
     ones = analysis.overlap((height, width))
-    low, high = min(0.0, ones.min()), max(ones.max(), 1e-12)
-    image = axes.imshow(ones, cmap="cividis", interpolation="nearest", vmin=low, vmax=high, aspect=_aspect(ones))
-    if max(ones.shape) <= 1.5 * _READABLE:
-        _numbers(axes, ones, ones < (ones.max() + min(0.0, ones.min())) / 2)
     said = (
-        "no mean"
+        "weights sum to zero"
         if analysis.sums_to_zero
         else "even inside"
         if analysis.unevenness < EVEN
-        else f"peak to peak {percent(analysis.unevenness)} inside"
+        else f"{percent(analysis.unevenness)} peak to peak inside"
     )
+    said += "" if analysis.kernel.channels is None else ", all input channels together"
     before = ", before normalising" if analysis.kernel.normalized else ""
-    axes.set_title(f"Overlap: {width} x {height} ones enlarged{before}\n{said}")
-    axes.set_xlabel("output column")
-    axes.set_ylabel("output row")
-    _whole_ticks(axes)
-    figure.colorbar(image, ax=axes, shrink=0.8)
-
-
-def _frequency(axes: Any, analysis: KernelAnalysis) -> None:
-    end = max(analysis.factor) / 2
-    cycles = np.linspace(0, end, 500)
-    square = analysis.factor[0] == analysis.factor[1] and "diagonal" in analysis.symmetries
-    directions = ("horizontal", "diagonal") if square else ("horizontal", "vertical", "diagonal")
-    for direction, colour in zip(directions, COLOURS, strict=False):
-        label = "horizontal and vertical" if square and direction == "horizontal" else direction
-        axes.plot(cycles, analysis.frequency_response(direction, cycles), color=colour, label=label)
-    axes.plot([0, 0.5, 0.5, end], [1, 1, 0, 0], color=GREY, linestyle="--", label="ideal")
-    axes.axvspan(0.5, end, color=GREY, alpha=0.12)
-    top = axes.get_ylim()[1]
-    axes.set_ylim(0, max(1.15, top))
-    if end > 0.5:
-        text = "what the input did not hold:\nseen as steps and ripples"
-        axes.text(0.5 + 0.02 * end, 0.98 * max(1.15, top), text, va="top", fontsize=8, color="#555555")
-    axes.set_xlim(0, end)
-    axes.set_title("Frequency response")
-    axes.set_xlabel("cycles per input pixel")
-    axes.set_ylabel("strength (1: as a flat picture)")
-    _legend(axes)
-
-
-def _step(axes: Any, analysis: KernelAnalysis) -> None:
-    positions, values = analysis.step_response(1)
-    corrected = analysis.corrected_step_response()
-    axes.step([positions[0], -0.5, -0.5, positions[-1]], [0, 0, 1, 1], color=GREY, linestyle="--", label="edge, as nn makes it")
-    for number, row in enumerate(values):
-        axes.plot(
-            positions,
-            row,
-            color=COLOURS[0],
-            marker="." if positions.size < 60 else "",
-            alpha=1 if number == 0 else 0.4,
-            label=("single kernel" if corrected else "rows of output") if number == 0 else None,
-        )
-    if corrected is not None:
-        for number, row in enumerate(corrected[1]):
-            axes.plot(corrected[0], row, color=COLOURS[1], marker=".", label="with its corrections" if number == 0 else None)
-    axes.set_xlim(max(positions[0], -6.5), min(positions[-1], 5.5))
-    axes.set_title(f"Step response: overshoot {percent(analysis.overshoot)}")
-    axes.set_xlabel("place, in input pixels")
-    _legend(axes)
-
-
-def _impulse(axes: Any, analysis: KernelAnalysis) -> None:
-    """Draw what a single value becomes along the row and the column through the largest weight."""
-    weights = analysis.weights
-    gain = float(weights.sum()) / (analysis.factor[0] * analysis.factor[1])
-    y, x = np.unravel_index(np.abs(weights).argmax(), weights.shape)
-    down, across = (analysis.positions(axis, n) for axis, n in enumerate(weights.shape))
-    square = analysis.factor[0] == analysis.factor[1]
-    equal = square and weights.shape[0] == weights.shape[1] and y == x and bool(np.allclose(weights[y], weights[:, x]))
-    far = max(1.5, np.abs(down).max(), np.abs(across).max()) + 0.25
-    line = np.linspace(-far, far, 800)
-    # The ideal response along the same lines; the largest weight may lie beside the middle.
-    if abs(gain) > 0:
-        axes.plot(line, gain * np.sinc(line) * np.sinc(down[y]), color=GREY, linestyle="--", label="ideal (sinc) on this line")
-    lines = [("along row and column" if equal else "along the row", across, weights[y], COLOURS[0])]
-    if not equal:
-        lines.append(("along the column", down, weights[:, x], COLOURS[1]))
-    for label, positions, values, colour in lines:
-        axes.vlines(positions, 0, values, color=colour, linewidth=1)
-        axes.plot(positions, values, "o", color=colour, markersize=4, label=label)
-    axes.axhline(0, color="black", linewidth=0.5)
-    axes.set_title("Impulse response: what a single 1 becomes")
-    axes.set_xlabel("distance from its middle, in input pixels")
-    _legend(axes)
-
-
-def _legend(axes: Any) -> None:
-    """Put the legend below the lines, where it hides nothing."""
-    axes.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4, frameon=False, columnspacing=1.2)
-
-
-def _whole_ticks(axes: Any) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    panel.write([(f"Overlap: {width} x {height} ones enlarged{before}", TITLE), (said, SMALL)])
+    axes, cell = _array_axes(panel, ones, "output column", "output row")
+    low, high = min(0.0, ones.min()), ones.max() if ones.any() else 1.0
+    image = axes.imshow(ones, cmap="cividis", interpolation="nearest", vmin=low, vmax=high, aspect="auto")
+    draw_numbers(axes, ones, ones < (low + high) / 2, cell)
+    _finish(panel, axes, image)

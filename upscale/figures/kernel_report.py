@@ -20,7 +20,7 @@ _CHANNELS = 16
 
 
 def report(analysis: KernelAnalysis, name: str) -> str:
-    """Write all that is known of a kernel in lines for a terminal.
+    """Describe a kernel in lines for a terminal.
 
     Parameters
     ----------
@@ -32,38 +32,49 @@ def report(analysis: KernelAnalysis, name: str) -> str:
     (height, width), rank = analysis.weights.shape, analysis.rank
     separable = rank == 1 and min(height, width) > 1
     lines.append(f"symmetry: {', '.join(analysis.symmetries) or 'none'}")
-    lines.append(f"rank: {rank}{f', separable: {height} + {width} weights for {height * width}' if separable else ''}")
-    if not analysis.sums_to_zero:
-        lines.append(f"edge: overshoots by {percent(analysis.overshoot)}")
+    lines.append(f"rank: {rank}{f', separable: {height} + {width} weights instead of {height * width}' if separable else ''}")
+    if analysis.mean_gain is not None:
+        lines.append(f"edge: {edge(analysis)}")
     return "\n".join([*lines, f"verdict: {' '.join(verdict(analysis))}"])
 
 
 def verdict(analysis: KernelAnalysis) -> list[str]:
     """Write what to expect of a kernel, in sentences."""
     if analysis.tap_counts.min() == 0:
-        return ["Some places are reached by no weight but 0: expect black between; take a kernel that reaches all phases."]
+        small = any(n < f for n, f in zip(analysis.weights.shape, analysis.factor, strict=True))
+        remedy = "Use a kernel at least as large as the stride." if small else "Give each phase a weight other than 0."
+        return [f"Some output pixels get only zero weights: expect black gaps. {remedy}"]
     if analysis.phases_sum_to_zero:
-        return ["Its weights add up to nothing: flat places become black and edges remain; it cannot be normalised."]
+        return ["Weights sum to zero: flat areas become black and only edges remain; it cannot be normalised."]
     help_ = "--normalize removes it" if analysis.can_be_normalized else f"it cannot be normalised: {CANCELS}"
     if analysis.sums_to_zero and not analysis.kernel.normalized:
         low, high = f"{analysis.gains.min():.4g}", f"{analysis.gains.max():.4g}"
-        return [f"Phases add up to {low} to {high}, all of them to nothing: expect a checkerboard; {help_}."]
+        return [f"Phases sum to {low} to {high}, together to zero: expect a checkerboard; {help_}."]
     uneven, sentences = analysis.unevenness, []
     if analysis.kernel.normalized:
         before = f" (an uneven overlap of {percent(uneven)} is divided out)" if EVEN <= uneven < np.inf else ""
         sentences.append(f"Normalised: no checkerboard, and brightness is kept{before}.")
     elif uneven >= EVEN:
-        seen = "expect a checkerboard" if uneven >= UNSEEN else "a checkerboard that 8 bits hardly show"
+        seen = "expect a checkerboard" if uneven >= UNSEEN else "a checkerboard that is hardly visible in 8 bits"
         sentences.append(f"Uneven overlap {percent(uneven)}: {seen}; {help_}.")
     else:
         sentences.append("Even overlap: no checkerboard.")
     gain = float(analysis.gains.mean())
     if not analysis.kernel.normalized and abs(gain - 1) > UNSEEN / 100:
         help_ = "; --normalize keeps brightness" if analysis.can_be_normalized else ""
-        sentences.append(f"Flat places become {gain:.4g} times as bright{help_}.")
-    if analysis.overshoot >= 1:
+        sentences.append(f"Flat areas become {gain:.4g} times as bright{help_}.")
+    if analysis.mean_gain is not None and analysis.overshoot >= 1:
         sentences.append(f"Edges overshoot by {percent(analysis.overshoot)}: halos.")
     return sentences + _shift(analysis)
+
+
+def edge(analysis: KernelAnalysis) -> str:
+    """Write what an enlarged edge looks like: how far it overshoots and, where the phases differ, the ripple beside it."""
+    overshoot = f"overshoot {percent(analysis.overshoot)}"
+    if analysis.ripple < EVEN:
+        return overshoot
+    kind = "black gaps" if analysis.tap_counts.min() == 0 else "checkerboard"
+    return f"{overshoot}, ripple {percent(analysis.ripple)} ({kind})"
 
 
 def percent(value: float) -> str:
@@ -83,39 +94,38 @@ def percent(value: float) -> str:
 
 def _header(analysis: KernelAnalysis, name: str) -> list[str]:
     kernel, (height, width) = analysis.kernel, analysis.weights.shape
-    kind = "normalised" if kernel.normalized else "as it is, not normalised"
+    kind = "normalised" if kernel.normalized else "not normalised"
     lines = [f"kernel: {name}, {width}x{height} for factor {format_factor(analysis.factor)}, {kind}"]
     if kernel.channels is not None:
         taken, made = kernel.channels
         groups = f" in {kernel.groups} groups" if kernel.groups > 1 else ""
         lines += [f"channels: {taken} to {made}{groups}", *_output_channels(analysis)]
-        lines.append(f"below: the weights from channel {analysis.channels[0]} to channel {analysis.channels[1]}")
+        lines.append(f"below: weights from channel {analysis.channels[0]} to channel {analysis.channels[1]}")
     if kernel.corrections is not None:
         classes = kernel.corrections.classes
-        lines.append(f"corrections: {classes}, one chosen for each pixel; what follows is of the single kernel, but edge")
+        lines.append(f"corrections: {classes}, one chosen for each pixel; figures below are for the base kernel, except 'edge'")
     if kernel.bias is not None:
         lines.append(f"bias: {' '.join(f'{b:.4g}' for b in kernel.bias)}")
     return lines
 
 
 def _output_channels(analysis: KernelAnalysis) -> list[str]:
-    """Write what a picture of ones becomes in each output channel of a kernel that mixes channels."""
+    """Write the gain of each output channel of a kernel that mixes channels."""
     kernel = analysis.kernel
     every = phase_sums(kernel.weights, analysis.factor, kernel.groups)
     lines = []
     for made, gains in enumerate(every[:_CHANNELS]):
         mean = float(gains.mean())
         uneven = f", uneven by {percent(100 * float(np.ptp(gains)) / abs(mean))}" if mean else ""
-        lines.append(f"  to channel {made}: ones become {gains.min():.4g} to {gains.max():.4g}{uneven}")
+        lines.append(f"  to channel {made}: gain {gains.min():.4g} to {gains.max():.4g}{uneven}")
     return lines + ([f"  and {len(every) - _CHANNELS} more"] if len(every) > _CHANNELS else [])
 
 
 def _weights(analysis: KernelAnalysis) -> list[str]:
     weights, fewest, most = analysis.weights, int(analysis.tap_counts.min()), int(analysis.tap_counts.max())
     lines = ["weights:", *_matrix(weights)] if max(weights.shape) <= _MATRIX else []
-    lines.append(f"sum: {weights.sum():.6g}, of weights from {weights.min():.4g} to {weights.max():.4g}")
-    number = f"{fewest if fewest == most else f'{fewest} to {most}'} {'reach' if most > 1 else 'reaches'}"
-    lines.append(f"copies: {number} each place")
+    lines.append(f"sum: {weights.sum():.6g}, weights from {weights.min():.4g} to {weights.max():.4g}")
+    lines.append(f"copies per output pixel: {fewest if fewest == most else f'{fewest} to {most}'}")
     return lines
 
 
@@ -133,16 +143,19 @@ def _overlap(analysis: KernelAnalysis) -> list[str]:
 
 
 def _shift(analysis: KernelAnalysis) -> list[str]:
-    """Write by how much the picture moves, if it does: a sentence or nothing."""
+    """Write by how much the image is shifted, if it is: a sentence or nothing."""
     if analysis.shift is None or max(map(abs, analysis.shift)) < EVEN:
         return []
     down, right = analysis.shift
     moves = [
-        f"{abs(v):.3g} {directions[v > 0]}"
+        (f"{abs(v):.3g}", directions[v > 0])
         for v, directions in ((right, ("left", "right")), (down, ("up", "down")))
         if abs(v) >= EVEN
     ]
-    return [f"The picture moves, in output pixels, {' and '.join(moves)}."]
+    (first, direction), *second = moves
+    unit = "output pixel" if float(first) <= 1 else "output pixels"
+    others = [f" and {way}" if much == first else f" and {much} {way}" for much, way in second]
+    return [f"Shifts the image {first} {unit} {direction}{''.join(others)}."]
 
 
 def _matrix(values: Array) -> list[str]:

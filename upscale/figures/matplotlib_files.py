@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 from upscale.errors import FileError
 from upscale.output_files import write
@@ -44,11 +44,11 @@ def drawing() -> Iterator[None]:
             yield
 
 
-def new_figure(width: float, height: float) -> Any:
-    """Make an empty figure without a window; width and height are in inches."""
+def new_figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Any:
+    """Make an empty white figure without a window; width and height are in inches."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    return Figure(figsize=(width, height), layout=layout, facecolor="white")
 
 
 def save(path: str, figure: Any, *, dpi: int = 150) -> None:
@@ -103,9 +103,9 @@ def short(value: float, largest: float) -> str:
     Examples
     --------
     >>> short(0.7519531, 0.7519531), short(-0.0609741, 0.7519531), short(2.0, 2.0), short(3e38, 3e38)
-    ('0.752', '-0.061', '2', '3e+38')
+    ('0.752', '-0.061', '2', '3e38')
     """
     if not 1e-2 <= largest < 1e5:
-        return f"{value:.2g}"
+        return f"{value:.2g}".replace("e+", "e").replace("e0", "e").replace("e-0", "e-")
     text = f"{value:.{max(0, 2 - math.floor(math.log10(largest)))}f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text) if float(text) else "0"

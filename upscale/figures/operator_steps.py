@@ -72,7 +72,7 @@ class OperatorSteps(NamedTuple):
         """One line for each step, and one for the division at the end, if there is one."""
         found = [f"{n}. row {s.at[0]}, column {s.at[1]}: add {s.value:g} times the kernel" for n, s in enumerate(self.steps, 1)]
         if self.overlap is not None:
-            found.append(f"{len(self.steps) + 1}. normalise: divide by what ones become")
+            found.append(f"{len(self.steps) + 1}. normalise: divide by the sum of the weights that reach each pixel")
         return found
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale.choices import format_factor
+from upscale.figures.layout import POINT, SMALL, TITLE, Panel, em_width, fitting_size, wrapped
 from upscale.figures.matplotlib_files import COLOURS, new_figure, plain, short
 from upscale.figures.operator_steps import OperatorSteps
 
@@ -14,8 +15,10 @@ Array = NDArray[Any]
 
 #: Colours of the cells that stand out, and of the lines of the others.
 _FILL, _PALE = "#fbe3d3", "#c9c9c9"
-#: A cell's side in inches, and the space between two arrays in cells.
-_CELL, _GAP = 0.42, 1.6
+#: A cell's side in inches; in cells, the space between two arrays and above them, for their labels.
+_CELL, _GAP, _LABEL = 0.42, 1.6, 0.75
+#: The figure's margin, the space between panels and that of a caption, in inches.
+_MARGIN, _BETWEEN, _CAPTION = 0.3, 0.3, 0.28
 
 
 def draw_sheet(steps: OperatorSteps, name: str) -> Any:
@@ -33,27 +36,27 @@ def draw_sheet(steps: OperatorSteps, name: str) -> Any:
     """
     number = len(steps.captions)
     columns = 1 if number <= 5 else 2 if number <= 12 else 3
-    rows = -(-number // columns)
-    width, height = _panel_size(steps)
-    figure = new_figure(columns * width, rows * height + 0.6)
-    figure.suptitle(_title(steps, name), fontsize=12)
-    every = figure.subplots(rows, columns, squeeze=False).T.ravel()  # down the columns
-    for index, axes in enumerate(every):
-        if index < number:
-            _draw_step(axes, steps, index)
-        else:
-            axes.set_axis_off()
-    return figure
+    return _draw(steps, name, list(range(number)), columns)
 
 
 def draw_frames(steps: OperatorSteps, name: str) -> Iterator[Any]:
     """Draw a figure for each step, all of one size; see `draw_sheet`."""
-    width, height = _panel_size(steps)
     for index in range(len(steps.captions)):
-        figure = new_figure(width, height + 0.5)
-        figure.suptitle(_title(steps, name), fontsize=11)
-        _draw_step(figure.subplots(), steps, index)
-        yield figure
+        yield _draw(steps, name, [index], 1)
+
+
+def _draw(steps: OperatorSteps, name: str, indices: list[int], columns: int) -> Any:
+    """Draw some of the steps in one figure, down the columns."""
+    width, height = _panel_size(steps)
+    rows, inner = -(-len(indices) // columns), columns * width + (columns - 1) * _BETWEEN
+    lines = [(line, TITLE) for line in wrapped(_title(steps, name), TITLE, inner * POINT)]
+    header = 1.25 * TITLE * len(lines) / POINT + 0.15
+    figure = new_figure(inner + 2 * _MARGIN, header + rows * height + 2 * _MARGIN, layout=None)
+    Panel(figure, _MARGIN, _MARGIN, inner, header).write(lines)
+    for n, index in enumerate(indices):
+        left = _MARGIN + n // rows * (width + _BETWEEN)
+        _draw_step(Panel(figure, left, _MARGIN + header + n % rows * height, width, height), steps, index)
+    return figure
 
 
 def draw_cells(axes: Any, values: Array, left: float, highlighted: Array, kept: tuple[slice, slice] | None = None) -> None:
@@ -79,8 +82,7 @@ def draw_cells(axes: Any, values: Array, left: float, highlighted: Array, kept: 
     if kept is not None:
         pale[kept] = False
     texts = _texts(values)
-    longest = max(map(len, texts.values()))
-    size = {1: 10.0, 2: 10.0, 3: 9.0, 4: 8.0, 5: 7.0}.get(longest, 6.0)
+    size = fitting_size(texts.values(), _CELL * POINT, _CELL * POINT, most=10, least=0)
     for (y, x), text in texts.items():
         colour = "#9a9a9a" if pale[y, x] else "black"
         axes.text(left + x + 0.5, y + 0.52, text, ha="center", va="center", color=colour, fontsize=size)
@@ -100,36 +102,57 @@ def _title(steps: OperatorSteps, name: str) -> str:
 
 
 def _panel_size(steps: OperatorSteps) -> tuple[float, float]:
-    """Return the width and height of a panel in inches: four arrays side by side, of cells in which numbers fit."""
-    shapes = steps.values.shape, steps.operator.kernel.shape, steps.full.shape
-    cells = sum(shape[1] for shape in shapes) + steps.full.shape[1] + 3 * _GAP
-    return max(6.0, _CELL * cells), max(1.8, _CELL * (max(shape[0] for shape in shapes) + 2.4))
+    """Return the width and height of a panel in inches, in which every step's arrays, their labels and its caption fit."""
+    rows = max(steps.values.shape[0], steps.operator.kernel.shape[0], steps.full.shape[0])
+    # The last cell's line takes some space too.
+    width = max(_CELL * (max(_width(_parts(steps, i)) for i in range(len(steps.captions))) + 0.1), 6.0)
+    return width, _CAPTION + _CELL * (_LABEL + rows) + _BETWEEN
 
 
-def _draw_step(axes: Any, steps: OperatorSteps, index: int) -> None:
+def _width(parts: "list[_Part]") -> float:
+    """Return the width of arrays side by side, in cells."""
+    return sum(map(_slot, parts)) + _GAP * (len(parts) - 1)
+
+
+def _slot(part: "_Part") -> float:
+    """Return the width of an array or its label, whichever is wider, in cells."""
+    label, values, _, _ = part
+    return max(float(values.shape[1]), em_width(label) * SMALL / POINT / _CELL)
+
+
+def _draw_step(panel: Panel, steps: OperatorSteps, index: int) -> None:
     """Draw one step: the input, the kernel, its weighted copy, the sum; or the division at the end."""
-    axes.set_title(steps.captions[index], fontsize=11, loc="left")
-    cropped = steps.result.shape != steps.full.shape
-    parts = _division(steps, cropped) if index == len(steps.steps) else _addition(steps, index, cropped)
-    left = 0.0
-    for label, values, highlighted, sign in parts:
-        axes.text(left, -0.35, label, fontsize=9, color="#555555")
-        draw_cells(axes, values, left, highlighted, steps.kept if not sign and cropped else None)
-        left += values.shape[1] + _GAP
-        axes.text(left - _GAP / 2, values.shape[0] / 2, sign, ha="center", va="center", fontsize=14)
-    heights = steps.values.shape[0], steps.operator.kernel.shape[0], steps.full.shape[0]
-    axes.set_xlim(-0.3, max(left - _GAP + 0.3, _panel_size(steps)[0] / _CELL - 0.3))
-    axes.set_ylim(max(heights) + 0.3, -1.1)
-    axes.set_aspect("equal")
-    axes.set_anchor("W")
+    panel.write([(steps.captions[index], TITLE)])
+    rows, columns = (panel.height - _CAPTION - _BETWEEN) / _CELL, panel.width / _CELL
+    axes = panel.axes(0, _CAPTION, panel.width, panel.height - _CAPTION - _BETWEEN)
+    axes.set(xlim=(-0.05, columns - 0.05), ylim=(rows - _LABEL + 0.05, -_LABEL + 0.05))
     axes.set_axis_off()
+    left = 0.0
+    for part in _parts(steps, index):
+        label, values, highlighted, sign = part
+        axes.text(left, -0.2, label, fontsize=SMALL, color="#555555")
+        framed = not sign and steps.result.shape != steps.full.shape
+        draw_cells(axes, values, left, highlighted, steps.kept if framed else None)
+        middle = left + values.shape[1] + (_slot(part) - values.shape[1] + _GAP) / 2
+        axes.text(middle, values.shape[0] / 2, sign, ha="center", va="center", fontsize=14)
+        left += _slot(part) + _GAP
 
 
 #: An array's label, its values, the cells that stand out, and the sign that follows it.
 _Part = tuple[str, Array, Array, str]
 
 
-def _addition(steps: OperatorSteps, index: int, cropped: bool) -> list[_Part]:
+def _parts(steps: OperatorSteps, index: int) -> list[_Part]:
+    """Return the arrays of one step."""
+    framed = " (framed: the output)" if steps.result.shape != steps.full.shape else ""
+    if index == len(steps.steps):
+        assert steps.overlap is not None
+        none = np.zeros(steps.full.shape, bool)
+        return [
+            ("sum", steps.steps[-1].total, none, "÷"),
+            ("sum of weights", steps.overlap, none, "="),
+            (f"result{framed}", steps.full, ~none, ""),
+        ]
     step, weights = steps.steps[index], steps.operator.kernel.weights
     here, reached = np.zeros(steps.values.shape, bool), np.isfinite(step.copy)
     here[step.at] = True
@@ -137,17 +160,7 @@ def _addition(steps: OperatorSteps, index: int, cropped: bool) -> list[_Part]:
         ("input", steps.values, here, "×"),
         ("kernel", weights, np.zeros(weights.shape, bool), "="),
         ("weighted copy", step.copy, reached, "→"),
-        (f"sum so far{'; framed: what is kept' if cropped else ''}", step.total, reached, ""),
-    ]
-
-
-def _division(steps: OperatorSteps, cropped: bool) -> list[_Part]:
-    assert steps.overlap is not None
-    none = np.zeros(steps.full.shape, bool)
-    return [
-        ("sum", steps.steps[-1].total, none, "÷"),
-        ("what ones become", steps.overlap, none, "="),
-        (f"result{'; framed: what is kept' if cropped else ''}", steps.full, ~none, ""),
+        (f"sum so far{framed}", step.total, reached, ""),
     ]
 
 
