@@ -45,9 +45,9 @@ Examples:
 @enlarge_options
 @click.pass_context
 def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, **values: Any) -> int:
-    """Enlarge pictures by a whole factor.
+    """Enlarge pictures by a whole number.
 
-    The suffix of OUTPUT decides the format. Several inputs, folders or patterns go into the folder OUTPUT. Use - for stdin or
+    The suffix of OUTPUT decides the format. With several inputs, a folder or a pattern, OUTPUT is a folder. Use - for stdin or
     stdout; without paths, upscale reads stdin and writes stdout. NumPy arrays (.npy) of shape (H, W) or (H, W, C) work too.
     """
     if list_kernels:

@@ -163,7 +163,7 @@ _OPTIONS = (
         aliases=("--scale", "--zoom", "--ratio", "--stride", "-x"),
         type=Parsed("factor", option_types.factor),
         metavar="N|WxH",
-        help="How many times larger: 4, or 3x2 for 3 times as wide and twice as high. The stride of tconv.  "
+        help="How many times larger: 4, or 3x2 for 3 times as wide and twice as high. For tconv, the stride.  "
         "[default: the kernel's own, or 2]",
     ),
     click.option(
@@ -180,14 +180,15 @@ _OPTIONS = (
         aliases=("--normalise", "--no-normalise"),
         default=None,
         help="Make the weights reaching each output pixel sum to 1, which keeps brightness and avoids checkerboards.  "
-        "[default: on for presets, off for your own kernels]",
+        "[default: the kernel's own setting, which is on for presets except zero and for learned kernels]",
     ),
     click.option(
         "--padding",
         type=Parsed("padding", option_types.padding),
         metavar="same|N|N,N|T,B,L,R",
         shell_complete=completion.offer(["same"]),
-        help="Crop the full output, as PyTorch's padding does. same: to exactly factor times the input. 0: not at all.  "
+        help="Rows and columns to crop at each side, as in PyTorch: N, or vertical,horizontal. same: to exactly factor times "
+        "the input. 0: none.  "
         "[default: the kernel's own, or same]",
     ),
     click.option(
@@ -196,7 +197,7 @@ _OPTIONS = (
         default="0",
         show_default=True,
         metavar="N|N,N",
-        help="Extra rows and columns at the bottom and right, as in PyTorch.",
+        help="Add rows and columns at the bottom and right, as in PyTorch.",
     ),
     click.option(
         "--dilation",
@@ -204,35 +205,35 @@ _OPTIONS = (
         default="1",
         show_default=True,
         metavar="N|N,N",
-        help="Spacing of the kernel's weights, as in PyTorch.",
+        help="Distance between the kernel's weights, as in PyTorch.",
     ),
     click.option(
         "--groups",
         type=WholeNumber(1),
         metavar="N",
-        help="Number of channel groups, as in PyTorch.  [default: the kernel's own, or 1]",
+        help="Number of channel groups, as in PyTorch, for kernels of 4 dimensions.  [default: the kernel's own, or 1]",
     ),
     click.option(
         "--bias",
         type=Parsed("bias", option_types.bias),
         metavar="NUMBERS|FILE",
         shell_complete=completion.files,
-        help="Add these to the output channels; 1 is full scale for pictures of 8 and 16 bits.",
+        help="Numbers to add to the output channels; 1 is full scale for pictures of 8 and 16 bits. FILE may be FILE:NAME.",
     ),
     click.option(
         "--edge",
         type=OneOf(EDGES),
         default="zero",
         show_default=True,
-        help="How the input continues beyond its border; wrap suits seamless tiles.",
+        help="How the input continues beyond its border: with zeros, its outermost pixels, mirrored, or repeated (for tiles).",
     ),
-    click.option("--linear", is_flag=True, help="Filter in linear light, using the file's transfer curve, otherwise sRGB's."),
+    click.option("--linear", is_flag=True, help="Filter in linear light, by the file's transfer curve or else sRGB's."),
     click.option(
         "--format",
         type=Parsed("format", option_types.format),
         metavar="FORMAT",
         shell_complete=completion.offer(s[1:] for s in formats.FORMATS),
-        help="Output format, if OUTPUT has no suffix or is a folder: "
+        help="Output format, for a folder, stdout or an OUTPUT without suffix: "
         f"{' '.join(s[1:] for s in formats.FORMATS)}.  [default: the input's]",
     ),
     click.option(
@@ -246,29 +247,31 @@ _OPTIONS = (
         "--depth",
         type=OneOf(DEPTHS),
         callback=lambda ctx, param, value: value and int(value),
-        help="Bits per sample: round to 8, or convert to 16 before filtering.",
+        help="8: round samples to 8 bits. 16: convert them to 16 bits before filtering.",
     ),
-    click.option("--to-rgb", is_flag=True, help="Convert CMYK, Lab and other colour spaces by the embedded profile."),
+    click.option(
+        "--to-rgb", is_flag=True, help="Convert CMYK, Lab and others to RGB, by the embedded profile or else a plain formula."
+    ),
     click.option(
         "--quality",
         type=WholeNumber(0, 100),
         metavar="0-100",
-        help="Quality of JPEG, WebP and AVIF.  [default: JPEG 92, AVIF 90, WebP lossless]",
+        help="Quality of JPEG, AVIF and lossy WebP.  [default: JPEG 92, AVIF 90, WebP lossless]",
     ),
-    click.option("--lossless", is_flag=True, help="Write lossless WebP or AVIF."),
+    click.option("--lossless", is_flag=True, help="Write AVIF lossless, as WebP is by default."),
     click.option(
         "--compression",
         type=OneOf(COMPRESSIONS),
         default="balanced",
         show_default=True,
-        help="PNG and TIFF: fast, balanced, or small files (slow).",
+        help="Compression of PNG and TIFF; small is slow.",
     ),
-    click.option("--strip", is_flag=True, help="Drop all metadata except colour information."),
+    click.option("--strip", is_flag=True, help="Drop all metadata except colour information, and the mark of upscale."),
     click.option(
         "--frame",
         type=WholeNumber(0, hint="0 is the first"),
         metavar="N",
-        help="Use only this frame of an animation, or page, from 0.",
+        help="Use only this frame or page, counted from 0.",
     ),
     click.option(
         "--layout",
@@ -282,21 +285,21 @@ _OPTIONS = (
         type=OneOf(ENGINES),
         default="auto",
         show_default=True,
-        help="Compute with Numba's compiled loops or with NumPy; auto takes NumPy for small pictures. Results are the "
-        "same (up to the last bit of 32-bit floats).",
+        help="Compute with Numba or NumPy; auto takes NumPy for small pictures. Results are the same (up to the last "
+        "bit of 32-bit floats).",
     ),
     click.option(
         "-j",
         "--threads",
         type=WholeNumber(1, hint="the default is one per core"),
         metavar="N",
-        help="Number of threads.  [default: one per core]",
+        help="Number of threads; for many files, of processes.  [default: one per core]",
     ),
     click.option(
         "--max-memory",
         type=Parsed("memory", option_types.memory),
         metavar="SIZE",
-        help="Memory limit for all pictures in progress, such as 8G.  [default: 70 % of free memory]",
+        help="Memory limit for all pictures in progress, such as 8G or 8GiB.  [default: 70 % of free memory]",
     ),
     click.option(
         "--max-pixels",
@@ -304,7 +307,7 @@ _OPTIONS = (
         default=MOST_PIXELS,
         show_default=True,
         metavar="N",
-        help="Refuse larger inputs, which may be decompression bombs.",
+        help="Refuse inputs with more pixels, which may be decompression bombs.",
     ),
     click.option(
         "--max-output-pixels",
@@ -312,7 +315,7 @@ _OPTIONS = (
         default=MOST_OUTPUT_PIXELS,
         show_default=True,
         metavar="N",
-        help="Refuse larger outputs.",
+        help="Refuse outputs with more pixels.",
     ),
     click.option(
         "--max-factor",
@@ -320,9 +323,9 @@ _OPTIONS = (
         default=MOST_FACTOR,
         show_default=True,
         metavar="N",
-        help="Refuse larger factors, which are usually sizes or percentages.",
+        help="Refuse larger factors: usually a size or percentage, typed by mistake.",
     ),
-    click.option("-r", "--recursive", is_flag=True, help="Include subfolders."),
+    click.option("-r", "--recursive", is_flag=True, help="Include subfolders, and keep them in OUTPUT."),
     click.option(
         "--files-from",
         metavar="FILE|-",
@@ -333,27 +336,28 @@ _OPTIONS = (
     click.option(
         "--name",
         metavar="TEMPLATE",
-        help='Names of outputs in a folder, such as "{stem}@{factor}x{suffix}"; also {method}, {kernel}, {ext}.',
+        help='Names of outputs in a folder, such as "{stem}@{factor}x{suffix}"; also {method}, {kernel} and {ext}, the suffix '
+        "of the input.",
     ),
-    click.option("--parents", is_flag=True, help="Recreate each input's folder path under OUTPUT."),
+    click.option("--parents", is_flag=True, help="Keep the folders of named files: a/b.png becomes OUTPUT/a/b.png."),
     click.option(
         "--skip-existing",
         is_flag=True,
         help="Skip files whose output exists, has the right size and was made with the same settings.",
     ),
     click.option("--update", is_flag=True, help="Skip files whose output is not older than the input."),
-    click.option("--no-overwrite", is_flag=True, help="Fail if an output exists."),
-    click.option("--overwrite", is_flag=True, help="Also replace files that upscale did not make."),
+    click.option("--no-overwrite", is_flag=True, help="Keep existing outputs, and report their inputs as failed."),
+    click.option("--overwrite", is_flag=True, help="In a folder, also replace files that upscale did not make."),
     click.option("-n", "--dry-run", is_flag=True, help="Print what would be done, with sizes and memory."),
-    click.option("--fail-fast", is_flag=True, help="Stop after the first failure."),
+    click.option("--fail-fast", is_flag=True, help="Start no more files after the first failure."),
     click.option(
         "--scheduler",
         type=Parsed("address", option_types.address),
         metavar="ADDRESS",
-        help="Run on a Dask cluster that shares the files, such as tcp://HOST:8786.",
+        help="Run on the Dask cluster at ADDRESS, such as tcp://HOST:8786. It must see the same files.",
     ),
     click.option("--json", is_flag=True, help="Print one JSON object per file (JSON Lines)."),
-    click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    click.option("-q", "--quiet", is_flag=True, help="Print errors only, and no notes or progress."),
     click.option("-v", "--verbose", is_flag=True, help="Print sizes, method, engine and timings."),
     click.option("--list-kernels", is_flag=True, help="List all kernels, with what each is good and bad at."),
     click.option(
@@ -362,7 +366,7 @@ _OPTIONS = (
         is_eager=True,
         expose_value=False,
         callback=_precompile,
-        help="Compile all loops into the cache and exit, for container images.",
+        help="Compile all of Numba's code into the cache and exit, for container images.",
     ),
     click.version_option(__version__, prog_name="upscale", message="%(prog)s %(version)s"),
     click.option(

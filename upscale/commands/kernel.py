@@ -100,8 +100,9 @@ def show(
 ) -> None:
     """Describe KERNEL, or draw it.
 
-    The text has sums, the gain of each phase, symmetry, rank, overlap and a verdict. The figure (-o) shows the weights, the
-    taps of each phase, the overlap, and the responses to waves, to an edge and to a single value.
+    The text lists sums, the gain of each phase, symmetry, rank, overlap and a verdict. The figure (-o) shows the weights, the
+    taps of each phase, the overlap, and the responses to waves, to an edge and to a single value. docs/operators.md explains
+    these terms.
     """
     if output is not None:
         from upscale.figures.matplotlib_files import SUFFIXES
@@ -128,23 +129,23 @@ def show(
 @command.command(context_settings=_SETTINGS)
 @click.argument("source", metavar="IN", type=Parsed("kernel", kernel_spec.parse_kernel), shell_complete=completion.files)
 @click.argument("target", metavar="[OUT]", required=False, shell_complete=completion.files)
-@click.option("-o", "--output", metavar="OUT", shell_complete=completion.files, help="Output file, instead of OUT.")
-@_factor("Stride to store in .npz: the factor the weights are made for.  [default: IN's own]")
+@click.option("-o", "--output", metavar="OUT", shell_complete=completion.files, help="Same as the argument OUT.")
+@_factor("Stride to store in .npz: the factor that the weights were made for.  [default: IN's own]")
 @click.option(
     "--padding",
     type=Parsed("padding", option_types.padding),
     metavar="same|N|N,N|T,B,L,R",
     help="Padding to store in .npz.  [default: IN's own]",
 )
-@click.option("--groups", type=WholeNumber(1), metavar="N", help="Channel groups to store in .npz.")
+@click.option("--groups", type=WholeNumber(1), metavar="N", help="Channel groups to store in .npz.  [default: IN's own]")
 @click.option(
     "--bias",
     type=Parsed("bias", option_types.bias),
     metavar="NUMBERS|FILE",
     shell_complete=completion.files,
-    help="Bias to store, for each output channel; not in text files and .npy.",
+    help="Bias to store, for each output channel; .txt, .csv and .npy cannot store it.",
 )
-@_normalizing("Whether the kernel is to be normalised, to store in .npz.  [default: IN's own setting]")
+@_normalizing("Store in .npz that the kernel is to be normalised, or not.  [default: IN's own setting]")
 def convert(source: KernelSpec, target: str | None, output: str | None, **values: Any) -> None:
     """Convert the kernel IN to the format of OUT's suffix.
 
@@ -183,7 +184,7 @@ def convert(source: KernelSpec, target: str | None, output: str | None, **values
     help="Output file; its suffix decides the format.",
 )
 def make(preset: KernelSpec, factor: tuple[int, int] | None, output: str) -> None:
-    """Write a preset or a learned kernel for a factor."""
+    """Write a preset or a learned kernel, for one factor, to a file."""
     if not preset.depends_on_factor:
         raise click.UsageError(f"PRESET {preset.label} is a kernel file already; use upscale-kernel convert")
     path, name = _kernel_file(output, preset, None)
@@ -204,7 +205,7 @@ def make(preset: KernelSpec, factor: tuple[int, int] | None, output: str) -> Non
     type=Parsed("kernel", kernel_spec.parse_kernel),
     metavar="KERNEL",
     shell_complete=completion.kernels,
-    help="A kernel of 2 dimensions, as for upscale --kernel.",
+    help="Any kernel of 2 dimensions that upscale --kernel accepts.",
 )
 @_factor("The stride.  [default: the kernel's own, or 2]")
 @click.option(
@@ -225,7 +226,7 @@ def make(preset: KernelSpec, factor: tuple[int, int] | None, output: str) -> Non
 def explain(
     input: str, kernel: KernelSpec, factor: tuple[int, int] | None, padding: Any, normalize: bool | None, output: str
 ) -> None:
-    """Draw the operator step by step on a small array.
+    """Draw the transposed convolution of a small array step by step.
 
     Each step shows one input value, its weighted copy of the kernel, and the sum so far. INPUT is a .npy file, or numbers such
     as "2,0; 4,1".

@@ -20,7 +20,7 @@ Examples:
   upscale photo.jpg large.png --kernel mine.npz
   upscale-learn photos -o better.npz --adaptive
   upscale-learn photos -o jpeg.npz --adaptive --downscale bicubic+jpeg:75
-  upscale-learn high -o scanner.npz --low scans --validate kept
+  upscale-learn originals -o scanner.npz --low scans
 """
 
 
@@ -38,37 +38,35 @@ Examples:
     default="2",
     show_default=True,
     metavar="N",
-    help="Factor that the kernel enlarges by.",
+    help="Factor of the kernel.",
 )
 @click.option(
     "--size",
     type=WholeNumber(1),
     metavar="N",
-    help="Side of the kernel: an odd multiple of the factor.  [default: 9 x factor]",
+    help="Width and height of the kernel: an odd multiple of the factor.  [default: 9 x factor]",
 )
-@click.option(
-    "--adaptive", is_flag=True, help="Also learn corrections, one of which is chosen for each pixel: better and slower."
-)
+@click.option("--adaptive", is_flag=True, help="Also learn corrections that are chosen for each pixel: better, but slower.")
 @click.option(
     "--downscale",
     default="bicubic",
     show_default=True,
     metavar="HOW",
     shell_complete=completion.offer(["bicubic", "box", "lanczos", "gaussian:"], also="file"),
-    help="How to make low-resolution copies: bicubic, box, lanczos, gaussian:S (S pixels) or a kernel file; add "
+    help="How to make low-resolution copies: bicubic, box, lanczos, gaussian:S (deviation in pixels) or a kernel file; add "
     "+jpeg:Q to save them as JPEG of quality Q.",
 )
 @click.option(
     "--low",
     metavar="FOLDER",
     shell_complete=completion.folders,
-    help="Use existing low-resolution copies: files of the same names in this folder.",
+    help="Folder of existing low-resolution copies with the same file names.",
 )
 @click.option(
     "--validate",
     metavar="FOLDER",
     shell_complete=completion.folders,
-    help="Measure quality on these pictures.  [default: hold out a tenth]",
+    help="Measure quality on these pictures.  [default: a tenth of the pictures, held out]",
 )
 @click.option(
     "--sample",
@@ -83,8 +81,8 @@ Examples:
 def command(paths: tuple[str, ...], output: str, low: str | None, validate: str | None, quiet: bool, **values: Any) -> None:
     """Learn the kernel that enlarges your own kind of pictures best.
 
-    Each picture (folders recursively) is downscaled. The kernel that restores the originals with the least squared error is
-    saved to KERNEL.npz, for use with upscale --kernel KERNEL.npz.
+    Each picture, also in subfolders, is downscaled. The kernel that restores the originals best (least squared error) is saved.
+    Use it with upscale --kernel KERNEL.npz.
     """
     began = time.perf_counter()
     factor = _checked_factor(output, low, values)
