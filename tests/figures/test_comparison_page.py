@@ -9,11 +9,12 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from comparison_cases import made
+from comparison_cases import compared, made
 from PIL import Image
 
 from upscale.figures import comparison_page
 from upscale.figures.comparison import Panel
+from upscale.figures.comparison_view import default_crop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -98,3 +99,21 @@ def test_the_page_in_a_browser(tmp_path):
     assert left.max() < right.min()
     assert right.max() - left.min() + 1 == 400
     assert abs(right.min() - left.min() - 120) <= 3  # of which the divider itself takes some
+
+
+@pytest.mark.parametrize(
+    ("size", "factor", "crop"),
+    [
+        ((444, 300), (2, 2), (0, 0, 444, 300)),
+        ((4000, 3000), (2, 2), (1700, 1340, 600, 320)),
+        ((900, 9), (3, 1), (0, 0, 900, 9)),
+    ],
+)
+def test_a_page_by_itself_shows_as_much_as_a_window_has_room_for(size, factor, crop):
+    assert default_crop(size, factor, page=True) == crop
+
+
+def test_a_page_beside_a_sheet_shows_what_the_sheet_shows(tmp_path):
+    Image.new("RGB", (700, 400)).save(tmp_path / "in.png")
+    for page, details in ((True, "crop 50,40,600,320 of 700x400"), (False, "crop 302,152,96,96 of 700x400")):
+        assert details in comparison_page.render_page(compared(tmp_path / "in.png", "nn", page=page))

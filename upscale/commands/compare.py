@@ -159,7 +159,7 @@ def command(
     _check_outputs(sheet, page, read + [(f"--kernels {s.path}", s.path) for _, s in chosen if s is not None])
     taken = [name for name, _ in chosen] + ["input"] + (["truth"] if values["truth"] else [])
     try:
-        comparison = _compared(picture, chosen, _labelled(others, taken), quiet, values)
+        comparison = _compared(picture, chosen, _labelled(others, taken), quiet, {**values, "page": not sheet})
     except ArgumentError as error:
         raise click.UsageError(str(error)) from error
     made = []  # both, before one of them is written
@@ -252,14 +252,15 @@ def _compared(
     from upscale.figures.comparison import compare, load_contenders
 
     def work() -> "Comparison":
-        return compare(picture, contenders, values["crop"], values["truth"], zoom=values["zoom"], others=others)
+        options = {name: values[name] for name in ("crop", "truth", "zoom", "page")}
+        return compare(picture, contenders, others=others, **options)
 
     contenders = load_contenders(chosen, values["factor"], values["normalize"])
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         return work()
     from upscale.loops.compile_notice import compile_notice
 
-    text = "upscale-compare: compiling a loop for this machine; later runs load it from a cache"
+    text = "upscale-compare: compiling code for this machine; later runs load it from a cache"
     with compile_notice(lambda: click.echo(text, err=True)):
         return work()
 

@@ -205,6 +205,7 @@ def compare(
     *,
     zoom: int | None = None,
     others: Sequence[tuple[str, str]] = (),
+    page: bool = False,
 ) -> Comparison:
     """Enlarge a picture by each kernel, measure the whole and keep a crop of it.
 
@@ -222,6 +223,8 @@ def compare(
         For a sheet; by default that of `comparison_view.default_zoom`.
     others : sequence of (str, str)
         Names and files of enlargements that other programs made.
+    page : bool
+        Whether there is only a page, and no sheet: its default crop is larger.
 
     Raises
     ------
@@ -233,7 +236,7 @@ def compare(
     picture = _read(path)
     factor = contenders[0].request.factor
     size = picture.samples.shape[1], picture.samples.shape[0]
-    crop = check_crop(crop, size, path) if crop else default_crop(size, factor)
+    crop = check_crop(crop, size, path) if crop else default_crop(size, factor, page=page)
     zoom = zoom or default_zoom(crop, factor)
     shown = crop[2] * crop[3] * factor[0] * factor[1] * (len(contenders) + len(others) + 2)
     _check_memory(path, picture, factor, shown * (_PANEL + _SHEET * zoom**2), measured=truth is not None)

@@ -16,6 +16,8 @@ Crop = tuple[int, int, int, int]
 
 #: Panels of at most so many pixels a side show the whole picture; other default crops make panels of so many.
 WHOLE, SIDE = 512, 384
+#: A page shows at most so many pixels by default, wide and high: about a window on a laptop.
+PAGE = (1200, 640)
 #: Both hold at 2x for smaller factors, where differences between kernels are hard to see at 1x.
 _CLEAR_FACTOR = 4
 #: By default, a panel's longer side is shown with at least as many pixels.
@@ -44,8 +46,8 @@ def check_crop(crop: Crop, size: tuple[int, int], path: str) -> Crop:
     return crop
 
 
-def default_crop(size: tuple[int, int], factor: tuple[int, int]) -> Crop:
-    """Choose the whole picture if its enlargement is small, otherwise its middle.
+def default_crop(size: tuple[int, int], factor: tuple[int, int], *, page: bool = False) -> Crop:
+    """Choose the whole picture if its enlargement is small, otherwise its middle; a `page` without a sheet has more room.
 
     Examples
     --------
@@ -53,7 +55,12 @@ def default_crop(size: tuple[int, int], factor: tuple[int, int]) -> Crop:
     (0, 0, 32, 32)
     >>> default_crop((500, 333), (2, 2))
     (202, 118, 96, 96)
+    >>> default_crop((500, 333), (2, 2), page=True)
+    (0, 6, 500, 320)
     """
+    if page:
+        width, height = (min(n, max(1, most // f)) for n, most, f in zip(size, PAGE, reversed(factor), strict=True))
+        return (size[0] - width) // 2, (size[1] - height) // 2, width, height
     zoom = 1 if max(factor) >= _CLEAR_FACTOR else 2
     horizontal, vertical = factor[1] * zoom, factor[0] * zoom
     if max(size[0] * horizontal, size[1] * vertical) <= WHOLE:
