@@ -179,7 +179,7 @@ def pooling() -> object:
         parts = [
             ("input", SMALL, corner, "→"),
             (f"{name} pooling", pooled, place, "→"),
-            ("nearest unpooling", back, corner, ""),
+            ("nearest-neighbour unpooling", back, corner, ""),
         ]
         row(axes, parts)
     return figure

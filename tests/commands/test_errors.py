@@ -153,6 +153,7 @@ def test_wrong_usage(folder, arguments, part):
         (("none.npy", "out.npy"), ["none.npy", "empty"]),
         (("nan.npy", "out.png"), ["nan.npy", "float64"]),
         (("in.png", "missing/out.png"), ["missing", "create it first"]),
+        (("in.png", "missing/out.png", "--dry-run"), ["missing", "create it first"]),
         (("in.png", "text.png/out.png"), ["text.png"]),
         (("in.png", "out.png", *ANY, "-f", "1000000"), ["in.png", "5000000x4000000", "smaller factor"]),
         (("in.png", "out.npy", *ANY, "-f", "999999999999999999"), ["in.png", "4999999999999999995x3999999999999999996"]),

@@ -77,10 +77,10 @@ def run_task(
                 log.note("its output does not record its settings, so only its size was checked")
             return result._replace(status="skipped", notes=log.notes, seconds=time.perf_counter() - began)
         file_checks.check_protected(task, state, options)
+        if not state.streamed and not (options.dry_run and task.protected):  # the folders of a batch are not made in a dry run
+            check_place(task.output)
         if options.dry_run:
             return result
-        if not state.streamed:
-            check_place(task.output)
         admit(run.plan.memory)
         _start_engine(run)
 
