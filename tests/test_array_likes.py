@@ -115,7 +115,9 @@ def test_what_stays_on_a_device():
         def __dlpack__(self, **options):
             raise TypeError("unknown options")
 
-    with pytest.raises(upscale.ArgumentError, match="array cannot be read as an array: it lies on another device; copy it"):
+    with pytest.raises(
+        upscale.ArgumentError, match="array cannot be read as an array: it is on another device, such as a GPU; copy it"
+    ):
         upscale.unpool_nearest(Stuck(ints(3, 4)), 2)
 
 

@@ -93,9 +93,9 @@ def test_out():
     ("arguments", "text"),
     [
         ({"method": "bicubic"}, "'nn' or 'tconv'"),
-        ({"method": "nn", "kernel": "box"}, "goes with"),
-        ({"padding": 0}, "goes with"),
-        ({"dilation": 2}, "goes with"),
+        ({"method": "nn", "kernel": "box"}, "method 'tconv'"),
+        ({"padding": 0}, "method 'tconv'"),
+        ({"dilation": 2}, "method 'tconv'"),
         ({"method": "tconv"}, "bilinear"),
         ({"method": "tconv", "kernel": "box", "padding": "valid"}, "padding"),
         ({"method": "tconv", "kernel": "box", "padding": 5}, "crops the whole output"),
@@ -108,7 +108,7 @@ def test_out():
         ({"picture": "cat.png"}, "PIL.Image.open"),
         ({"picture": Path("cat.png")}, "PIL.Image.open"),
         ({"picture": Image.new("L", (0, 5))}, "empty"),
-        ({"picture": Image.new("L", (2, 2)), "out": np.zeros((4, 4))}, "out goes with an array"),
+        ({"picture": Image.new("L", (2, 2)), "out": np.zeros((4, 4))}, "out needs an array"),
     ],
 )
 def test_wrong_arguments(arguments, text):

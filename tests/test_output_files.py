@@ -168,7 +168,7 @@ def test_closed_streams(tmp_path, rgb, redirection, word):
         ["sh", "-c", f'"{UPSCALE}" {arguments} {redirection}'], cwd=tmp_path, stderr=subprocess.PIPE, timeout=60
     )
     assert done.returncode == 1
-    assert f"standard {word}: is closed".encode() in done.stderr
+    assert f"standard {word} is closed".encode() in done.stderr
 
 
 def test_a_pipe_by_its_name(tmp_path, rgb):

@@ -70,7 +70,7 @@ def test_a_pool_of_processes(tmp_path, method):
         "engine numba: Numba ran before this process was forked, and its threads do not survive a fork "
         "(use spawn or forkserver)"
     )
-    assert run(tmp_path, POOL, method).strip() == (f"{reason}; engine auto does without" if method == "fork" else "None")
+    assert run(tmp_path, POOL, method).strip() == (f"{reason}; use engine auto" if method == "fork" else "None")
 
 
 def test_a_forked_process_uses_numba_where_its_threads_survive(tmp_path):
@@ -169,7 +169,7 @@ assert all(np.array_equal(first, other) for other in others)
 def test_without_the_threading_layer_that_the_environment_names(tmp_path):
     script = 'print(refused("bicubic")); print(enlarge().shape)'
     reason, shape = run(tmp_path, script, NUMBA_THREADING_LAYER="nothing").splitlines()
-    assert reason.startswith("engine numba: Numba cannot start its threads (") and reason.endswith("; engine auto does without")
+    assert reason.startswith("engine numba: Numba cannot start its threads (") and reason.endswith("; use engine auto")
     assert shape == "(80, 100, 3)"
 
 

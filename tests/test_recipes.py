@@ -109,7 +109,7 @@ def test_the_clipboard(place, program):
 
 def test_the_dockerfile_runs_what_there_is():
     (text,) = blocks("containers", "dockerfile")
-    known = shell(ROOT, UPSCALE, "--help")
+    known = shell(ROOT, UPSCALE, "--help-all")
     for option in re.findall(r"upscale (--[\w-]+)", text + "".join(blocks("containers", "sh"))):
         assert option in known
     assert text.index("--precompile") < text.index("USER "), "by the user who may write into the package"

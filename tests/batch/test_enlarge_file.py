@@ -92,7 +92,7 @@ def test_what_is_wrong_is_one_of_the_packages_errors_and_leaves_nothing(tmp_path
 
 def test_defaults_may_be_given_to_nn(tmp_path):
     upscale.enlarge_file(CAT, tmp_path / "a.png", 2, padding="same", output_padding=0, dilation=1, edge="zero", linear=False)
-    with pytest.raises(upscale.ArgumentError, match="goes with method 'tconv'"):
+    with pytest.raises(upscale.ArgumentError, match="need method 'tconv'"):
         upscale.enlarge_file(CAT, tmp_path / "a.png", 2, dilation=2)
 
 

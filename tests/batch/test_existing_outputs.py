@@ -44,7 +44,7 @@ def test_a_file_made_by_hand_beside_its_input_is_not_overwritten(hand, inputs):
         [line] = [line for line in lines(done) if line.startswith("upscale: hand/hero.png: ")]
         assert done.returncode == 1
         assert "hand/hero@2x.png" in line and "--overwrite" in line
-        assert ("--skip-existing keeps it" in line) != ("--skip-existing" in policy)
+        assert ("complete picture of the right size" in line) == ("--skip-existing" in policy)
     ok(*inputs, "-o", "hand", *NAMED, "--overwrite", cwd=hand.parent)
     assert pixels(hand / "hero@2x.png").shape == (6, 8, 3)
     assert "skipped" in lines(ok(*inputs, "-o", "hand", *NAMED, "--skip-existing", cwd=hand.parent))[-1]
@@ -132,7 +132,7 @@ def test_where_no_settings_are_recorded_skip_existing_compares_the_size_and_says
     for _ in range(2):
         done = ok("hand", "out", "--skip-existing", "--format", "bmp", cwd=hand.parent)
     assert "3 skipped" in lines(done)[-1]
-    [line] = [line for line in lines(done) if "only its size was compared" in line]
+    [line] = [line for line in lines(done) if "only its size was checked" in line]
     assert "and 2 more" in line
     assert b"only its size" in ok("hand/hero.png", "out/hero.bmp", "--skip-existing", cwd=hand.parent).stderr
     done = run("hand", "out", "--format", "bmp", cwd=hand.parent)
@@ -173,7 +173,7 @@ def test_a_file_that_appears_while_the_output_is_computed_is_kept(tmp_path):
     (tmp_path / "out" / "a.png").write_text("precious")
     errors = begun.communicate(timeout=120)[1]
     assert begun.returncode == 1
-    assert b"written by another program meanwhile" in errors
+    assert b"written by another program in the meantime" in errors
     assert (tmp_path / "out" / "a.png").read_text() == "precious"
     assert not parts(tmp_path / "out")
 
@@ -190,7 +190,7 @@ def test_the_format_holds_whatever_the_names_are(hand, name):
     ok("hand", "out", "--name", name, "--format", "png", cwd=hand.parent)
     assert all(p.read_bytes().startswith(b"\x89PNG") for p in (hand.parent / "out").iterdir())
     done = run("hand", "out2", "--name", "{stem}.jpg", "--format", "png", cwd=hand.parent)
-    assert done.returncode == 2 and "clashes" in lines(done)[0]
+    assert done.returncode == 2 and "conflicts" in lines(done)[0]
 
 
 def test_outputs_that_were_cut_off_are_not_taken_for_done(hand):

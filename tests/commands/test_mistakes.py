@@ -93,7 +93,7 @@ USAGE = [
     ((*IO, "--factor", "400"), "9600x9600", "400 % is --factor 4", "--max-factor 400"),
     (("folder", "out", "--factor", "999"), "folder/one.png would become 23976x23976"),
     (("photo.jpg", "out.png", "--factor", "200x300"), "photo.jpg would become 4000x9000", "--factor 10 makes 200x300"),
-    (("-", "-", "--factor", "129"), "--factor 129: A factor is how many times larger", "--max-factor 129"),
+    (("-", "-", "--factor", "129"), "--factor 129: a factor is a multiple", "--max-factor 129"),
     # Methods
     ((*IO, "-m", "bicubic"), "--kernel bicubic"),
     ((*IO, "-m", "bicubic", "-k", "lanczos3"), "--kernel bicubic"),
@@ -194,7 +194,7 @@ def test_wrong_usage(made, case):
 
 
 FAILING = [
-    (("out.png", "in.png"), "out.png: no such file", "in.png would have been OUTPUT", "upscale in.png out.png"),
+    (("out.png", "in.png"), "out.png: no such file", "in.png is given as OUTPUT", "upscale in.png out.png"),
     (("missing.png", "out.png"), "missing.png: no such file"),
     (("in.pngg", "out.png"), "in.pngg: no such file; did you mean in.png?"),
     (("in.png", "missing/out.png"), "there is no folder", "missing", "create it first"),
@@ -209,8 +209,8 @@ FAILING = [
     (("photo.heic", "out.png"), "photo.heic: is a HEIF or HEIC picture", "heif-convert"),
     (("photo.jxl", "out.png"), "photo.jxl: is a JPEG XL picture", "djxl"),
     (("photo.nef", "out.png"), "photo.nef: is a camera RAW file", "darktable"),
-    ((*IO, "--frame", "3"), "--frame 3: it has only one frame"),
-    (("anim.gif", "out.png", "--frame", "3"), "--frame 3: it has frames 0 to 2"),
+    ((*IO, "--frame", "3"), "has no frame 3; its only frame is 0"),
+    (("anim.gif", "out.png", "--frame", "3"), "has no frame 3; its frames are 0 to 2"),
     ((*IO, "-k", "missing.npy"), "missing.npy: no such file"),
     ((*IO, "-k", "kk.npy"), "kk.npy: no such file; did you mean k.npy?"),
     ((*IO, "--max-memory", "1k"), "in.png", "--max-memory"),

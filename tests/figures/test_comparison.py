@@ -191,7 +191,7 @@ def test_the_default_list_has_adaptive_where_it_is_shipped(pair, tmp_path):
         (("none.png", "-o", "s.png"), 1, "none.png: no such file"),
         (("small.png", "-o", "s.png", "-k", "nn,bicubi"), 2, "'bicubi'"),
         (("small.png", "-o", "s.png", "-k", "none.npy"), 1, "none.npy"),
-        (("small.png", "-o", "s.png", "-k", "adaptive", "-f", "5"), 2, "adaptive supports the factors 2, 3, 4 only"),
+        (("small.png", "-o", "s.png", "-k", "adaptive", "-f", "5"), 2, "adaptive supports only the factors 2, 3, 4"),
         (("small.png", "-o", "small.png"), 2, "the same file as INPUT"),
         (("small.png", "-o", "large.png", "--truth", "large.png"), 2, "the same file as --truth"),
         (("small.png", "-o", "k.png", "-k", "k.npy"), 2, "the same file as --kernels k.npy"),

@@ -38,7 +38,7 @@ def test_what_a_user_may_call_a_kernel(text, kind, rows):
         ("sharp", "*.npy"),
         ("1 x", "'x' is not a number"),
         ("topaz.png", ".safetensors"),
-        ("nn", "takes no kernel"),
+        ("nn", "has no kernel"),
         ("1,2;3,x", "row 2: 'x'"),
         ("gaussian:0", "standard deviation"),
         ("gaussian:x", "'x'"),

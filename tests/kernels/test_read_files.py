@@ -100,7 +100,7 @@ def refused(path, part):
         ("k.json", b"[]", "no elements"),
         ("k.json", b"[[1,", "damaged"),
         ("k.json", b"[" * 100_000, "damaged"),
-        ("k.json", b"[[1" + b"0" * 400 + b"]]", "not a kernel"),
+        ("k.json", b"[[1" + b"0" * 400 + b"]]", "cannot be read as a kernel"),
         ("k.npz", b"PK\x03\x04", "damaged"),
         ("k.npy", b"\x80\x04\x95", "damaged"),
         ("k.safetensors", b"\xff" * 8, "damaged"),
@@ -117,11 +117,11 @@ def test_bad_files(tmp_path, name, content, part):
 def test_bad_npz(tmp_path):
     path = tmp_path / "k.npz"
     np.savez(path, weights=np.ones((2, 2)))
-    refused(path, "'upscale kernel'")
+    refused(path, "written by upscale")
     np.savez(path, format="upscale kernel", version=3, weights=np.ones((2, 2)))
-    refused(path, "install a newer one")
+    refused(path, "install a newer upscale")
     np.savez(path, format="upscale kernel", version=1)
-    refused(path, "must hold weights")
+    refused(path, "must contain weights")
     np.savez(path, format="upscale kernel", version=1, weights=np.array([[{}]], object), allow_pickle=True)
     refused(path, "pickle")
     np.savez(path, format="upscale kernel", version=1, weights=np.ones((2, 2)), factor=[0, 2])
@@ -158,9 +158,9 @@ def test_npy(tmp_path):
     np.save(path, np.array([[1, 2], [3, 4]], np.int16))
     assert read_kernel(str(path)).weights.tolist() == [[1, 2], [3, 4]]
     for content, text in (
-        (b"", "not a kernel"),
-        (b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'", "not a kernel"),
-        (path.read_bytes()[:-1], "not a kernel"),
+        (b"", "cannot be read as a kernel"),
+        (b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'", "cannot be read as a kernel"),
+        (path.read_bytes()[:-1], "cannot be read as a kernel"),
     ):
         path.write_bytes(content)
         with pytest.raises(upscale.FileError, match=text) as caught:
@@ -212,7 +212,7 @@ def test_safetensors(tmp_path):
     assert read_kernel(str(path)).weights.shape == (3, 3, 4, 4)
     assert read_bias(str(path)).tolist() == [1, 1, 1]
     done = ok(SAMPLES / "cat.png", tmp_path / "out.png", "-m", "tconv", "-k", path)
-    assert f"{path}: also has up.bias; --bias {path}:up.bias adds it" in done.stderr.decode()
+    assert f"{path}: also contains up.bias, which is not used; --bias {path}:up.bias adds it" in done.stderr.decode()
     done = ok(SAMPLES / "cat.png", tmp_path / "out.png", "-m", "tconv", "-k", path, "--bias", f"{path}:up.bias")
     assert b"up.bias" not in done.stderr
     numpy.save_file({"a": np.ones((2, 2), np.float32), "b": np.ones((3, 3), np.float16)}, path)
@@ -237,7 +237,7 @@ def test_torch(tmp_path):
     want = layer(torch.from_numpy(picture.transpose(2, 0, 1)[None])).detach().numpy()[0].transpose(1, 2, 0)
     assert np.allclose(upscale.enlarge(picture, 2, "tconv", kernel, padding=1), want, atol=1e-6)
     torch.save(layer, path)
-    refused(path, "not a kernel")
+    refused(path, "cannot be read as a kernel")
 
 
 @pytest.mark.parametrize(("module", "suffix"), [("safetensors", ".safetensors"), ("torch", ".pt")])
@@ -289,4 +289,4 @@ def test_faults_of_the_program_are_not_called_damage(tmp_path, monkeypatch):
         with pytest.raises(fault):
             read_kernel(str(path))
     monkeypatch.setattr(json, "load", lambda file: {}[1])
-    refused(path, "k.json: not a kernel, or damaged: 1")
+    refused(path, "k.json: is not a kernel, or is damaged: 1")

@@ -132,7 +132,7 @@ except upscale.ArgumentError as error:
     assert python(code, env=without_numba).stdout.splitlines() == [
         "(8, 8) (2, 2)",
         "(1, 8, 8)",
-        "engine numba: Numba cannot be imported (Numba needs NumPy 2.2 or less); engine auto does without",
+        "engine numba: Numba cannot be imported (Numba needs NumPy 2.2 or less); use engine auto",
     ]
 
 

@@ -195,7 +195,7 @@ def test_layout_chw(tmp_path, shape):
 def test_clipping_is_told_with_what_would_help(tmp_path, rgb):
     text = ok(rgb, tmp_path / "out.png", "-m", "tconv", "-k", "4,4;4,4").stderr.decode()
     assert text.count("\n") == 1
-    for part in ("% of the samples were clipped", "gain is 4", "--normalize"):
+    for part in ("% of the samples were clipped", "4 times as bright", "--normalize"):
         assert part in text
     assert ok(rgb, tmp_path / "out.png", "-m", "tconv", "-k", "4,4;4,4", "-q").stderr == b""
     assert ok(rgb, tmp_path / "out.png", "-m", "tconv", "-k", "4,4;4,4", "--normalize").stderr == b""
@@ -204,9 +204,9 @@ def test_clipping_is_told_with_what_would_help(tmp_path, rgb):
 def test_the_gain_is_that_of_the_phases(tmp_path):
     Image.new("L", (8, 8), 200).save(tmp_path / "in.png")
     text = ok("in.png", "out.png", "-k", "1,2,1", "-f", "2", cwd=tmp_path).stderr.decode()
-    assert "clipped: the kernel's gain is 2; a kernel of at least 2x2 can be normalised" in text
+    assert "clipped: the kernel makes pictures 2 times as bright; a kernel of at least 2x2 can be normalised" in text
     text = ok("in.png", "out.png", "-k", "1,1,1;1,1,1;1,1,1", "-f", "2", cwd=tmp_path).stderr.decode()
-    assert "clipped: the kernel's gain is 1 to 4; --normalize keeps brightness" in text
+    assert "clipped: the kernel makes pictures 1 to 4 times as bright; --normalize keeps brightness" in text
 
 
 def test_overshoots_of_opacity_are_no_clipping(tmp_path):

@@ -339,7 +339,7 @@ def test_rounded_delays_do_not_drift():
     delays = [d for _, d in composed(made(frames, (2, 2), note=notes.append))]
     assert sum(delays[:60]) == 1000 and set(delays[:60]) == {10, 20}
     assert delays[60:] == [30, 655350, 20]
-    assert notes == ["GIF holds delays of at most 655.35 s: one of 700.0 s was shortened"]
+    assert notes == ["GIF delays are limited to 655.35 s: one of 700.0 s was shortened"]
 
 
 def test_disposals_of_made_animations():
@@ -377,7 +377,7 @@ def test_too_large():
         (frame(np.zeros((1, 1), np.uint8)), (70000, 1)),
         (frame(np.zeros((1, 1), np.uint8), top=65536), (1, 1)),
     ]:
-        with pytest.raises(ArgumentError, match="at most 65535 pixels a side"):
+        with pytest.raises(ArgumentError, match="limited to 65535 pixels a side"):
             made([f], size)
     made([frame(np.zeros((1, 65535), np.uint8), COLOURS[:2])], (1, 65535))
 

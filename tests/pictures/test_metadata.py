@@ -182,7 +182,7 @@ def test_descriptions_that_tell_sizes_are_left_out(tmp_path):
 
     tifffile.imwrite(tmp_path / "in.tif", np.zeros((3, 7, 13), np.uint16), photometric="minisblack")
     done = ok("in.tif", "out.tif", cwd=tmp_path)
-    assert b"sizes that are no longer true" in done.stderr
+    assert b"sizes that no longer apply" in done.stderr
     with tifffile.TiffFile(tmp_path / "out.tif") as file:
         assert len(file.pages) == 3
         assert 270 not in file.pages[0].tags

@@ -90,7 +90,7 @@ def test_all_sizes_of_an_icon(tmp_path):
 def test_views_of_one_scene(tmp_path):
     views = [Image.fromarray(RNG.integers(0, 256, (8, 8, 3), np.uint8)) for _ in range(2)]
     views[0].save(tmp_path / "in.mpo", save_all=True, append_images=views[1:])
-    assert b"the first was taken" in ok("in.mpo", "out.png", cwd=tmp_path).stderr
+    assert b"the first was used" in ok("in.mpo", "out.png", cwd=tmp_path).stderr
     ok("in.mpo", "second.png", "--frame", "1", cwd=tmp_path)
     with Image.open(tmp_path / "in.mpo") as before, Image.open(tmp_path / "second.png") as after:
         before.seek(1)

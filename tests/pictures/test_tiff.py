@@ -82,7 +82,7 @@ def test_tags_of_many_programs_are_kept(tmp_path):
         with tifffile.TiffWriter(tmp_path / "in.tif", byteorder=order) as writer:
             writer.write(np.zeros((3, 4), np.uint8), metadata=None, extratags=extra, description="described", software="mine")
         done = ok("in.tif", "out.tif", cwd=tmp_path)
-        assert b"on the ground" in done.stderr
+        assert b"ground size of a pixel" in done.stderr
         before, after = tags(tmp_path / "in.tif"), tags(tmp_path / "out.tif")
         for code in (270, 305, 33723, 33922, 34735, 50000):
             assert after[code] == before[code], code

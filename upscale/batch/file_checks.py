@@ -230,7 +230,7 @@ def check_output_unchanged(task: Task, state: OutputState, options: Options) -> 
         return
     if (not state.exists or _file_state(task.output) != state.identity) and read_mark(task.output, whole=True) is None:
         raise FileError(
-            f"{task.name}: its output {task.output} was written by another program in the meantime so it is kept; "
+            f"{task.name}: its output {task.output} was written by another program in the meantime, so it is kept; "
             "--overwrite replaces it"
         )
 

@@ -116,7 +116,8 @@ def check_template(template: str) -> None:
     for _, field, form, conversion in parts:
         if field is not None and (field not in FIELDS or form or conversion):
             fields = " ".join("{" + f + "}" for f in FIELDS)
-            raise ArgumentError(f"--name {template!r}: {{{field}}} is not a field; use {fields}")
+            given = field + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+            raise ArgumentError(f"--name {template!r}: {{{given}}} is not a field; use {fields}")
     if not template.strip(". "):
         raise ArgumentError(f"--name {template!r} is not a file name")
     if "/" in template or os.sep in template or "\0" in template:

@@ -185,7 +185,7 @@ class Report:
         parts += [f"{counts[k]} {k}" for k in ("skipped", "failed") if counts[k]]
         undone = len(self._plan.tasks) + len(self._plan.failed) - sum(counts.values())
         others = len(self._plan.others)
-        parts += [f"{undone} not started"] if undone else []
+        parts += [f"{undone} not done"] if undone else []
         parts += [f"{others} not {'a picture' if others == 1 else 'pictures'}"] if others else []
         named = len(self._plan.results)
         parts += [f"{named} ignored (named as {'an output' if named == 1 else 'outputs'})"] if named else []

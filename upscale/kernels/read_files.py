@@ -116,7 +116,7 @@ def _as_file_error(path: str, what: str) -> Iterator[None]:
     except MissingLibraryError as error:
         raise FileError(f"{path}: {error}") from error
     except _DamagedError as error:
-        raise FileError(f"{path}: cannot be read as {what}, or is damaged" + f": {error}" * bool(str(error))) from error
+        raise FileError(f"{path}: is not {what}, or is damaged" + f": {error}" * bool(str(error))) from error
     except ArgumentError as error:
         raise FileError(f"{path}: cannot be read as {what}: {error}") from error
 
