@@ -158,9 +158,9 @@ def test_npy(tmp_path):
     np.save(path, np.array([[1, 2], [3, 4]], np.int16))
     assert read_kernel(str(path)).weights.tolist() == [[1, 2], [3, 4]]
     for content, text in (
-        (b"", "cannot be read as a kernel"),
-        (b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'", "cannot be read as a kernel"),
-        (path.read_bytes()[:-1], "cannot be read as a kernel"),
+        (b"", "is not a kernel"),
+        (b"\x93NUMPY\x01\x00v\x00{'descr': '<f8'", "is not a kernel"),
+        (path.read_bytes()[:-1], "is not a kernel"),
     ):
         path.write_bytes(content)
         with pytest.raises(upscale.FileError, match=text) as caught:
