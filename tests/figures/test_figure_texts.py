@@ -67,12 +67,16 @@ def check_numbers(figure):
     return counts
 
 
-@pytest.mark.parametrize("name", KERNELS)
+#: Those that are checked in each run of the tests.
+SOME = ("bicubic", "3x3 ones", "1x14", "5x7")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in SOME else pytest.mark.heavy) for n in KERNELS])
 def test_kernel_figures(name):
     check_numbers(draw_kernel(*KERNELS[name], LONG if len(name) % 2 else name))
 
 
-@pytest.mark.parametrize("side", [4, 8, 11, 16, 64])
+@pytest.mark.parametrize("side", [4, 11, *(pytest.param(n, marks=pytest.mark.heavy) for n in (8, 16, 64))])
 def test_numbers_of_a_kernel_fit_or_are_left_out(side):
     figure = draw_kernel(Kernel(-RNG.random((side, side))), (2, 2))
     weights, _, phases, *_ = check_numbers(figure)

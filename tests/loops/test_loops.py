@@ -108,6 +108,7 @@ def test_pixels_are_the_same_on_other_processors_and_at_any_number_of_threads(tm
 CPUS = {"nehalem": "+sse4.2", "haswell": "+avx,+avx2,+fma,+bmi,+bmi2,+f16c"}
 
 
+@pytest.mark.heavy
 def test_32_bit_floats_differ_between_engines_by_a_rounding_at_most():
     """A sum that lies just beside the middle between two floats: fused multiply-adds round it once, by way of 64 bits twice."""
     source = np.array([[1, 1 - 2.0**-15]], np.float32)
