@@ -174,7 +174,9 @@ def test_an_interrupt_leaves_no_kernel(folder, tmp_path):
     assert not list(tmp_path.glob(".upscale*"))
 
 
-@pytest.mark.parametrize(("validated", "adaptive"), [(0, False), (60, False), *(pytest.param(n, True, marks=pytest.mark.heavy) for n in (60, 3))])
+@pytest.mark.parametrize(
+    ("validated", "adaptive"), [(0, False), (60, False), *(pytest.param(n, True, marks=pytest.mark.heavy) for n in (60, 3))]
+)
 def test_the_progress_bar_is_as_long_as_the_work(folder, tmp_path, validated, adaptive):
     (tmp_path / "kept").mkdir()
     for i in range(validated):

@@ -89,8 +89,8 @@ def _other(text: str) -> _Other:
     multiple=True,
     metavar="KERNEL,...",
     shell_complete=completion.kernel_lists,
-    help="nn, presets, shipped kernels or kernel files; may be repeated. Give a kernel typed out as rows an option of "
-    f"its own.  [default: {','.join(_DEFAULT)}]",
+    help="nn, presets, shipped kernels or kernel files; may be repeated, as is needed for each kernel typed out as "
+    f"rows.  [default: {','.join(_DEFAULT)}]",
 )
 @click.option(
     "--with",
@@ -116,7 +116,7 @@ def _other(text: str) -> _Other:
     cls=Option,
     aliases=("--normalise", "--no-normalise"),
     default=None,
-    help="Make the weights reaching each output pixel sum to 1.  [default: presets yes, your own kernels no]",
+    help="Make the weights reaching each output pixel sum to 1.  [default: the kernel's own setting]",
 )
 @click.option(
     "--crop",

@@ -45,7 +45,7 @@ Examples:
 @enlarge_options
 @click.pass_context
 def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, **values: Any) -> int:
-    """Enlarge pictures by a whole number.
+    """Enlarge pictures by a whole-number factor.
 
     The suffix of OUTPUT decides the format. With several inputs, a folder or a pattern, OUTPUT is a folder. Use - for stdin or
     stdout; without paths, upscale reads stdin and writes stdout. NumPy arrays (.npy) of shape (H, W) or (H, W, C) work too.

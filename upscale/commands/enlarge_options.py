@@ -180,7 +180,7 @@ _OPTIONS = (
         aliases=("--normalise", "--no-normalise"),
         default=None,
         help="Make the weights reaching each output pixel sum to 1, which keeps brightness and avoids checkerboards.  "
-        "[default: the kernel's own setting, which is on for presets except zero and for learned kernels]",
+        "[default: the kernel's own setting, which is on for learned kernels and for presets except zero]",
     ),
     click.option(
         "--padding",
@@ -266,7 +266,7 @@ _OPTIONS = (
         show_default=True,
         help="Compression of PNG and TIFF; small is slow.",
     ),
-    click.option("--strip", is_flag=True, help="Drop all metadata except colour information, and the mark of upscale."),
+    click.option("--strip", is_flag=True, help="Drop the mark of upscale, and all metadata except colour information."),
     click.option(
         "--frame",
         type=WholeNumber(0, hint="0 is the first"),
@@ -366,7 +366,7 @@ _OPTIONS = (
         is_eager=True,
         expose_value=False,
         callback=_precompile,
-        help="Compile all of Numba's code into the cache and exit, for container images.",
+        help="Compile all loops with Numba into the cache and exit, for container images.",
     ),
     click.version_option(__version__, prog_name="upscale", message="%(prog)s %(version)s"),
     click.option(

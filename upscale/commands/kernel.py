@@ -143,7 +143,7 @@ def show(
     type=Parsed("bias", option_types.bias),
     metavar="NUMBERS|FILE",
     shell_complete=completion.files,
-    help="Bias to store, for each output channel; .txt, .csv and .npy cannot store it.",
+    help="Bias to store, for each output channel; .txt, .csv, .json and .npy cannot store it.",
 )
 @_normalizing("Store in .npz that the kernel is to be normalised, or not.  [default: IN's own setting]")
 def convert(source: KernelSpec, target: str | None, output: str | None, **values: Any) -> None:

@@ -81,8 +81,8 @@ Examples:
 def command(paths: tuple[str, ...], output: str, low: str | None, validate: str | None, quiet: bool, **values: Any) -> None:
     """Learn the kernel that enlarges your own kind of pictures best.
 
-    Each picture, also in subfolders, is downscaled. The kernel that restores the originals best (least squared error) is saved.
-    Use it with upscale --kernel KERNEL.npz.
+    Each picture, including those in subfolders, is downscaled. The kernel that restores the originals best (least squared
+    error) is saved. Use it with upscale --kernel KERNEL.npz.
     """
     began = time.perf_counter()
     factor = _checked_factor(output, low, values)

@@ -113,7 +113,7 @@ PRESETS: dict[str, Preset] = {
     "zero": Preset(
         lambda x, _: 1.0,
         lambda _: 0.0,
-        "to study the operator: each value once, with zeros between",
+        "studying the operator (each value once, with zeros between)",
         "dark, since it is not normalised",
         length=1,
         normalized=False,
