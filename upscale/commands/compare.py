@@ -89,7 +89,7 @@ def _other(text: str) -> _Other:
     multiple=True,
     metavar="KERNEL,...",
     shell_complete=completion.kernel_lists,
-    help="nn, presets, shipped kernels or kernel files; may be repeated, as is needed for each kernel typed out as "
+    help="nn, presets, shipped kernels or kernel files; may be repeated, once for each kernel typed out as "
     f"rows.  [default: {','.join(_DEFAULT)}]",
 )
 @click.option(
