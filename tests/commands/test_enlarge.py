@@ -2,14 +2,19 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 
+import click
 import naive
 import numpy as np
 import pytest
 from helpers import SAMPLES, UPSCALE, ok, run
 from PIL import Image
+
+from upscale.commands.enlarge import command
+from upscale.commands.enlarge_help import GROUPS
 
 FORMATS = {
     ".png": "RGB",
@@ -139,6 +144,17 @@ def test_help_has_its_groups_and_examples_that_work(tmp_path):
     for example in examples:
         done = subprocess.run(["sh", "-ec", example], cwd=tmp_path, env=environment, capture_output=True, timeout=60)
         assert done.returncode == 0, (example, done.stderr)
+
+
+def test_help_fits_two_screens_and_help_all_has_every_option():
+    narrow = {**os.environ, "COLUMNS": "80"}
+    short, full = (ok(option, env=narrow).stdout.decode() for option in ("--help", "--help-all"))
+    assert len(short.splitlines()) <= 100 and "--help-all" in short and "--output-padding" not in short
+    options = [p for p in command.params if isinstance(p, click.Option)]
+    assert {p.name for p in options} <= {name for names in GROUPS.values() for name in names}
+    for option in options:
+        for name in (*option.opts, *option.secondary_opts):
+            assert re.search(rf"(^|[ ,/]){name}\b", full, re.MULTILINE), name
 
 
 def test_quiet_and_verbose(tmp_path, rgb):

@@ -14,7 +14,8 @@ import click
 from upscale import signals, threads
 from upscale.choices import format_factor
 from upscale.commands import console, path_mistakes
-from upscale.commands.enlarge_options import GroupedCommand, check_options, enlarge_options
+from upscale.commands.enlarge_help import GroupedCommand
+from upscale.commands.enlarge_options import check_options, enlarge_options
 from upscale.commands.factor_limit import check_factor
 from upscale.commands.option_types import closest_suffix
 from upscale.errors import ArgumentError, FileError
