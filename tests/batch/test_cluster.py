@@ -104,5 +104,5 @@ def test_a_scheduler_that_is_not_there(tmp_path):
         assert done.returncode == status
         assert b"Traceback" not in done.stderr
         assert done.stderr.count(b"\n") == 1
-        named = f"--scheduler {address}: nobody answers" if status == 1 else f"--scheduler: {address!r} is not an address"
+        named = f"--scheduler {address}: no scheduler answers" if status == 1 else f"--scheduler: {address!r} is not an address"
         assert named.encode() in done.stderr

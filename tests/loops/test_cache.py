@@ -204,6 +204,6 @@ def test_an_unwritable_cache_folder_is_no_error(tmp_path):
     np.save(tmp_path / "in.npy", np.zeros((3, 3)))
     done = python(COMPILE.format(before="numba.core.caching.CacheImpl._locator_classes = []"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    told = "upscale: in.npy: loops are compiled at each run, since no cache folder can be written; set NUMBA_CACHE_DIR"
+    told = "upscale: in.npy: no cache folder is writable, so code is compiled in every run; set NUMBA_CACHE_DIR"
     assert done.stderr.startswith(told) and done.stderr.count("NUMBA_CACHE_DIR") == 1
     assert np.load(tmp_path / "out.npy").shape == (6, 6)
