@@ -112,9 +112,10 @@ SETTINGS = [
 ]  # fmt: skip
 
 
-def test_skip_existing_does_again_what_was_made_with_other_settings(hand):
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.heavy)])
+def test_skip_existing_does_again_what_was_made_with_other_settings(hand, every):
     np.save(hand.parent / "k.npy", np.ones((4, 4)))
-    for settings in SETTINGS:
+    for settings in SETTINGS[::every]:
         for status in ("written", "skipped"):
             done = ok("hand/hero.png", "hand/other.png", "out", "--skip-existing", *settings, "--json", cwd=hand.parent)
             found = [json.loads(line)["status"] for line in done.stdout.splitlines()]
@@ -193,6 +194,7 @@ def test_the_format_holds_whatever_the_names_are(hand, name):
     assert done.returncode == 2 and "conflicts" in lines(done)[0]
 
 
+@pytest.mark.heavy
 def test_outputs_that_were_cut_off_are_not_taken_for_done(hand):
     for suffix in ("jpg", "png", "gif", "webp"):
         options = ("--format", suffix, "--background", "white")

@@ -228,6 +228,7 @@ def test_errors(tmp_path, arguments, status, text):
 # Step by step
 
 
+@pytest.mark.heavy
 def test_a_sheet_and_an_animation(tmp_path):
     pytest.importorskip("matplotlib")
     np.save(tmp_path / "in.npy", [[2, 0], [4, 1]])

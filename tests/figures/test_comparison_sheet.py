@@ -31,7 +31,7 @@ def assert_once(drawn, want):
     assert sum(np.array_equal(drawn[top : top + height, left : left + width], want) for top, left in near) == 1
 
 
-@pytest.mark.parametrize("zoom", [1, 3])
+@pytest.mark.parametrize("zoom", [pytest.param(1, marks=pytest.mark.heavy), 3])
 def test_the_sheet_holds_the_panels_pixel_by_pixel(tmp_path, zoom):
     crop = ("--crop", "10,20,30,40", "-f", "3x2", "-k", "bilinear", "--zoom", zoom)
     done = ok(SAMPLES / "cat.png", "-o", tmp_path / "sheet.png", *crop)

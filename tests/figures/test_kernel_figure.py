@@ -28,6 +28,7 @@ def test_equal_figures_are_equal_files(tmp_path, suffix, begins):
     assert made[0] == made[1] and made[0].startswith(begins)
 
 
+@pytest.mark.heavy
 def test_figures_of_all_kinds_of_kernels():
     pytest.importorskip("matplotlib")
 

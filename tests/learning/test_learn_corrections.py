@@ -59,6 +59,7 @@ def test_too_little_to_learn_from():
         learn_corrections([(scene(0)[:20, :20], scene(0)[:40, :40])], single)
 
 
+@pytest.mark.heavy
 def test_the_command(tmp_path):
     (tmp_path / "in").mkdir()
     for i in range(4):

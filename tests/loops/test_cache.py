@@ -96,6 +96,7 @@ def test_a_folder_that_cannot_be_written_is_loaded_from(tmp_path):
     assert smallest(cache, nowhere, tmp_path / "package") == "0 1 False"
 
 
+@pytest.mark.heavy
 def test_what_a_read_only_folder_lacks_is_kept_in_the_users_cache(tmp_path):
     cache = tmp_path / "cache"
     assert smallest(cache) == "compiled"
@@ -126,6 +127,7 @@ def test_an_index_that_cannot_be_read_is_replaced(tmp_path, change):
     assert [smallest(tmp_path) for _ in range(2)] == ["compiled", "loaded"]
 
 
+@pytest.mark.heavy
 def test_machine_code_that_cannot_be_read_is_replaced(tmp_path):
     assert smallest(tmp_path) == "compiled"
     for code in tmp_path.rglob("*premultiply*.nbc"):
@@ -133,25 +135,17 @@ def test_machine_code_that_cannot_be_read_is_replaced(tmp_path):
     assert [smallest(tmp_path) for _ in range(2)] == ["compiled", "loaded"]
 
 
-def edits_are_noticed(tmp_path, names):
-    shutil.copytree(upscale.__path__[0], tmp_path / "copy" / "upscale", ignore=shutil.ignore_patterns("__pycache__", "*.npz"))
-    cache = tmp_path / "cache"
-    assert smallest(cache, package=tmp_path / "copy") == "compiled"
-    assert smallest(cache, package=tmp_path / "copy") == "loaded"
-    for name in names:
-        with open(tmp_path / "copy" / "upscale" / "loops" / name, "a") as file:
-            file.write("\nCHANGED = True\n")
-        assert smallest(cache, package=tmp_path / "copy") == "compiled", name
-
-
-def test_an_edit_of_another_file_of_the_loops_is_noticed(tmp_path):
-    """Functions of one file are compiled into the loops of another."""
-    edits_are_noticed(tmp_path, ["vectors.py"])
-
-
 @pytest.mark.heavy
 def test_an_edit_of_any_file_of_the_loops_is_noticed(tmp_path):
-    edits_are_noticed(tmp_path, sorted(p.name for p in Path(upscale.__path__[0], "loops").glob("*.py")))
+    """Functions of one file are compiled into the loops of another."""
+    shutil.copytree(upscale.__path__[0], tmp_path / "copy" / "upscale", ignore=shutil.ignore_patterns("__pycache__", "*.npz"))
+    cache, loops = tmp_path / "cache", tmp_path / "copy" / "upscale" / "loops"
+    assert smallest(cache, package=tmp_path / "copy") == "compiled"
+    assert smallest(cache, package=tmp_path / "copy") == "loaded"
+    for path in sorted(loops.glob("*.py")):
+        with open(path, "a") as file:
+            file.write("\nCHANGED = True\n")
+        assert smallest(cache, package=tmp_path / "copy") == "compiled", path.name
 
 
 #: Undocumented names of Numba's are taken away from `numba_private`, before it is imported.
@@ -184,6 +178,7 @@ del c.Cache._load_overload
 
 
 @pytest.mark.parametrize("before", GONE.values(), ids=GONE)
+@pytest.mark.heavy
 def test_everything_works_where_numba_has_other_private_names(tmp_path, before):
     assert [smallest(tmp_path, before) for _ in range(2)] == ["compiled", "loaded"]
 
