@@ -89,8 +89,8 @@ def _other(text: str) -> _Other:
     multiple=True,
     metavar="KERNEL,...",
     shell_complete=completion.kernel_lists,
-    help="nn, presets, shipped kernels or kernel files; may be repeated, once for each kernel typed out as "
-    f"rows.  [default: {','.join(_DEFAULT)}]",
+    help="nn, presets, learned kernels or kernel files, separated by commas. A kernel typed as rows needs a -k of its "
+    f"own.  [default: {','.join(_DEFAULT)}]",
 )
 @click.option(
     "--with",
@@ -129,7 +129,7 @@ def _other(text: str) -> _Other:
     "--zoom",
     type=WholeNumber(1, hint="how many times larger INPUT becomes is --factor"),
     metavar="N",
-    help="Show each pixel on the sheet as NxN pixels.  [default: as many as make the crop at least 256 pixels wide or high]",
+    help="Show each pixel on the sheet as NxN pixels.  [default: the smallest N that makes the crop at least 256 pixels wide or high]",
 )
 @click.option(
     "--truth",

@@ -124,7 +124,7 @@ _OPTIONS = (
         type=OneOf(EDGES),
         default="zero",
         show_default=True,
-        help="How the input continues beyond its border: with zeros, its outermost pixels, mirrored, or repeated (for tiles).",
+        help="What lies beyond the input's border: zeros, its outermost pixels, its mirror image, or the input again (for tiles).",
     ),
     click.option("--linear", is_flag=True, help="Filter in linear light, by the file's transfer curve or else sRGB's."),
     click.option(
@@ -163,7 +163,7 @@ _OPTIONS = (
         type=OneOf(COMPRESSIONS),
         default="balanced",
         show_default=True,
-        help="Compression of PNG and TIFF; small is slow.",
+        help="Compression effort for PNG and compressed TIFF; small is slow.",
     ),
     click.option("--strip", is_flag=True, help="Drop the mark of upscale, and all metadata except colour information."),
     click.option(
@@ -236,7 +236,7 @@ _OPTIONS = (
         "--name",
         metavar="TEMPLATE",
         help='Names of outputs in a folder, such as "{stem}@{factor}x{suffix}"; also {method}, {kernel} and {ext}, the suffix '
-        "of the input.",
+        "of the input without its dot.",
     ),
     click.option("--parents", is_flag=True, help="Keep the folders of named files: a/b.png becomes OUTPUT/a/b.png."),
     click.option(
