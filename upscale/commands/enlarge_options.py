@@ -124,7 +124,7 @@ _OPTIONS = (
         type=OneOf(EDGES),
         default="zero",
         show_default=True,
-        help="What lies beyond the input's border: zeros, its outermost pixels, its mirror image, or the input again (for tiles).",
+        help="What lies beyond the input's border: zeros, its outermost pixels, its mirror image, or the input again.",
     ),
     click.option("--linear", is_flag=True, help="Filter in linear light, by the file's transfer curve or else sRGB's."),
     click.option(
