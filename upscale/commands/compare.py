@@ -129,8 +129,8 @@ def _other(text: str) -> _Other:
     "--zoom",
     type=WholeNumber(1, hint="how many times larger INPUT becomes is --factor"),
     metavar="N",
-    help="Show each pixel on the sheet as NxN pixels.  [default: the smallest N that makes the crop at least 256 pixels wide or "
-    "high]",
+    help="Show each pixel on the sheet as NxN pixels.  [default: the smallest N that makes the crop at least 256 pixels "
+    "wide or high]",
 )
 @click.option(
     "--truth",
