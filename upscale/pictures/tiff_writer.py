@@ -9,7 +9,7 @@ from upscale.errors import ArgumentError, library_errors
 from upscale.pictures import exif
 from upscale.pictures.picture import CHANNELS, Frame, Picture
 from upscale.pictures.tiff_messages import Messages
-from upscale.pictures.tiff_samples import packed, with_other_lab_signs
+from upscale.pictures.tiff_samples import is_odd_depth, packable, unstretched, with_other_lab_signs
 from upscale.pictures.tiff_tags import EXIF, GPS, LAYOUT, RESOLUTION, XMP, byteswapped
 from upscale.pictures.write_options import WriteOptions
 
@@ -138,9 +138,18 @@ class Writer:
         elif picture.mode in ("I;16", "F") and own.get("photometric") == 0:
             samples, photometric = ~samples if picture.mode == "I;16" else samples, 0
         layout = {"photometric": photometric, "extrasamples": extra, "colormap": _colour_map(picture)}
-        few_bits = packed(samples, own["bits"]) if "bits" in own and samples.dtype == np.uint16 else None
-        if few_bits is not None:  # which tifffile does not compress
-            return layout | {"samples": few_bits, "compression": None, "bitspersample": own["bits"]}
+        bits = own.get("bits", 0)
+        if is_odd_depth(bits, samples):
+            if picture.mode == CHANNELS:  # whose values are those of the file
+                samples = np.minimum(samples, (1 << bits) - 1).astype(samples.dtype)
+            elif base != "P":
+                samples = unstretched(samples, bits)
+            few_bits = packable(samples, bits, self._order) if base != "P" else None  # tifffile has palettes of 8 bits only
+            if few_bits is not None:  # which tifffile does not compress
+                return layout | {"samples": few_bits, "compression": None, "bitspersample": bits}
+            self._options.note(
+                f"its samples of {bits} bits are written as {8 * samples.dtype.itemsize} bits, with the same values"
+            )
         compression = _COMPRESSIONS.get(picture.info.get("compression", ""), "zlib")
         layout |= {"samples": samples, "compression": compression}
         if compression == "zlib":
