@@ -29,12 +29,13 @@ def is_odd_depth(bits: int, samples: Array) -> bool:
 def packable(samples: Array, bits: int, order: str) -> Array | None:
     """Return samples that tifffile packs correctly into `bits` bits; None if the encoder does not support so many.
 
-    Packed samples have no byte order, but tifffile hands them over in the file's, and the encoder takes their bytes as they are.
+    Packed samples have no byte order, but tifffile hands them over in the file's, and the encoder takes their bytes as they
+    are.
     """
     import imagecodecs
 
     try:
-        probe = imagecodecs.packints_encode(np.array([1], samples.dtype.newbyteorder(order)), bits)
+        probe = imagecodecs.packints_encode(np.array([1], f"{order}u{samples.dtype.itemsize}"), bits)
         plain = imagecodecs.packints_encode(np.array([1], samples.dtype), bits)
     except NotImplementedError:  # before 2026
         return None
