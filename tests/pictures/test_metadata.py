@@ -186,3 +186,16 @@ def test_descriptions_that_tell_sizes_are_left_out(tmp_path):
     with tifffile.TiffFile(tmp_path / "out.tif") as file:
         assert len(file.pages) == 3
         assert 270 not in file.pages[0].tags
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_texts_of_tiff_keep_their_bytes(tmp_path, order, encoding):
+    texts = {code: text.encode(encoding) for code, text in {315: "Müller", 33432: "© 2018 Müller", 305: "plain"}.items()}
+    tags = [(code, "s", 0, text, True) for code, text in texts.items()]
+    with tifffile.TiffWriter(tmp_path / "in.tif", byteorder=order) as file:
+        file.write(np.zeros((2, 3), np.uint8), metadata=None, software=False, extratags=tags)
+    ok("in.tif", "out.tif", cwd=tmp_path)
+    ok("in.tif", "out.png", cwd=tmp_path)
+    data = (tmp_path / "out.tif").read_bytes()
+    assert all(text + b"\0" in data and text + b"\0" in (tmp_path / "out.png").read_bytes() for text in texts.values())

@@ -132,6 +132,8 @@ def exif_of(source: Any, note: Note) -> bytes | None:
             if tag == _DESCRIPTION and _SIZES_IN_DESCRIPTION.match(str(value)):
                 note("its description has sizes that no longer apply, and was dropped")
                 continue
+            if tag in TEXTS and isinstance(value, str):  # Pillow reads Latin-1, whatever it is, and would write ASCII only
+                value = value.encode("latin-1") if value.isascii() or max(value) <= "\xff" else value.encode()
             with library_errors():
                 kept[tag] = value
         with library_errors():
