@@ -302,6 +302,13 @@ class _File:
                 private += tiff_tags.private_tag(self._tifffile_page(number), code, self._stream)
         except ArgumentError as error:
             self._note(f"some of its tags are damaged and were dropped ({str(error).removeprefix('damaged: ')})")
+        if tiff_tags.SUB_IFDS in tags:
+            self._note("reduced copies of it, in SubIFDs, were dropped")
+        if not isinstance(tags.get(tiff_tags.XMP, b""), bytes):  # some programs store it as text, or as numbers
+            page = self._tifffile_page(number)
+            with contextlib.suppress(ArgumentError):
+                for _, kind, _, raw in tiff_tags.private_tag(page, tiff_tags.XMP, self._stream):
+                    info["xmp"] = raw if page.parent.byteorder == "<" else tiff_tags.byteswapped(raw, kind)
         if private:
             info["tiff"] = {**info.get("tiff", {}), "tags": private}
         return info
