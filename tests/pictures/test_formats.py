@@ -280,7 +280,7 @@ def test_the_profile_of_a_bmp_file_is_kept(tmp_path, suffix):
     ok("in.bmp", f"out{suffix}", cwd=tmp_path)
     with Image.open(tmp_path / f"out{suffix}") as image:
         assert image.info["icc_profile"] == PROFILE
-    assert b"colour profile cannot be stored in BMP" in ok("in.bmp", "out.bmp", cwd=tmp_path).stderr
+    assert b"because BMP cannot store it: colour profile" in ok("in.bmp", "out.bmp", cwd=tmp_path).stderr
 
 
 def test_a_bmp_profile_that_is_cut_off_is_none(tmp_path):

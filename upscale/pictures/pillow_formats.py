@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from upscale.errors import library_errors
-from upscale.pictures import high_bit_depth, metadata
+from upscale.pictures import high_bit_depth, metadata, photoshop_blocks
 from upscale.pictures.decoder_errors import pillow_errors
 from upscale.pictures.formats import METADATA, Format
 from upscale.pictures.orientation import orientation
@@ -71,7 +71,10 @@ def _frames(image: Image.Image, count: int) -> Iterator[Frame]:
             if count > 1:
                 image.seek(number)
             image.load()
-        picture = Picture.of_image(image, metadata.of_image(image))
+        info = metadata.of_image(image)
+        if blocks := photoshop_blocks.read_segments(getattr(image, "applist", ())):
+            info["photoshop"] = blocks
+        picture = Picture.of_image(image, info)
         if image.format == "PPM" and image.mode == "I":  # Pillow's 32 bits of the file's 16
             picture = picture.with_samples(picture.samples.astype(np.uint16), "L")
         duration = image.info.get("duration", 0) if count > 1 else 0
@@ -214,6 +217,8 @@ def _save_options(target: str, picture: Picture, options: WriteOptions) -> dict[
                 del arguments["dpi"]
             else:
                 arguments["dpi"] = rounded
+        if "photoshop" in info:
+            arguments["extra"] = photoshop_blocks.write_segments(info["photoshop"])
         quality = 92 if options.quality is None else options.quality
         arguments |= {"quality": quality, "subsampling": 0}
     elif target in ("WEBP", "AVIF"):
