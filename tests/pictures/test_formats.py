@@ -1,5 +1,7 @@
 """What each format keeps: modes, depth and quality, through the real command."""
 
+import struct
+
 import numpy as np
 import pytest
 import tifffile
@@ -246,3 +248,51 @@ def test_options_that_a_format_has_no_use_for(tmp_path, rgb, arguments):
     assert done.returncode == 2
     assert arguments[1].encode() in done.stderr
     assert not (tmp_path / arguments[0]).exists()
+
+
+def test_an_animated_avif_is_never_called_lossless(tmp_path):
+    done = run(SAMPLES / "villager.gif", tmp_path / "out.avif", "--lossless")
+    assert done.returncode == 1 and b"--lossless: animated AVIF is always lossy; write .png or .webp" in done.stderr
+    assert not (tmp_path / "out.avif").exists()
+    ok(SAMPLES / "villager.gif", tmp_path / "out.avif", "--lossless", "--frame", "0")  # a single picture can be
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "1"])
+def test_no_resolution_is_invented_in_bmp(tmp_path, mode):
+    Image.new(mode, (3, 2)).save(tmp_path / "in.png")
+    ok("in.png", "out.bmp", cwd=tmp_path)
+    assert (tmp_path / "out.bmp").read_bytes()[38:46] == bytes(8)
+
+
+def bmp_v5(pixels, profile, declared=None):
+    """Make a BMP file of 24 bits with the fifth version of the header and a profile behind the pixels."""
+    height, width = pixels.shape[:2]
+    rows = b"".join(row[:, ::-1].tobytes().ljust(-(-3 * width // 4) * 4, b"\0") for row in pixels[::-1])
+    size = len(profile) if declared is None else declared
+    header = struct.pack("<IiiHHIIiiII", 124, width, height, 1, 24, 0, len(rows), 0, 0, 0, 0)
+    header += bytes(16) + b"DEBM" + bytes(48) + struct.pack("<IIII", 4, 124 + len(rows), size, 0)
+    return struct.pack("<2sIHHI", b"BM", 14 + 124 + len(rows) + len(profile), 0, 0, 14 + 124) + header + rows + profile
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+def test_the_profile_of_a_bmp_file_is_kept(tmp_path, suffix):
+    (tmp_path / "in.bmp").write_bytes(bmp_v5(RNG.integers(0, 256, (4, 5, 3), np.uint8), PROFILE))
+    ok("in.bmp", f"out{suffix}", cwd=tmp_path)
+    with Image.open(tmp_path / f"out{suffix}") as image:
+        assert image.info["icc_profile"] == PROFILE
+    assert b"because BMP cannot store it: colour profile" in ok("in.bmp", "out.bmp", cwd=tmp_path).stderr
+
+
+def test_a_bmp_profile_that_is_cut_off_is_none(tmp_path):
+    (tmp_path / "in.bmp").write_bytes(bmp_v5(np.zeros((4, 5, 3), np.uint8), PROFILE, declared=1 << 20))
+    ok("in.bmp", "out.png", cwd=tmp_path)
+    with Image.open(tmp_path / "out.png") as image:
+        assert "icc_profile" not in image.info
+
+
+def test_what_pillow_logs_does_not_reach_the_screen(tmp_path):
+    tifffile.imwrite(
+        tmp_path / "in.tif", np.zeros((4, 5, 7), np.uint8), photometric="minisblack", planarconfig="contig", metadata=None
+    )
+    assert ok("in.tif", "out.tif", cwd=tmp_path).stderr == b""
+    assert tifffile.imread(tmp_path / "out.tif").shape == (8, 10, 7)

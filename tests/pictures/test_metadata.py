@@ -10,6 +10,7 @@ import tifffile
 from helpers import image_of, larger, ok, read_frames, run
 from PIL import Image, ImageCms
 
+from upscale.pictures import photoshop_blocks
 from upscale.pictures.formats import FORMATS, METADATA
 
 RNG = np.random.default_rng(0)
@@ -53,10 +54,10 @@ def test_metadata_are_kept_where_they_can_be_and_told_where_not(tmp_path, descri
         "gamma": lambda: info["gamma"] == 0.6,
         "chromaticity": lambda: info["chromaticity"][0] == 0.3127,
     }
-    for key in target.metadata:
+    for key in set(target.metadata) - {"photoshop"}:  # which only JPEG has
         assert checks[key](), key
     told = done.stderr.decode()
-    for key in set(METADATA) - set(target.metadata) - {"comment"}:
+    for key in set(METADATA) - set(target.metadata) - {"comment", "photoshop"}:
         assert key not in info or key == "dpi"
         assert METADATA[key] in told, key
     ok(described, tmp_path / f"bare{suffix}", "--strip")
@@ -186,3 +187,65 @@ def test_descriptions_that_tell_sizes_are_left_out(tmp_path):
     with tifffile.TiffFile(tmp_path / "out.tif") as file:
         assert len(file.pages) == 3
         assert 270 not in file.pages[0].tags
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_texts_of_tiff_keep_their_bytes(tmp_path, order, encoding):
+    texts = {code: text.encode(encoding) for code, text in {315: "Müller", 33432: "© 2018 Müller", 305: "plain"}.items()}
+    tags = [(code, "s", 0, text, True) for code, text in texts.items()]
+    with tifffile.TiffWriter(tmp_path / "in.tif", byteorder=order) as file:
+        file.write(np.zeros((2, 3), np.uint8), metadata=None, software=False, extratags=tags)
+    ok("in.tif", "out.tif", cwd=tmp_path)
+    ok("in.tif", "out.png", cwd=tmp_path)
+    data = (tmp_path / "out.tif").read_bytes()
+    assert all(text + b"\0" in data and text + b"\0" in (tmp_path / "out.png").read_bytes() for text in texts.values())
+
+
+def resource(number, data, name=b""):
+    named = bytes([len(name)]) + name
+    return (
+        b"8BIM"
+        + struct.pack(">H", number)
+        + named.ljust(len(named) + len(named) % 2, b"\0")
+        + struct.pack(">I", len(data))
+        + (data + bytes(len(data) % 2))
+    )
+
+
+def app13(path, *parts):
+    """Put segments of Photoshop's blocks behind a JPEG file's first marker."""
+    data = path.read_bytes()
+    segments = b"".join(b"\xff\xed" + struct.pack(">H", 16 + len(part)) + b"Photoshop 3.0\0" + part for part in parts)
+    path.write_bytes(data[:2] + segments + data[2:])
+
+
+IPTC = resource(0x0404, b"\x1c\x02\x5a\x00\x08Budapest")
+
+
+def test_iptc_stays_in_jpeg_and_is_reported_elsewhere(tmp_path):
+    Image.new("RGB", (8, 6), (9, 99, 200)).save(tmp_path / "in.jpg")
+    thumbnail, odd = resource(1036, b"\xff\xd8 a picture as it was"), resource(0x03ED, b"12345", b"name")
+    app13(tmp_path / "in.jpg", IPTC + thumbnail + odd)
+    ok("in.jpg", "out.jpg", cwd=tmp_path)
+    with Image.open(tmp_path / "out.jpg") as image:
+        assert [d for n, d in image.applist if n == "APP13"] == [b"Photoshop 3.0\0" + IPTC + odd]
+        assert image.size == (16, 12)
+    for name in ("out.png", "out.webp"):
+        assert b"IPTC and Photoshop data" in ok("in.jpg", name, cwd=tmp_path).stderr
+    assert b"Budapest" not in (ok("in.jpg", "bare.jpg", "--strip", cwd=tmp_path), (tmp_path / "bare.jpg").read_bytes())[1]
+
+
+@pytest.mark.parametrize("part", [IPTC[:-4], b"8BIM", b"7BIM" + IPTC, IPTC + b"x"])
+def test_photoshop_blocks_that_are_damaged_are_copied(part):
+    assert photoshop_blocks.read_segments([("APP13", b"Photoshop 3.0\0" + part)]) == part
+
+
+def test_long_photoshop_blocks_take_several_segments():
+    blocks = resource(0x0404, bytes(range(256)) * 700)
+    data = photoshop_blocks.write_segments(blocks)
+    assert data.count(b"\xff\xed") == 3
+    image = io.BytesIO()
+    Image.new("L", (8, 8)).save(image, "JPEG", extra=data)
+    with Image.open(image) as opened:
+        assert photoshop_blocks.read_segments(opened.applist) == blocks

@@ -380,3 +380,44 @@ def test_volumes_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "in.tif", samples, volumetric=True, tile=(4, 16, 16), photometric="minisblack", metadata=None)
     with pytest.raises(ArgumentError, match="volume"):
         through(tmp_path)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["s", "B", "I"])
+def test_xmp_of_any_type_is_kept(tmp_path, order, kind):
+    xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>my rights </x:xmpmeta>".ljust(64)
+    value = np.frombuffer(xmp, f"{order}u4").tolist() if kind == "I" else xmp
+    number = 16 if kind == "I" else 0 if kind == "s" else len(xmp)
+    with tifffile.TiffWriter(tmp_path / "in.tif", byteorder=order) as file:
+        file.write(np.zeros((2, 3), np.uint8), metadata=None, software=False, extratags=[(700, kind, number, value, True)])
+    for name in ("out.tif", "out.jpg", "out.png"):
+        assert ok("in.tif", name, cwd=tmp_path).stderr == b""
+        assert b"my rights" in (tmp_path / name).read_bytes()
+
+
+@pytest.mark.parametrize("options", [[], ["-k", "bicubic"]], ids=["nn", "tconv"])
+def test_what_colours_mean_and_the_names_of_pages_are_kept(tmp_path, options):
+    curve = np.linspace(0, 65535, 256).astype(int).tolist()
+    tags = [
+        (285, "s", 0, "page", True),
+        (297, "H", 2, (0, 2), True),
+        (301, "H", 256, curve, True),
+        (318, "2I", 2, (3127, 10000, 329, 1000), True),
+        (319, "2I", 6, (64, 100, 33, 100, 21, 100, 71, 100, 15, 100, 6, 100), True),
+    ]
+    with tifffile.TiffWriter(tmp_path / "in.tif") as file:
+        file.write(np.zeros((4, 6), np.uint8), metadata=None, software=False, extratags=tags)
+        file.write(np.zeros((2, 3), np.uint8), metadata=None, software=False, subfiletype=1)
+    assert ok("in.tif", "out.tif", *options, cwd=tmp_path).stderr == b""
+    with tifffile.TiffFile(tmp_path / "in.tif") as before, tifffile.TiffFile(tmp_path / "out.tif") as after:
+        for code in (285, 297, 301, 318, 319):
+            assert np.array_equal(after.pages[0].tags[code].value, before.pages[0].tags[code].value), code
+        assert after.pages[1].tags[254].value == 1
+    assert b"transfer function does not fit" in ok("in.tif", "deep.tif", "--depth", "16", *options, cwd=tmp_path).stderr
+
+
+def test_reduced_copies_beside_the_pages_are_dropped_with_a_note(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "in.tif") as file:
+        file.write(np.zeros((4, 6), np.uint8), metadata=None, software=False, subifds=1)
+        file.write(np.zeros((2, 3), np.uint8), metadata=None, software=False, subfiletype=1)
+    assert b"reduced copies of it, in SubIFDs, were dropped" in ok("in.tif", "out.tif", cwd=tmp_path).stderr

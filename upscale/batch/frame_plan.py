@@ -65,6 +65,8 @@ def plan_frames(name: str, contents: FileContents, request: "Request", target: f
         Where the target cannot store them, or the padding crops all of them.
     """
     total, notes = _total(name, contents, target, options.frame)
+    if options.lossless and target.name == "AVIF" and total > 1:
+        raise FileError(f"{name}: --lossless: animated AVIF is always lossy; write .png or .webp")
     # The very same parts on a larger canvas are the very same animation, to the last index and tick. GIF's have palettes,
     # in which nothing can be mixed.
     alone = request.operator is None or not (target.palette_only or request.operator.mixes_neighbours)

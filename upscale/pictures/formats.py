@@ -87,6 +87,7 @@ METADATA = {
     "comment": "comment",
     "gamma": "gamma",
     "chromaticity": "chromaticities",
+    "photoshop": "IPTC and Photoshop data",
 }
 _SIDE = 2**31 - 1
 _DEEP = ("I;16", "LA;16", "RGB;16", "RGBA;16")
@@ -96,7 +97,7 @@ _PNG = Format(
     ("1", "L", "LA", "P", "RGB", "RGBA", *_DEEP),
     _SIDE,
     "animation",
-    tuple(METADATA),
+    tuple(key for key in METADATA if key != "photoshop"),
     colour_key=True,
     streamed=True,
     one_mode=True,
@@ -104,7 +105,9 @@ _PNG = Format(
 )
 _TIFF_MODES = tuple(m for m in MODES if m not in ("PA", "HSV", "YCbCr"))
 _TIFF = Format("TIFF", "TIFF", _TIFF_MODES, _SIDE, "pages", ("icc_profile", "exif", "xmp", "dpi"), any_channels=True)
-_JPEG = Format("JPEG", "JPEG", ("L", "RGB", "CMYK"), 65500, metadata=("icc_profile", "exif", "xmp", "dpi", "comment"))
+_JPEG = Format(
+    "JPEG", "JPEG", ("L", "RGB", "CMYK"), 65500, metadata=("icc_profile", "exif", "xmp", "dpi", "comment", "photoshop")
+)
 _GIF = Format("GIF", "GIF", ("L", "P"), 65535, "animation", ("xmp", "comment"), palette_only=True)
 _WEBP = Format("WebP", "WEBP", ("RGB", "RGBA"), 16383, "animation", ("icc_profile", "exif", "xmp"), kept_until_end=True)
 _AVIF = Format("AVIF", "AVIF", ("RGB", "RGBA"), 65535, "animation", ("icc_profile", "exif", "xmp"), kept_until_end=True)

@@ -84,5 +84,5 @@ def keep_supported(picture: Picture, target: Format, note: Note) -> Picture:
     lost = [k for k in METADATA if k in info and k not in target.metadata]
     names = [METADATA[k] for k in lost if not (usual and k in ("gamma", "chromaticity"))]
     if names:
-        note(f"its {', '.join(names)} cannot be stored in {target.name} and was dropped")
+        note(f"metadata dropped, because {target.name} cannot store it: {', '.join(names)}")
     return picture._replace(info={k: v for k, v in info.items() if k not in lost})

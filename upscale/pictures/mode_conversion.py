@@ -160,6 +160,8 @@ def at_depth(picture: Picture, depth: int) -> Picture:
     if samples.dtype == np.int32 and 0 <= samples.min() <= samples.max() <= 65535:
         samples = samples.astype(np.uint16)
     wanted = np.uint8 if depth == 8 else np.uint16
+    if "bits" in picture.info.get("tiff", {}):  # a depth of the file's own, such as 12 bits
+        picture = picture.with_info(tiff={k: v for k, v in picture.info["tiff"].items() if k != "bits"})
     if samples.dtype == wanted:
         return picture.with_samples(samples)
     if picture.mode not in ("L", "LA", "RGB", "RGBA", "CMYK", "LAB") and samples.dtype != np.uint16:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from upscale.errors import library_errors
-from upscale.pictures import high_bit_depth, metadata
+from upscale.pictures import high_bit_depth, metadata, photoshop_blocks
 from upscale.pictures.decoder_errors import pillow_errors
 from upscale.pictures.formats import METADATA, Format
 from upscale.pictures.orientation import orientation
@@ -19,6 +19,8 @@ from upscale.pictures.write_options import WriteOptions
 _ANIMATED = ("WEBP", "AVIF", "FLI", "GIF")
 #: Formats that viewers show as one picture, whatever else is in them: other views of it, layers, sizes.
 _ONE = ("PSD", "ICNS", "CUR")
+#: Most bytes of a colour profile.
+_LONGEST_PROFILE = 1 << 24
 #: Bytes that fit into one segment of a JPEG file.
 _LONGEST_JPEG = {"exif": 65533, "xmp": 65504, "comment": 65533}
 
@@ -56,6 +58,8 @@ def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
     elif form == "ICO" and len(_sizes(image)) > 1:
         kind, count, frames = "sizes", len(_sizes(image)), lambda: _icons(image)
     plays = int(image.info.get("loop", 0))
+    if form == "BMP" and (profile := _bmp_profile(stream)):
+        image.info["icc_profile"] = profile
     turned = orientation(metadata.of_image(image))
     size, mode = image.size[::-1], image.mode
     return FileContents(form, size, pixel_bytes, frames, kind, count, plays=plays, orientation=turned, mode=mode)
@@ -67,11 +71,29 @@ def _frames(image: Image.Image, count: int) -> Iterator[Frame]:
             if count > 1:
                 image.seek(number)
             image.load()
-        picture = Picture.of_image(image, metadata.of_image(image))
+        info = metadata.of_image(image)
+        if blocks := photoshop_blocks.read_segments(getattr(image, "applist", ())):
+            info["photoshop"] = blocks
+        picture = Picture.of_image(image, info)
         if image.format == "PPM" and image.mode == "I":  # Pillow's 32 bits of the file's 16
             picture = picture.with_samples(picture.samples.astype(np.uint16), "L")
         duration = image.info.get("duration", 0) if count > 1 else 0
         yield Frame(picture, (round(1000 * float(duration)), 1_000_000))
+
+
+def _bmp_profile(stream: BinaryIO) -> bytes:
+    """Read the colour profile of a BMP file, which the fifth version of its header has (BITMAPV5HEADER); Pillow does not."""
+    before = stream.tell()
+    stream.seek(14)
+    header = stream.read(124)
+    profile = b""
+    if len(header) == 124 and header[:4] == struct.pack("<I", 124) and header[56:60] == b"DEBM":  # "MBED", as a number
+        at, size = struct.unpack_from("<II", header, 112)
+        stream.seek(14 + at)
+        profile = stream.read(min(size, _LONGEST_PROFILE))
+        profile = profile if len(profile) == size else b""
+    stream.seek(before)
+    return profile
 
 
 def _sizes(image: Any) -> list[tuple[int, int]]:
@@ -154,7 +176,7 @@ def _durations(delays: list[tuple[int, int]]) -> list[int]:
 def _bmp(picture: Picture) -> bytes:
     """Write RGBA as BMP, which needs the fourth version of its header to say which bits are alpha (BITMAPV4HEADER)."""
     height, width = picture.samples.shape[:2]
-    x, y = (min(round(float(v) / 0.0254), (1 << 31) - 1) for v in picture.info.get("dpi", (96, 96)))
+    x, y = (min(round(float(v) / 0.0254), (1 << 31) - 1) for v in picture.info.get("dpi", (0, 0)))
     samples = picture.samples[::-1, :, [2, 1, 0, 3]].tobytes()
     masks = 0xFF0000, 0xFF00, 0xFF, 0xFF000000
     header = struct.pack("<IiiHHIIiiII4I", 108, width, height, 1, 32, 3, len(samples), x, y, 0, 0, *masks)
@@ -195,6 +217,8 @@ def _save_options(target: str, picture: Picture, options: WriteOptions) -> dict[
                 del arguments["dpi"]
             else:
                 arguments["dpi"] = rounded
+        if "photoshop" in info:
+            arguments["extra"] = photoshop_blocks.write_segments(info["photoshop"])
         quality = 92 if options.quality is None else options.quality
         arguments |= {"quality": quality, "subsampling": 0}
     elif target in ("WEBP", "AVIF"):
@@ -207,5 +231,5 @@ def _save_options(target: str, picture: Picture, options: WriteOptions) -> dict[
             arguments |= {"quality": 90 if options.quality is None else options.quality, "subsampling": "4:4:4"}
             arguments["max_threads"] = options.threads
     elif target == "BMP":
-        arguments = {k: info[k] for k in ("dpi",) if k in info}
+        arguments = {"dpi": info.get("dpi", (0, 0))}  # or Pillow would write 96
     return arguments

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,9 @@ from upscale.pictures.decoder_errors import Note, file_errors, warnings_as_notes
 from upscale.pictures.formats import NPY
 from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import FileContents, Frame, Picture
+
+# What Pillow logs would reach standard error if nobody has set up logging; what a user should know is in notes and errors.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 

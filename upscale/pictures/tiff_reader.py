@@ -18,7 +18,7 @@ from upscale.pictures.formats import mode_of
 from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import CHANNELS, FileContents, Frame, Picture
 from upscale.pictures.tiff_messages import Messages
-from upscale.pictures.tiff_samples import stretched, with_other_lab_signs
+from upscale.pictures.tiff_samples import is_odd_depth, stretched, unpacked, with_other_lab_signs
 from upscale.pictures.tiff_tags import Tags, whole_number, whole_numbers
 
 Array = NDArray[Any]
@@ -188,6 +188,7 @@ class _File:
         bits = max(whole_numbers(tags, tiff_tags.BITS, (1,)))
         if picture.mode in ("L", "P") and bits in (2, 4):
             info["bits"] = bits
+            info["tiff"] = {**info.get("tiff", {}), "bits": bits}
         colours = np.array(whole_numbers(tags, tiff_tags.COLOUR_MAP, ()), np.int64)
         low, high = colours & 255, colours >> 8
         if picture.mode == "P" and len(colours) % 3 == 0 and low.any() and (low != high).any():
@@ -209,21 +210,24 @@ class _File:
             raise ArgumentError(f"has pages of shape {samples.shape}, which are not pictures")
         if samples.dtype == bool and samples.ndim == 3:
             raise ArgumentError("has several 1-bit channels, which are not supported")
-        samples = np.ascontiguousarray(samples, samples.dtype.newbyteorder("="))
+        samples = unpacked(np.ascontiguousarray(samples, samples.dtype.newbyteorder("=")), bits, page.parent.byteorder)
         if photometric == 3:
             return self._of_palette(samples, colours, info)
         own = dict(info.get("tiff", {}))
-        itemsize = samples.dtype.itemsize
-        if samples.dtype.kind == "u" and photometric <= 2 and 0 < bits < 8 * itemsize and itemsize <= 4:
-            samples = stretched(samples, bits)
-            if samples.dtype == np.uint16:
-                own["bits"] = bits
+        if samples.dtype.kind == "f" and bits < 8 * samples.dtype.itemsize:
+            self._note(f"its floats of {bits} bits are read as {8 * samples.dtype.itemsize} bits, which hold the same values")
+        if is_odd := is_odd_depth(bits, samples):
+            own["bits"] = bits
         base = _MODELS.get((photometric, samples.shape[2] if samples.ndim == 3 else 1), "")
         if base in ("LA", "RGBA") and extra not in ((1,), (2,)):
             base = ""
         if samples.dtype == bool:
             base = "1"
         mode = mode_of(base, samples.dtype) or CHANNELS
+        if is_odd and base == "LAB":  # whose signs are those of 8 or 16 bits
+            mode = CHANNELS
+        if is_odd and mode != CHANNELS:
+            samples = stretched(samples, bits)
         if mode == CHANNELS:
             own |= {"photometric": photometric, "extrasamples": extra}
         elif base in ("LA", "RGBA") and extra == (1,):
@@ -298,6 +302,13 @@ class _File:
                 private += tiff_tags.private_tag(self._tifffile_page(number), code, self._stream)
         except ArgumentError as error:
             self._note(f"some of its tags are damaged and were dropped ({str(error).removeprefix('damaged: ')})")
+        if tiff_tags.SUB_IFDS in tags:
+            self._note("reduced copies of it, in SubIFDs, were dropped")
+        if not isinstance(tags.get(tiff_tags.XMP, b""), bytes):  # some programs store it as text, or as numbers
+            page = self._tifffile_page(number)
+            with contextlib.suppress(ArgumentError):
+                for _, kind, _, raw in tiff_tags.private_tag(page, tiff_tags.XMP, self._stream):
+                    info["xmp"] = raw if page.parent.byteorder == "<" else tiff_tags.byteswapped(raw, kind)
         if private:
             info["tiff"] = {**info.get("tiff", {}), "tags": private}
         return info

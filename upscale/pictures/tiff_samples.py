@@ -14,17 +14,42 @@ def stretched(samples: Array, bits: int) -> Array:
     return ((samples.astype(wide) * (2 * full) + largest) // (2 * largest)).astype(samples.dtype)
 
 
-def packed(samples: Array, bits: int) -> Array | None:
-    """Scale uint16 samples back to `bits` bits; None where they need more by now, or no encoder packs so many bits."""
+def unstretched(samples: Array, bits: int) -> Array:
+    """Scale samples of the whole range of their dtype back to `bits` bits, rounded to nearest: the reverse of `stretched`."""
+    full, largest, wide = int(np.iinfo(samples.dtype).max), (1 << bits) - 1, f"u{2 * max(2, samples.dtype.itemsize)}"
+    return ((samples.astype(wide) * (2 * largest) + full) // (2 * full)).astype(samples.dtype)
+
+
+def is_odd_depth(bits: int, samples: Array) -> bool:
+    """Return whether samples of `bits` bits fit their unsigned dtype, at most 32 bits wide, and no narrower one."""
+    whole = 8 * samples.dtype.itemsize
+    return samples.dtype.kind == "u" and whole <= 32 and (0 if whole == 8 else whole // 2) < bits < whole
+
+
+def packable(samples: Array, bits: int, order: str) -> Array | None:
+    """Return samples that tifffile packs correctly into `bits` bits; None if the encoder does not support so many.
+
+    Packed samples have no byte order, but tifffile hands them over in the file's, and the encoder takes their bytes as they
+    are.
+    """
     import imagecodecs
 
     try:
-        imagecodecs.packints_encode(np.zeros(8, samples.dtype), bits)
+        probe = imagecodecs.packints_encode(np.array([1], f"{order}u{samples.dtype.itemsize}"), bits)
+        plain = imagecodecs.packints_encode(np.array([1], samples.dtype), bits)
     except NotImplementedError:  # before 2026
         return None
-    full, largest = int(np.iinfo(samples.dtype).max), (1 << bits) - 1
-    scaled = ((samples.astype(np.uint32) * (2 * largest) + full) // (2 * full)).astype(samples.dtype)
-    return scaled if np.array_equal(stretched(scaled, bits), samples) else None
+    return samples if probe == plain else samples.byteswap()
+
+
+def unpacked(samples: Array, bits: int, order: str) -> Array:
+    """Correct the bytes of decoded samples: the decoder exchanges those of 24 bits where the file has the high byte first."""
+    import imagecodecs
+
+    if bits != 24 or order != ">" or samples.dtype.kind not in "ui":
+        return samples
+    probe = imagecodecs.packints_decode(b"\0\0\1", samples.dtype.newbyteorder(">"), 24)
+    return samples if probe[0] == 1 else samples.byteswap()
 
 
 def with_other_lab_signs(samples: Array) -> Array:

@@ -24,7 +24,7 @@ RESOLUTION = (X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT)
 #: Tags whose values the reader needs.
 NEEDED = (
     *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES, *RESOLUTION),
-    *(COLOUR_MAP, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE),
+    *(COLOUR_MAP, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE, 254),
 )
 #: Tags that describe how the file is laid out, and those with an entry of their own in `Picture.info`.
 LAYOUT = frozenset((
@@ -40,6 +40,11 @@ SCALES = (33550, 34264)
 SENSOR = (32803, 34892)
 #: The first number of private tags.
 PRIVATE = 32768
+#: Kept as they are, like private tags: page name and number, and what colours mean (transfer function, white point, primaries).
+TRANSFER_FUNCTION = 301
+_KEPT = (285, 297, TRANSFER_FUNCTION, 318, 319)
+#: The kind of a page: 1 marks a reduced copy of another page.
+SUBFILE_TYPE = 254
 
 _DESCRIPTION = 270
 #: Descriptions that programs read sizes from: tifffile's and OME's.
@@ -96,6 +101,8 @@ def info_of(tags: Tags) -> dict[str, Any]:
     turned = orientation_of(tags)
     if turned is not None:
         info["orientation"] = turned
+    if whole_number(tags, SUBFILE_TYPE) in (1, 2, 3):
+        info["tiff"] = {**info.get("tiff", {}), "subfiletype": tags[SUBFILE_TYPE]}
     return info
 
 
@@ -132,6 +139,8 @@ def exif_of(source: Any, note: Note) -> bytes | None:
             if tag == _DESCRIPTION and _SIZES_IN_DESCRIPTION.match(str(value)):
                 note("its description has sizes that no longer apply, and was dropped")
                 continue
+            if tag in TEXTS and isinstance(value, str):  # Pillow reads Latin-1, whatever it is, and would write ASCII only
+                value = value.encode("latin-1") if value.isascii() or max(value) <= "\xff" else value.encode()
             with library_errors():
                 kept[tag] = value
         with library_errors():
@@ -177,8 +186,9 @@ def private_tag(page: Any, code: int, stream: BinaryIO) -> list[tuple[int, int, 
 
 
 def private_codes(tags: Tags) -> list[int]:
-    """Return the numbers of the private tags that are kept with their values."""
-    return [t for t in tags if t >= PRIVATE and t not in LAYOUT and t not in (EXIF, GPS, COPYRIGHT, INTEROPERABILITY)]
+    """Return the numbers of the tags that are kept with their values as they are: private ones, and a few others."""
+    private = [t for t in tags if t >= PRIVATE and t not in LAYOUT and t not in (EXIF, GPS, COPYRIGHT, INTEROPERABILITY)]
+    return private + [t for t in _KEPT if t in tags]
 
 
 def byteswapped(raw: bytes, kind: int) -> bytes:

@@ -9,8 +9,8 @@ from upscale.errors import ArgumentError, library_errors
 from upscale.pictures import exif
 from upscale.pictures.picture import CHANNELS, Frame, Picture
 from upscale.pictures.tiff_messages import Messages
-from upscale.pictures.tiff_samples import packed, with_other_lab_signs
-from upscale.pictures.tiff_tags import EXIF, GPS, LAYOUT, RESOLUTION, XMP, byteswapped
+from upscale.pictures.tiff_samples import is_odd_depth, packable, unstretched, with_other_lab_signs
+from upscale.pictures.tiff_tags import EXIF, GPS, LAYOUT, RESOLUTION, TRANSFER_FUNCTION, XMP, byteswapped
 from upscale.pictures.write_options import WriteOptions
 
 #: tifffile refuses to write these tags; it writes them under these numbers, which are replaced afterwards.
@@ -58,7 +58,8 @@ class Writer:
                 samples,
                 planarconfig="contig" if samples.ndim == 3 else None,
                 rowsperstrip=max(1, _STRIP_BYTES // max(1, samples[:1].nbytes)),
-                extratags=self._tags(picture, directories),
+                extratags=self._tags(picture, directories, arguments.get("bitspersample") or 8 * samples.dtype.itemsize),
+                subfiletype=picture.info.get("tiff", {}).get("subfiletype", 0),
                 metadata=None,
                 software=False,
                 iccprofile=picture.info.get("icc_profile"),
@@ -99,10 +100,13 @@ class Writer:
         with library_errors(_NOT_WRITTEN):
             self._writer = tifffile.TiffWriter(cast(Any, _Nameless(self._file)), **options)
 
-    def _tags(self, picture: Picture, directories: exif.Directories | None) -> list[tuple[int, int, int, Any, bool]]:
+    def _tags(self, picture: Picture, directories: exif.Directories | None, bits: int) -> list[tuple[int, int, int, Any, bool]]:
         """Return a page's private tags and those of its EXIF, as tifffile takes them, sorted by their numbers."""
         tags: dict[int, tuple[int, int, int, Any, bool]] = {}
         for code, kind, number, raw in picture.info.get("tiff", {}).get("tags", ()):
+            if code == TRANSFER_FUNCTION and number not in (1 << bits, 3 << bits):  # it has an entry for each value
+                self._options.note("its transfer function does not fit the new depth and was dropped")
+                continue
             swapped = byteswapped(raw, kind) if self._order == ">" else raw
             tags[code] = (code, kind, number, _value(swapped, kind, self._order), True)
         for entry in directories.main if directories else ():
@@ -138,9 +142,18 @@ class Writer:
         elif picture.mode in ("I;16", "F") and own.get("photometric") == 0:
             samples, photometric = ~samples if picture.mode == "I;16" else samples, 0
         layout = {"photometric": photometric, "extrasamples": extra, "colormap": _colour_map(picture)}
-        few_bits = packed(samples, own["bits"]) if "bits" in own and samples.dtype == np.uint16 else None
-        if few_bits is not None:  # which tifffile does not compress
-            return layout | {"samples": few_bits, "compression": None, "bitspersample": own["bits"]}
+        bits = own.get("bits", 0)
+        if is_odd_depth(bits, samples):
+            if picture.mode == CHANNELS:  # whose values are those of the file
+                samples = np.minimum(samples, (1 << bits) - 1).astype(samples.dtype)
+            elif base != "P":
+                samples = unstretched(samples, bits)
+            few_bits = packable(samples, bits, self._order) if base != "P" else None  # tifffile has palettes of 8 bits only
+            if few_bits is not None:  # which tifffile does not compress
+                return layout | {"samples": few_bits, "compression": None, "bitspersample": bits}
+            self._options.note(
+                f"its samples of {bits} bits are written as {8 * samples.dtype.itemsize} bits, with the same values"
+            )
         compression = _COMPRESSIONS.get(picture.info.get("compression", ""), "zlib")
         layout |= {"samples": samples, "compression": compression}
         if compression == "zlib":
