@@ -421,3 +421,20 @@ def test_reduced_copies_beside_the_pages_are_dropped_with_a_note(tmp_path):
         file.write(np.zeros((4, 6), np.uint8), metadata=None, software=False, subifds=1)
         file.write(np.zeros((2, 3), np.uint8), metadata=None, software=False, subfiletype=1)
     assert b"reduced copies of it, in SubIFDs, were dropped" in ok("in.tif", "out.tif", cwd=tmp_path).stderr
+
+
+@pytest.mark.parametrize(("unit", "times"), [("um", (3, 2)), ("pixel", (1, 1)), (None, (1, 1))])
+def test_pixels_in_a_unit_of_imagej_become_more(tmp_path, unit, times):
+    """Of all pages, although only the first has the description."""
+    description = "ImageJ=1.11a\nimages=2\nslices=2\n" + (f"unit={unit}\nspacing=1.0\n" if unit else "")
+    with tifffile.TiffWriter(tmp_path / "in.tif") as file:
+        for number in range(2):
+            text = {"description": description} if number == 0 else {}
+            resolution = {"resolution": (2.0, 5.0), "resolutionunit": 1}
+            file.write(np.zeros((4, 6), np.uint8), metadata=None, software=False, **resolution, **text)
+    ok("in.tif", "out.tif", "-f", "3x2", cwd=tmp_path)
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        for page in file.pages:
+            found = [page.tags[code].value[0] / page.tags[code].value[1] for code in (282, 283)]
+            assert np.allclose(found, [2 * times[0], 5 * times[1]])
+        assert (b"ImageJ" in (tmp_path / "out.tif").read_bytes()) and file.pages[0].tags[296].value == 1

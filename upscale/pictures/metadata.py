@@ -44,12 +44,16 @@ def update_size_and_orientation(picture: Picture, size: tuple[int, int], upright
     note : callable
         Called with a line for what is left out.
     """
+    changes: dict[str, Any] = {}
+    own = picture.info.get("tiff", {})
+    if "density" in own:  # pixels in a unit of length, of which an enlarged picture has more
+        factors = (n / m for n, m in zip(size[::-1], picture.samples.shape[1::-1], strict=True))
+        changes["tiff"] = {**own, "resolution": tuple(v * f for v, f in zip(own["density"], factors, strict=True))}
     if "exif" not in picture.info and not upright:
-        return picture
+        return picture.with_info(**changes)
     from upscale.pictures import exif
     from upscale.pictures.orientation import upright_xmp
 
-    changes: dict[str, Any] = {}
     if "exif" in picture.info:
         changes["exif"] = exif.update_exif(picture.info["exif"], size[::-1], upright, note)
     if upright:

@@ -62,6 +62,7 @@ class _File:
         self._messages = Messages(note)
         self._image: Any = None
         self._pages: Any = None
+        self._in_unit = False
         with self._messages.collected():
             self._total = self._open()
 
@@ -112,6 +113,7 @@ class _File:
         if min(size) < 1:
             raise ArgumentError("damaged: its first page has no size")
         self._refuse_raw(tags)
+        self._in_unit = tiff_tags.has_unit_of_imagej(tags)
         turned = orientation(tiff_tags.info_of(tags))
         kind = "pages" if self._total > 1 else "picture"
         return FileContents("TIFF", size, tiff_tags.pixel_bytes(tags), self._frames, kind, self._total, orientation=turned)
@@ -288,7 +290,7 @@ class _File:
 
     def _info(self, number: int, tags: Tags, exif_source: Any) -> dict[str, Any]:
         """Collect a page's metadata."""
-        info = tiff_tags.info_of(tags)
+        info = tiff_tags.info_of(tags, self._in_unit)
         exif = tiff_tags.exif_of(exif_source, self._note)
         if exif is not None:
             info["exif"] = exif

@@ -24,7 +24,7 @@ RESOLUTION = (X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT)
 #: Tags whose values the reader needs.
 NEEDED = (
     *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES, *RESOLUTION),
-    *(COLOUR_MAP, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE, 254),
+    *(COLOUR_MAP, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE, 254, 270),
 )
 #: Tags that describe how the file is laid out, and those with an entry of their own in `Picture.info`.
 LAYOUT = frozenset((
@@ -49,6 +49,8 @@ SUBFILE_TYPE = 254
 _DESCRIPTION = 270
 #: Descriptions that programs read sizes from: tifffile's and OME's.
 _SIZES_IN_DESCRIPTION = re.compile(r'\s*(\{"shape"|<\?xml.*<OME |<OME )', re.DOTALL)
+#: Descriptions of ImageJ in which the resolution has a unit.
+_IMAGEJ = re.compile(r"ImageJ=.*^unit=(?!pixel)", re.DOTALL | re.MULTILINE)
 _LONGEST_PRIVATE = 1 << 24
 #: Names of the lossless compressions, as Pillow calls them.
 _LOSSLESS = {1: "raw", 5: "tiff_lzw", 8: "tiff_adobe_deflate", 32773: "packbits", 32946: "tiff_deflate"}
@@ -80,8 +82,20 @@ def orientation_of(tags: Tags) -> int | None:
     return found if 2 <= found <= 8 else None
 
 
-def info_of(tags: Tags) -> dict[str, Any]:
-    """Collect the metadata of a page that are not EXIF, as in `Picture.info`."""
+def has_unit_of_imagej(tags: Tags) -> bool:
+    """Return whether the first page's description says that resolutions are pixels in a unit of length, as ImageJ writes it."""
+    return bool(_IMAGEJ.match(str(tags.get(_DESCRIPTION))))
+
+
+def info_of(tags: Tags, in_unit: bool = False) -> dict[str, Any]:
+    """Collect the metadata of a page that are not EXIF, as in `Picture.info`.
+
+    Parameters
+    ----------
+    tags : Tags
+    in_unit : bool
+        As `has_unit_of_imagej`.
+    """
     info: dict[str, Any] = {}
     for tag, key in ((ICC_PROFILE, "icc_profile"), (XMP, "xmp")):
         value = tags.get(tag)
@@ -94,8 +108,8 @@ def info_of(tags: Tags) -> dict[str, Any]:
     y = _positive(tags.get(Y_RESOLUTION, tags.get(X_RESOLUTION)))
     if x is not None and y is not None:
         unit = tags.get(RESOLUTION_UNIT, 2)
-        if unit == 1:  # it is only the shape of a pixel
-            info["tiff"] = {"resolution": (x, y)}
+        if unit == 1:  # it is only the shape of a pixel, if nothing else has the unit
+            info["tiff"] = {"resolution": (x, y)} | ({"density": (x, y)} if in_unit else {})
         else:
             info["dpi"] = (x * 2.54, y * 2.54) if unit == 3 else (x, y)
     turned = orientation_of(tags)
