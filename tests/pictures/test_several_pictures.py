@@ -95,3 +95,38 @@ def test_views_of_one_scene(tmp_path):
     with Image.open(tmp_path / "in.mpo") as before, Image.open(tmp_path / "second.png") as after:
         before.seek(1)
         assert np.array_equal(np.asarray(after), larger(before))
+
+
+def animation(path, colours, **options):
+    first, *others = (Image.new("RGB", (6, 5), colour) for colour in colours)
+    first.save(path, save_all=True, append_images=others, **options)
+
+
+def test_equal_frames_that_webp_merges_are_reported(tmp_path):
+    animation(tmp_path / "in.png", ["red", "red", "red"], duration=200, disposal=[0, 1, 0])  # or Pillow would merge them
+    done = ok("in.png", "out.webp", cwd=tmp_path)
+    assert b"all its frames are equal, which WebP stores as a still picture without a duration" in done.stderr
+    animation(tmp_path / "in.png", ["red", "red", "blue"], duration=200, disposal=[0, 1, 0])
+    assert b"equal" not in ok("in.png", "out.webp", cwd=tmp_path).stderr
+    with Image.open(tmp_path / "out.webp") as image:
+        durations = []
+        for number in range(image.n_frames):
+            image.seek(number)
+            image.load()
+            durations.append(image.info["duration"])
+    assert sum(durations) == 600
+
+
+def test_the_background_of_a_webp_canvas_stays(tmp_path):
+    animation(tmp_path / "in.webp", ["red", "blue"], duration=100, lossless=True, background=(1, 2, 3, 255))
+    ok("in.webp", "out.webp", cwd=tmp_path)
+    with Image.open(tmp_path / "in.webp") as before, Image.open(tmp_path / "out.webp") as after:
+        assert after.info["background"] == before.info["background"] == (1, 2, 3, 255)
+
+
+@pytest.mark.parametrize(("loops", "text"), [(1, b"not 1 time:"), (3, b"not 3 times:"), (0, None)])
+def test_a_number_of_loops_that_avif_cannot_store_is_reported(tmp_path, loops, text):
+    animation(tmp_path / "in.webp", ["red", "blue"], duration=100, lossless=True, loop=loops)
+    done = ok("in.webp", "out.avif", cwd=tmp_path)
+    assert (b"it plays for ever" in done.stderr) == (text is not None)
+    assert text is None or text in done.stderr

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
+from upscale.choices import pluralize
 from upscale.errors import library_errors
 from upscale.pictures import high_bit_depth, metadata, photoshop_blocks
 from upscale.pictures.decoder_errors import pillow_errors
@@ -74,6 +75,8 @@ def _frames(image: Image.Image, count: int) -> Iterator[Frame]:
         info = metadata.of_image(image)
         if blocks := photoshop_blocks.read_segments(getattr(image, "applist", ())):
             info["photoshop"] = blocks
+        if image.format == "WEBP" and count > 1 and "background" in image.info:
+            info["canvas"] = image.info["background"]
         picture = Picture.of_image(image, info)
         if image.format == "PPM" and image.mode == "I":  # Pillow's 32 bits of the file's 16
             picture = picture.with_samples(picture.samples.astype(np.uint16), "L")
@@ -139,7 +142,18 @@ class Writer:
                 # Only key frames: between others, libwebp leaves pixels that should have become transparent.
                 options |= {"kmin": 0, "kmax": 1}
             options |= {"duration": _durations(self._delays), "loop": self._options.plays or 0}
+            if "canvas" in self._pictures[0].info:
+                options["background"] = self._pictures[0].info["canvas"]
+            self._note_losses()
         self._save_image(images[0], options)
+
+    def _note_losses(self) -> None:
+        """Note what an animation loses in its format."""
+        first, *others = self._pictures
+        if self._target.pillow == "WEBP" and all(np.array_equal(first.samples, other.samples) for other in others):
+            self._options.note("all its frames are equal, which WebP stores as a still picture without a duration")
+        if self._target.pillow == "AVIF" and self._options.plays:
+            self._options.note(f"it plays for ever, not {pluralize(self._options.plays, 'time')}: AVIF cannot store the number")
 
     def _save_image(self, image: Image.Image, options: dict[str, Any]) -> None:
         with library_errors(f"cannot be written as {self._target.name}"):
