@@ -1,8 +1,10 @@
 """Metadata: kept where the format supports them, corrected, and reported where they are left out; through the real command."""
 
 import io
+import re
 import struct
 import zlib
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import tifffile
 from helpers import image_of, larger, ok, read_frames, run
 from PIL import Image, ImageCms
 
-from upscale.pictures import photoshop_blocks
+from upscale.pictures import gain_map, photoshop_blocks
 from upscale.pictures.formats import FORMATS, METADATA
 
 RNG = np.random.default_rng(0)
@@ -249,3 +251,32 @@ def test_long_photoshop_blocks_take_several_segments():
     Image.new("L", (8, 8)).save(image, "JPEG", extra=data)
     with Image.open(image) as opened:
         assert photoshop_blocks.read_segments(opened.applist) == blocks
+
+
+GAIN_MAP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:g="http://ns.adobe.com/hdr-gain-map/1.0/" g:Version="1.0" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    b' xmlns:C="http://ns.google.com/photos/1.0/container/" xmlns:I="http://ns.google.com/photos/1.0/container/item/">'
+    b"<g:GainMapMax><rdf:Seq><rdf:li>1</rdf:li></rdf:Seq></g:GainMapMax><dc:rights>mine</dc:rights>"
+    b'<C:Directory><rdf:Seq><rdf:li><C:Item I:Semantic="GainMap" I:Length="9"/></rdf:li></rdf:Seq></C:Directory>'
+    b"</rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
+def test_a_gain_map_is_reported_and_no_longer_announced(tmp_path):
+    Image.new("RGB", (8, 6)).save(tmp_path / "in.jpg", xmp=GAIN_MAP)
+    done = ok("in.jpg", "out.jpg", cwd=tmp_path)
+    assert b"its gain map for HDR screens was dropped" in done.stderr
+    with Image.open(tmp_path / "out.jpg") as image:
+        xmp = image.info["xmp"]
+    ElementTree.fromstring(xmp)
+    assert b"mine" in xmp and not re.search(rb"g:|GainMap|hdr-gain-map", xmp)
+
+
+def test_xmp_without_a_gain_map_stays_as_it_is(tmp_path):
+    assert gain_map.without_gain_map(XMP) is None
+    other = GAIN_MAP.replace(b"hdr-gain-map", b"another")
+    Image.new("RGB", (8, 6)).save(tmp_path / "in.jpg", xmp=other)
+    assert ok("in.jpg", "out.jpg", cwd=tmp_path).stderr == b""
+    with Image.open(tmp_path / "out.jpg") as image:
+        assert image.info["xmp"] == other

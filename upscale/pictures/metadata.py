@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from upscale.pictures.formats import METADATA, Format
+from upscale.pictures.gain_map import without_gain_map
 from upscale.pictures.picture import Picture
 from upscale.pictures.png_format import COLOUR_CHUNKS
 
@@ -32,7 +33,7 @@ def of_image(image: "Image.Image") -> dict[str, Any]:
 
 
 def update_size_and_orientation(picture: Picture, size: tuple[int, int], upright: bool, note: Note) -> Picture:
-    """Update the size and the orientation in the metadata.
+    """Update the metadata that an enlarged picture changes: size, orientation, pixels per unit of length, gain maps.
 
     Parameters
     ----------
@@ -49,6 +50,9 @@ def update_size_and_orientation(picture: Picture, size: tuple[int, int], upright
     if "density" in own:  # pixels in a unit of length, of which an enlarged picture has more
         factors = (n / m for n, m in zip(size[::-1], picture.samples.shape[1::-1], strict=True))
         changes["tiff"] = {**own, "resolution": tuple(v * f for v, f in zip(own["density"], factors, strict=True))}
+    if "xmp" in picture.info and (xmp := without_gain_map(picture.info["xmp"])) is not None:
+        note("its gain map for HDR screens was dropped")
+        picture = picture.with_info(xmp=xmp)
     if "exif" not in picture.info and not upright:
         return picture.with_info(**changes)
     from upscale.pictures import exif
