@@ -11,6 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import upscale
+from upscale.errors import ArgumentError, FileError
+from upscale.kernels import read_files
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.kernel_spec import SUFFIXES, parse_kernel
 from upscale.kernels.read_files import READERS, read_bias, read_kernel
@@ -238,6 +240,39 @@ def test_torch(tmp_path):
     assert np.allclose(upscale.enlarge(picture, 2, "tconv", kernel, padding=1), want, atol=1e-6)
     torch.save(layer, path)
     refused(path, "cannot be read as a kernel")
+
+
+def test_layers_in_checkpoints(tmp_path):
+    """However deep the state dicts are nested, and whatever their keys are."""
+    torch = pytest.importorskip("torch", reason="needs the extra `torch`")
+    layers = [torch.nn.ConvTranspose2d(3, 3, 4, 2, 1) for _ in range(2)]
+    states = [{f"net.up.{k}": v for k, v in layer.state_dict().items()} for layer in layers]
+    for checkpoint in ({"model_state_dict": states[0], "epoch": 7}, {"a": {"b": {"c": states[0]}}, "optimizer": {"state": {}}}):
+        torch.save(checkpoint, tmp_path / "k.pth")
+        for name in ("up.weight", "net.up.weight", ""):
+            got = read_kernel(str(tmp_path / "k.pth"), name)
+            assert np.array_equal(got.weights, layers[0].weight.detach().numpy())
+        assert np.array_equal(read_bias(str(tmp_path / "k.pth"), "up.bias"), layers[0].bias.detach().numpy())
+    torch.save({"params": states[0], "params_ema": states[1]}, tmp_path / "k.pth")
+    with pytest.raises(FileError, match=r"named 'up\.weight': params\.net\.up\.weight, params_ema\.net\.up\.weight"):
+        read_kernel(str(tmp_path / "k.pth"), "up.weight")
+    got = read_kernel(str(tmp_path / "k.pth"), "params_ema.net.up.weight")
+    assert np.array_equal(got.weights, layers[1].weight.detach().numpy())
+
+
+def test_names_of_tensors_may_be_the_end_of_a_path():
+    shapes = {"params.up.weight": (3, 3, 4, 4), "params.up.bias": (3,), "ema.up.weight": (3, 3, 4, 4), "weight": (2, 2)}
+    pick = read_files._pick_tensor
+    assert pick(shapes, "params.up.weight", (4,)) == ("params.up.weight", "params.up.bias")
+    assert pick(shapes, "up.bias", (1,))[0] == "params.up.bias"
+    assert pick(shapes, "weight", (2, 4))[0] == "weight"  # a whole name comes first
+    for name, text in (("up.weight", "several tensors are named 'up.weight'"), ("p.weight", "there is no tensor named")):
+        with pytest.raises(ArgumentError, match=text):
+            pick(shapes, name, (4,))
+    deep = value = {}
+    for _ in range(3000):
+        value["a"] = value = {}
+    assert next(iter(read_files._flattened(deep)))[0].count(".") <= 60
 
 
 @pytest.mark.parametrize(("module", "suffix"), [("safetensors", ".safetensors"), ("torch", ".pt")])

@@ -29,6 +29,8 @@ from upscale.kernels.number_text import parse_rows
 from upscale.output_files import os_error_text
 from upscale.suggestions import closest_file, did_you_mean
 
+#: Mappings in mappings of a checkpoint in which tensors are looked for.
+_DEEPEST = 50
 #: Bytes that a kernel file, unpacked, may have: 64 channels in and out of 64 x 64 weights in float64 are half of it.
 _LARGEST = 1 << 28
 
@@ -262,10 +264,8 @@ def _read_torch(path: str, name: str, dims: Dims) -> Found:
             stored = torch.load(path, map_location="cpu", weights_only=True)
         except UnpicklingError:
             raise ArgumentError("contains more than tensors, or is damaged: save model.state_dict(), not the model") from None
-    if isinstance(stored, Mapping) and isinstance(stored.get("state_dict"), Mapping):
-        stored = stored["state_dict"]  # a training checkpoint
-    if isinstance(stored, Mapping):
-        tensors = {str(k): v for k, v in stored.items() if isinstance(v, torch.Tensor)}
+    if isinstance(stored, Mapping):  # a state dict, or a checkpoint with state dicts in it
+        tensors = {key: value for key, value in _flattened(stored) if isinstance(value, torch.Tensor)}
         picked, bias = _pick_tensor({k: tuple(v.shape) for k, v in tensors.items()}, name, dims)
         stored = tensors[picked]
     elif name:
@@ -278,13 +278,27 @@ def _read_torch(path: str, name: str, dims: Dims) -> Found:
         return Found(stored.detach().to(torch.float64).numpy(), bias)
 
 
+def _flattened(nested: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested mappings, with the keys on the way to them joined by dots; not from absurd depths."""
+    for key, value in nested.items():
+        if isinstance(value, Mapping) and before.count(".") < _DEEPEST:
+            yield from _flattened(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
+
+
 def _pick_tensor(shapes: Mapping[str, tuple[int, ...]], name: str, dims: Dims) -> tuple[str, str]:
-    """Return the name of the tensor that is meant, the one named or the only possible one, and that of its bias, or nothing."""
+    """Return the name of the tensor that is meant, and that of its bias, or nothing.
+
+    That is the one with this name, or whose path ends with it, or the only possible one.
+    """
     listed = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:50])
     if name:
-        if name not in shapes:
+        fitting = [name] if name in shapes else [key for key in shapes if key.endswith(f".{name}")]
+        if len(fitting) > 1:
+            raise ArgumentError(f"several tensors are named {name!r}: {', '.join(fitting[:50])}; choose one of these")
+        if not fitting:
             raise ArgumentError(f"there is no tensor named {name!r}; it contains {listed or 'none'}")
-        fitting = [name]
     else:
         fitting = [key for key, shape in shapes.items() if len(shape) in dims]
     if len(fitting) != 1:
