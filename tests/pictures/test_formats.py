@@ -2,6 +2,7 @@
 
 import struct
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -296,3 +297,27 @@ def test_what_pillow_logs_does_not_reach_the_screen(tmp_path):
     )
     assert ok("in.tif", "out.tif", cwd=tmp_path).stderr == b""
     assert tifffile.imread(tmp_path / "out.tif").shape == (8, 10, 7)
+
+
+def psd(samples, mode, compressed):
+    """Make a Photoshop file of a merged picture, (channels, H, W), without layers."""
+    channels, height, width = samples.shape
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, channels, height, width, 8, mode) + bytes(12)
+    rows = [imagecodecs.packbits_encode(row.tobytes()) for channel in samples for row in channel]
+    if not compressed:
+        return head + b"\0\0" + samples.tobytes()
+    return head + b"\0\1" + b"".join(struct.pack(">H", len(row)) for row in rows) + b"".join(rows)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(
+    ("mode", "channels"), [(1, 1), (1, 3), (3, 3), (3, 4), (3, 5), (3, 7), (4, 4), (4, 6)], ids=lambda value: str(value)
+)
+def test_photoshop_pictures_with_channels_of_any_number(tmp_path, mode, channels, compressed):
+    samples = RNG.integers(0, 4, (channels, 9, 7), np.uint8) * 60
+    (tmp_path / "in.psd").write_bytes(psd(samples, mode, compressed))
+    ok("in.psd", "out.tif", cwd=tmp_path)
+    shown = {1: 1, 3: 4 if channels == 4 else 3, 4: 4}[mode]
+    want = np.moveaxis(samples[:shown], 0, -1).repeat(2, 0).repeat(2, 1)
+    got = tifffile.imread(tmp_path / "out.tif").reshape(want.shape)
+    assert np.array_equal(255 - got if mode == 4 else got, want)

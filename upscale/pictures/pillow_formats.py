@@ -9,7 +9,7 @@ from PIL import Image
 
 from upscale.choices import pluralize
 from upscale.errors import library_errors
-from upscale.pictures import high_bit_depth, metadata, photoshop_blocks
+from upscale.pictures import high_bit_depth, metadata, photoshop_blocks, psd
 from upscale.pictures.decoder_errors import pillow_errors
 from upscale.pictures.formats import METADATA, Format
 from upscale.pictures.orientation import orientation
@@ -59,6 +59,8 @@ def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
     elif form == "ICO" and len(_sizes(image)) > 1:
         kind, count, frames = "sizes", len(_sizes(image)), lambda: _icons(image)
     plays = int(image.info.get("loop", 0))
+    if form == "PSD":
+        psd.correct_offsets(image, stream)
     if form == "BMP" and (profile := _bmp_profile(stream)):
         image.info["icc_profile"] = profile
     turned = orientation(metadata.of_image(image))
