@@ -253,6 +253,10 @@ def test_layers_in_checkpoints(tmp_path):
             got = read_kernel(str(tmp_path / "k.pth"), name)
             assert np.array_equal(got.weights, layers[0].weight.detach().numpy())
         assert np.array_equal(read_bias(str(tmp_path / "k.pth"), "up.bias"), layers[0].bias.detach().numpy())
+    moments = {0: {"exp_avg": torch.zeros(3, 3, 4, 4)}}
+    torch.save({"state_dict": states[0], "optimizer": {"state": moments}}, tmp_path / "k.pth")
+    for name in ("", "up.weight"):
+        assert np.array_equal(read_kernel(str(tmp_path / "k.pth"), name).weights, layers[0].weight.detach().numpy())
     torch.save({"params": states[0], "params_ema": states[1]}, tmp_path / "k.pth")
     with pytest.raises(FileError, match=r"named 'up\.weight': params\.net\.up\.weight, params_ema\.net\.up\.weight"):
         read_kernel(str(tmp_path / "k.pth"), "up.weight")

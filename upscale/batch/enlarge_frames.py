@@ -163,7 +163,7 @@ def _prepare(run: FileRun, picture: Picture) -> Prepared:
     note, target, as_parts = run.log.note, run.target, run.plan.as_parts
     turned = run.contents.orientation if run.contents.kind == "animation" else orientation(picture.info)
     picture = upright(picture, turned)
-    picture = metadata.update_size_and_orientation(picture, run.request.size(picture.samples.shape[:2]), turned != 1, note)
+    picture = metadata.update_for_enlargement(picture, run.request.size(picture.samples.shape[:2]), turned != 1, note)
     if run.options.strip:
         picture = metadata.stripped(picture)
     picture = original = apply_options(picture, conversions(run.options))

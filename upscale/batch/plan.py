@@ -112,7 +112,7 @@ def check_template(template: str) -> None:
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError:
-        raise ArgumentError(f"--name {template!r}: a brace is missing") from None
+        raise ArgumentError(f"--name {template!r}: cannot be understood; write fields such as {{stem}}") from None
     for _, field, form, conversion in parts:
         if field is not None and (field not in FIELDS or form or conversion):
             fields = " ".join("{" + f + "}" for f in FIELDS)

@@ -264,6 +264,8 @@ def _read_torch(path: str, name: str, dims: Dims) -> Found:
             stored = torch.load(path, map_location="cpu", weights_only=True)
         except UnpicklingError:
             raise ArgumentError("contains more than tensors, or is damaged: save model.state_dict(), not the model") from None
+    if not name and isinstance(stored, Mapping) and isinstance(stored.get("state_dict"), Mapping):
+        stored = stored["state_dict"]  # beside it, an optimizer may keep tensors of the same shapes
     if isinstance(stored, Mapping):  # a state dict, or a checkpoint with state dicts in it
         tensors = {key: value for key, value in _flattened(stored) if isinstance(value, torch.Tensor)}
         picked, bias = _pick_tensor({k: tuple(v.shape) for k, v in tensors.items()}, name, dims)

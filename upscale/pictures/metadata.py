@@ -32,7 +32,7 @@ def of_image(image: "Image.Image") -> dict[str, Any]:
     return info
 
 
-def update_size_and_orientation(picture: Picture, size: tuple[int, int], upright: bool, note: Note) -> Picture:
+def update_for_enlargement(picture: Picture, size: tuple[int, int], upright: bool, note: Note) -> Picture:
     """Update the metadata that an enlarged picture changes: size, orientation, pixels per unit of length, gain maps.
 
     Parameters

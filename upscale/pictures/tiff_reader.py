@@ -18,7 +18,7 @@ from upscale.pictures.formats import mode_of
 from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import CHANNELS, FileContents, Frame, Picture
 from upscale.pictures.tiff_messages import Messages
-from upscale.pictures.tiff_samples import is_odd_depth, stretched, unpacked, with_other_lab_signs
+from upscale.pictures.tiff_samples import corrected_bytes, is_odd_depth, stretched, with_other_lab_signs
 from upscale.pictures.tiff_tags import Tags, whole_number, whole_numbers
 
 Array = NDArray[Any]
@@ -212,7 +212,7 @@ class _File:
             raise ArgumentError(f"has pages of shape {samples.shape}, which are not pictures")
         if samples.dtype == bool and samples.ndim == 3:
             raise ArgumentError("has several 1-bit channels, which are not supported")
-        samples = unpacked(np.ascontiguousarray(samples, samples.dtype.newbyteorder("=")), bits, page.parent.byteorder)
+        samples = corrected_bytes(np.ascontiguousarray(samples, samples.dtype.newbyteorder("=")), bits, page.parent.byteorder)
         if photometric == 3:
             return self._of_palette(samples, colours, info)
         own = dict(info.get("tiff", {}))

@@ -42,7 +42,7 @@ def packable(samples: Array, bits: int, order: str) -> Array | None:
     return samples if probe == plain else samples.byteswap()
 
 
-def unpacked(samples: Array, bits: int, order: str) -> Array:
+def corrected_bytes(samples: Array, bits: int, order: str) -> Array:
     """Correct the bytes of decoded samples: the decoder exchanges those of 24 bits where the file has the high byte first."""
     import imagecodecs
 

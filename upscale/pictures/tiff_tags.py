@@ -20,11 +20,14 @@ WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 ORIENTATION, SAMPLES, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 274, 277, 282, 283, 296
 COLOUR_MAP, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE = 320, 330, 338, 339, 700, 32997, 34675
 EXIF, GPS, COPYRIGHT, INTEROPERABILITY = 34665, 34853, 33432, 40965
+#: The kind of a page: 1 marks a reduced copy of another page.
+SUBFILE_TYPE = 254
+_DESCRIPTION = 270
 RESOLUTION = (X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT)
 #: Tags whose values the reader needs.
 NEEDED = (
     *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES, *RESOLUTION),
-    *(COLOUR_MAP, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE, 254, 270),
+    *(COLOUR_MAP, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE, SUBFILE_TYPE, _DESCRIPTION),
 )
 #: Tags that describe how the file is laid out, and those with an entry of their own in `Picture.info`.
 LAYOUT = frozenset((
@@ -43,10 +46,7 @@ PRIVATE = 32768
 #: Kept as they are, like private tags: page name and number, and what colours mean (transfer function, white point, primaries).
 TRANSFER_FUNCTION = 301
 _KEPT = (285, 297, TRANSFER_FUNCTION, 318, 319)
-#: The kind of a page: 1 marks a reduced copy of another page.
-SUBFILE_TYPE = 254
 
-_DESCRIPTION = 270
 #: Descriptions that programs read sizes from: tifffile's and OME's.
 _SIZES_IN_DESCRIPTION = re.compile(r'\s*(\{"shape"|<\?xml.*<OME |<OME )', re.DOTALL)
 #: Descriptions of ImageJ in which the resolution has a unit.
