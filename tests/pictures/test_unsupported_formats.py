@@ -17,8 +17,6 @@ FILES = [
     ("photo.raf", b"FUJIFILMCCD-RAW 0201", "RAW"),
     ("photo", b"IIU\0\x18\0\0\0", "RAW"),
     ("photo.cr3", b"\0\0\0\x18ftypcrx ", "RAW"),
-    ("photo.heic", b"\0\0\0\x18ftypheic", "HEIC"),
-    ("photo.jpg", b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
     ("photo.jxl", b"\xff\x0a\0\0", "JPEG XL"),
     ("render.exr", b"v/1\x01\2\0\0\0", "OpenEXR"),
     ("light.hdr", b"#?RADIANCE\n", "Radiance"),
@@ -104,10 +102,10 @@ def test_what_is_not_a_picture_is_listed_with_v_and_fails_when_it_is_named(tmp_p
 def save_read_only(folder):
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8))
     folder.mkdir()
-    image.save(folder / "a.jp2", irreversible=False)
+    image.save(folder / "a.im")
     image.save(folder / "b.pcx")
     image.save(folder / "c.sgi")
-    image.save(folder / "d.dds")
+    image.save(folder / "d.rgb")
     cards = ["SIMPLE  = T", "BITPIX  = -32", "NAXIS   = 2", "NAXIS1  = 8", "NAXIS2  = 6", "END"]
     header = "".join(card.ljust(80) for card in cards).ljust(2880).encode()
     (folder / "e.fits").write_bytes(header + bytes(2880))
@@ -153,7 +151,7 @@ def test_collisions_are_found_with_the_new_names(tmp_path):
     Image.new("RGB", (4, 3)).save(tmp_path / "in" / "a.png")
     done = run("in", "out", cwd=tmp_path)
     assert done.returncode == 2
-    assert "a.jp2" in lines(done)[0] and "a.png" in lines(done)[0]
+    assert "a.im" in lines(done)[0] and "a.png" in lines(done)[0]
     assert not (tmp_path / "out").exists()
-    done = ok("in/a.jp2", "in/b.pcx", "out", "--json", cwd=tmp_path)
+    done = ok("in/a.im", "in/b.pcx", "out", "--json", cwd=tmp_path)
     assert {json.loads(line)["output"] for line in done.stdout.splitlines()} == {"out/a.png", "out/b.png"}

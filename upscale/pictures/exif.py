@@ -154,6 +154,16 @@ def orientation(data: bytes) -> int | None:
     return None
 
 
+def reset_orientation(data: bytes) -> bytes:
+    """Return EXIF with an orientation of 1 where it has another one."""
+    head = _HEAD if data.startswith(_HEAD) else b""
+    directories = Directories(data.removeprefix(_HEAD))
+    for entry in directories.main:
+        if entry.tag == _ORIENTATION:
+            directories.change(entry, 1)
+    return head + bytes(directories.data)
+
+
 def update_exif(data: bytes, size: tuple[int, int], upright: bool, note: Callable[[str], None]) -> bytes | None:
     r"""Update the size and the orientation in EXIF for the enlarged picture, and remove the thumbnail.
 

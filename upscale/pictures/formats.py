@@ -117,6 +117,11 @@ _TGA = Format("TGA", "TGA", ("L", "LA", "P", "RGB", "RGBA"), 65535)
 _PNM = Format("PNM", "PPM", ("1", "L", "RGB", "I;16", "RGB;16"), _SIDE)
 #: What Pillow calls PPM: PNM, and PFM.
 _NETPBM = _PNM._replace(modes=(*_PNM.modes, "F", "RGB;F"))
+_LOSSLESS_8 = ("L", "LA", "RGB", "RGBA")
+_JP2 = Format("JPEG 2000", "JPEG2000", (*_LOSSLESS_8, *_DEEP), _SIDE, metadata=("icc_profile", "exif", "xmp", "dpi"))
+_J2K = Format("JPEG 2000 codestream", "JPEG2000", _JP2.modes, _SIDE)
+_QOI = Format("QOI", "QOI", ("RGB", "RGBA"), _SIDE)
+_DDS = Format("DDS", "DDS", _LOSSLESS_8, _SIDE)
 NPY = Format("NPY", "NPY", (), 2**62)
 
 #: Suffixes of pictures that are written, and of arrays.
@@ -133,6 +138,10 @@ FORMATS: dict[str, Format] = {
     ".bmp": _BMP,
     ".ico": _ICO,
     ".tga": _TGA,
+    ".jp2": _JP2,
+    ".j2k": _J2K,
+    ".qoi": _QOI,
+    ".dds": _DDS,
     ".pbm": Format("PBM", "PPM", ("1",), _SIDE),
     ".pgm": Format("PGM", "PPM", ("L", "I;16"), _SIDE),
     ".ppm": Format("PPM", "PPM", ("RGB", "RGB;16"), _SIDE),
@@ -143,9 +152,10 @@ FORMATS: dict[str, Format] = {
 
 #: Suffixes of pictures that are read only.
 READ_ONLY = frozenset((
-    ".avifs", ".blp", ".cur", ".dcx", ".dds", ".dib", ".fit", ".fits", ".flc", ".fli", ".ftc", ".ftu", ".gbr",
-    ".icns", ".im", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpf", ".jpx", ".mpo", ".msp", ".pcd", ".pcx",
-    ".psd", ".pxr", ".qoi", ".ras", ".sgi", ".rgb", ".rgba", ".bw", ".icb", ".vda", ".vst", ".xbm", ".xpm",
+    ".avifs", ".blp", ".bw", ".cur", ".dcx", ".dib", ".fit", ".fits", ".flc", ".fli", ".ftc", ".ftu", ".gbr",
+    ".heic", ".heics", ".heif", ".heifs", ".hif", ".icb", ".icns", ".im", ".j2c", ".jfif", ".jpc", ".jpe",
+    ".jpf", ".jpx", ".mpo", ".msp", ".pcd", ".pcx", ".psd", ".pxr", ".ras", ".rgb", ".rgba", ".sgi", ".vda",
+    ".vst", ".xbm", ".xpm",
 ))  # fmt: skip
 
 
@@ -160,9 +170,16 @@ def begins_like_picture(head: bytes) -> bool:
     return _SIGNATURE.match(head) is not None
 
 
+def is_heif(head: bytes) -> bool:
+    """Return whether the first 64 bytes of a file are those of HEIF or HEIC, and not of AVIF, which has the same boxes."""
+    return _HEIF.match(head) is not None
+
+
+_HEIF = re.compile(rb".{4}ftyp(?:hei[cmsx]|hev[cmsx]|m[is]f1(?!.{0,48}avi[fs]))", re.DOTALL)
+
 #: How pictures begin that are recognised by their first bytes.
 _SIGNATURE = re.compile(
-    rb"\x89PNG\r\n\x1a\n|GIF8[79]a|\xff\xd8\xff|RIFF....WEBP|II\*\0|MM\0\*|II\+\0|MM\0\+|....ftypavi[fs]|BM....\0\0\0\0"
+    rb"\x89PNG\r\n\x1a\n|GIF8[79]a|\xff\xd8\xff|RIFF....WEBP|II\*\0|MM\0\*|II\+\0|MM\0\+|....ftyp(?:avi[fs]|hei[cmsx]|hev[cmsx]|m[is]f1)|BM....\0\0\0\0"
     rb"|\x93NUMPY|8BPS\0\x01|DDS \x7c|icns|\0\0[\1\2]\0[\1-\xff]\0|\0\0\0\x0cjP  \r\n\x87\n|\xffO\xffQ|qoif"
     rb"|P[1-6f][ \t\r\n]+[0-9#]|PF\s+[0-9]|\x01\xda[\0\1][\1\2]", re.DOTALL,
 )  # fmt: skip

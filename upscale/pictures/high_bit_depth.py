@@ -1,17 +1,18 @@
 """Samples of more than 8 bits in formats where Pillow would cut them to 8: Netpbm, SGI, JPEG 2000 and AVIF."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError, library_errors
-from upscale.pictures import metadata
+from upscale.pictures import jpeg2000, metadata
 from upscale.pictures.captured_stderr import capture_stderr
+from upscale.pictures.decoder_errors import pillow_errors
 from upscale.pictures.formats import mode_of
-from upscale.pictures.picture import Picture
+from upscale.pictures.picture import Frame, Picture
 
 #: Colour model by number of channels.
 _MODELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -48,6 +49,31 @@ def decoder_of(image: Any, stream: BinaryIO) -> Callable[[], Picture] | None:
     return None
 
 
+def frames_of(image: Any, stream: BinaryIO) -> Callable[[], Iterator[Frame]] | None:
+    """Return a function that decodes an AVIF animation of more than 8 bits; None for all other files.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Opened, not loaded.
+    stream : binary file
+        From which it was opened. The function may raise `ArgumentError` where the file is damaged.
+    """
+    if image.format != "AVIF" or getattr(image, "n_frames", 1) == 1 or (bits := _avif_bits(stream)) == 8:
+        return None
+    return lambda: _avif_frames(image, stream, bits)
+
+
+def _avif_frames(image: Any, stream: BinaryIO, bits: int) -> Iterator[Frame]:
+    samples = _decoded("avif_decode", stream, bits)  # all at once: single frames make the decoder crash
+    info = metadata.of_image(image)
+    for number, frame in enumerate(samples):
+        with pillow_errors():
+            image.seek(number)
+            image.load()
+        yield Frame(_scaled(frame, bits, info), (round(1000 * float(image.info.get("duration", 0))), 1_000_000))
+
+
 def refuse_cut_samples(image: Any) -> None:
     """Refuse an image that Pillow would cut to 8 bits without a warning.
 
@@ -77,27 +103,44 @@ def refuse_cut_samples(image: Any) -> None:
 
 
 def _by_imagecodecs(decoder: str, stream: BinaryIO, bits: int, info: dict[str, Any]) -> Picture:
-    """Decode samples of some bits, and scale them to 16."""
+    """Decode a picture with samples of some bits, and scale them to 16."""
+    return _scaled(_decoded(decoder, stream, bits, has_profile="icc_profile" in info), bits, info)
+
+
+def _decoded(decoder: str, stream: BinaryIO, bits: int, *, has_profile: bool = False) -> NDArray[np.uint16]:
     import imagecodecs
 
     stream.seek(0)
     data = stream.read()
+    if decoder == "jpeg2k_decode" and has_profile:
+        data = jpeg2000.without_profile(data)
     with capture_stderr(), library_errors():
-        samples = getattr(imagecodecs, decoder)(data)
-    base = _MODELS.get(samples.shape[2] if samples.ndim == 3 else 1)
-    if samples.dtype != np.uint16 or samples.ndim not in (2, 3) or base is None:
+        samples: NDArray[np.uint16] = getattr(imagecodecs, decoder)(data)
+    if samples.dtype != np.uint16:
         raise ArgumentError(f"its {bits}-bit samples cannot be decoded; --depth 8 reads them as 8 bits")
+    return samples
+
+
+def _scaled(samples: NDArray[np.uint16], bits: int, info: dict[str, Any]) -> Picture:
+    base = _MODELS.get(samples.shape[2] if samples.ndim == 3 else 1)
+    if samples.ndim not in (2, 3) or base is None:
+        raise ArgumentError(f"its {bits}-bit samples cannot be decoded; --depth 8 reads them as 8 bits")
+    return Picture(scale_to_16(samples, bits), mode_of(base, "uint16") or "", None, info)
+
+
+def scale_to_16(samples: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
+    """Scale samples of 9 to 16 bits so that the largest value becomes 65535; others are rounded to nearest."""
     if bits < 16:
         samples = np.floor(samples * (65535 / ((1 << bits) - 1)) + 0.5).astype(np.uint16)
-    return Picture(np.ascontiguousarray(samples), mode_of(base, samples.dtype) or "", None, info)
+    return np.ascontiguousarray(samples)
 
 
 def _jpeg2000_bits(stream: BinaryIO) -> int:
     """Read the bits of the first component from the image size marker (ITU-T T.800, A.5.1)."""
     stream.seek(0)
     data = stream.read(_SEARCHED)
-    at = data.find(b"\xff\x51")
-    return (data[at + 40] & 127) + 1 if 0 <= at < len(data) - 40 else 8
+    at = data.find(b"\xff\x4f\xff\x51")  # after the codestream's first marker, and not in a colour profile
+    return (data[at + 42] & 127) + 1 if 0 <= at < len(data) - 42 else 8
 
 
 def _avif_bits(stream: BinaryIO) -> int:

@@ -67,3 +67,13 @@ def upright(picture: Picture, orientation: int) -> Picture:
 def upright_xmp(xmp: bytes) -> bytes:
     """Return XMP with an orientation of 1, for a picture that is stored upright."""
     return _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
+
+
+def mark_upright(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata with an orientation of 1, for a picture that its decoder has turned upright."""
+    changed = dict(info)
+    if "exif" in changed:
+        changed["exif"] = exif.reset_orientation(changed["exif"])
+    if "xmp" in changed:
+        changed["xmp"] = upright_xmp(changed["xmp"])
+    return changed

@@ -9,8 +9,8 @@ from PIL import Image
 
 from upscale.choices import pluralize
 from upscale.errors import library_errors
-from upscale.pictures import high_bit_depth, metadata, photoshop_blocks, psd
-from upscale.pictures.decoder_errors import pillow_errors
+from upscale.pictures import coding_points, high_bit_depth, jpeg2000, metadata, photoshop_blocks, psd
+from upscale.pictures.decoder_errors import Note, pillow_errors
 from upscale.pictures.formats import METADATA, Format
 from upscale.pictures.orientation import orientation
 from upscale.pictures.picture import FileContents, Frame, Picture
@@ -22,11 +22,13 @@ _ANIMATED = ("WEBP", "AVIF", "FLI", "GIF")
 _ONE = ("PSD", "ICNS", "CUR")
 #: Most bytes of a colour profile.
 _LONGEST_PROFILE = 1 << 24
+#: Where in an AVIF file its colour space is looked for, in bytes.
+_SEARCHED = 1 << 16
 #: Bytes that fit into one segment of a JPEG file.
 _LONGEST_JPEG = {"exif": 65533, "xmp": 65504, "comment": 65533}
 
 
-def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
+def read(stream: BinaryIO, allow_8_bit: bool, note: Note) -> FileContents:
     """Open a file with Pillow.
 
     Parameters
@@ -35,6 +37,8 @@ def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
         Seekable; stays open until the last frame has been taken.
     allow_8_bit : bool
         Whether samples of more than 8 bits may be cut to 8, since Pillow keeps no more in some formats.
+    note : callable
+        Called with a line for what the file says of colours and is not kept.
 
     Raises
     ------
@@ -45,6 +49,12 @@ def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
         image = Image.open(stream)
         total, bands = getattr(image, "n_frames", 1), len(image.getbands())
     form = image.format or ""
+    if form == "JPEG2000":
+        image.info.update(jpeg2000.read_metadata(stream))
+        if jpeg2000.is_encoders_comment(image.info.get("comment", b"")):
+            del image.info["comment"]
+    if form == "AVIF" and "icc_profile" not in image.info and (numbers := _avif_colours(stream)):
+        image.info.update(coding_points.info_of(*numbers, note))
     decode = None if allow_8_bit else high_bit_depth.decoder_of(image, stream)
     if decode is None and not allow_8_bit:
         high_bit_depth.refuse_cut_samples(image)
@@ -56,6 +66,8 @@ def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
     if decode is not None:
         frames = lambda: iter([Frame(decode())])  # noqa: E731
         pixel_bytes *= 2
+    elif not allow_8_bit and (deep := high_bit_depth.frames_of(image, stream)) is not None:
+        frames, pixel_bytes = deep, 2 * pixel_bytes * total
     elif form == "ICO" and len(_sizes(image)) > 1:
         kind, count, frames = "sizes", len(_sizes(image)), lambda: _icons(image)
     plays = int(image.info.get("loop", 0))
@@ -99,6 +111,13 @@ def _bmp_profile(stream: BinaryIO) -> bytes:
         profile = profile if len(profile) == size else b""
     stream.seek(before)
     return profile
+
+
+def _avif_colours(stream: BinaryIO) -> tuple[int, int] | None:
+    """Read the numbers of an AVIF file's primaries and transfer function (ISO/IEC 14496-12, 12.1.5)."""
+    stream.seek(0)
+    _, found, numbers = stream.read(_SEARCHED).partition(b"colrnclx")
+    return struct.unpack(">HH", numbers[:4]) if found and len(numbers) >= 4 else None
 
 
 def _sizes(image: Any) -> list[tuple[int, int]]:
@@ -165,7 +184,7 @@ class Writer:
         target = self._target
         if target.pillow == "BMP" and picture.mode == "RGBA":
             self._file.write(_bmp(picture))
-        elif picture.mode in ("RGB;16", "RGB;F"):
+        elif target.pillow == "PPM" and picture.mode in ("RGB;16", "RGB;F"):
             self._file.write(_netpbm(picture))
         elif target.pillow == "AVIF" and self._options.lossless:
             import imagecodecs
@@ -176,6 +195,8 @@ class Writer:
             with library_errors("cannot be written as AVIF"):
                 data = imagecodecs.avif_encode(np.ascontiguousarray(picture.samples), level=100)
             self._file.write(data)
+        elif target.pillow == "JPEG2000":
+            self._file.write(jpeg2000.encode(picture, boxes=bool(target.metadata), threads=self._options.threads))
         else:
             self._save_image(picture.to_image(), _save_options(target.pillow, picture, self._options))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from upscale.choices import MOST_PIXELS
-from upscale.pictures import npy, unsupported_formats
+from upscale.pictures import formats, npy, unsupported_formats
 from upscale.pictures.decoder_errors import Note, file_errors, warnings_as_notes
 from upscale.pictures.formats import NPY
 from upscale.pictures.orientation import orientation, upright
@@ -151,14 +151,22 @@ def first_picture(path: str) -> Picture:
 
 def _contents(stream: BinaryIO, layout: str, allow_8_bit: bool, max_pixels: int, note: Note) -> FileContents:
     """Choose the reader by the file's first bytes; the module of one format is imported when it is needed."""
-    magic = stream.read(8)
+    magic = stream.read(64)
     stream.seek(0)
     if magic.startswith(npy.MAGIC):
         return npy.read(stream, layout)
-    if magic == b"\x89PNG\r\n\x1a\n":
+    if magic[:8] == b"\x89PNG\r\n\x1a\n":
         from upscale.pictures import png_reader
 
         return png_reader.read(stream, note)
+    if magic.startswith(b"qoif"):
+        from upscale.pictures import qoi
+
+        return qoi.read(stream)
+    if formats.is_heif(magic):
+        from upscale.pictures import heif_reader
+
+        return heif_reader.read(stream, note)
     with _pixel_limit(max_pixels):
         return _contents_by_pillow(stream, magic, allow_8_bit, max_pixels, note)
 
@@ -174,4 +182,4 @@ def _contents_by_pillow(stream: BinaryIO, magic: bytes, allow_8_bit: bool, max_p
         return tiff_reader.read(stream, max_pixels, note)
     from upscale.pictures import pillow_formats
 
-    return pillow_formats.read(stream, allow_8_bit)
+    return pillow_formats.read(stream, allow_8_bit, note)

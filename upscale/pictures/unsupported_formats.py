@@ -85,12 +85,6 @@ RAW = Unsupported(
 _FORMATS: tuple[Unsupported, ...] = (
     RAW,
     Unsupported(
-        "a HEIF or HEIC picture",
-        "convert it to PNG first, for example with heif-convert",
-        (".heic", ".heif", ".heics", ".heifs", ".hif"),
-        rb".{4}ftyp(?:hei[cmsx]|hev[cmx]|m[is]f1(?!.{0,48}avi[fs]))",
-    ),
-    Unsupported(
         "a JPEG XL picture", "convert it to PNG first, for example with djxl", (".jxl",), rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"
     ),
     Unsupported(

@@ -35,6 +35,10 @@ def make_writer(target: Format, file: BinaryIO, options: WriteOptions) -> Writer
         from upscale.pictures import tiff_writer
 
         return tiff_writer.Writer(file, options)
+    if target.name == "QOI":
+        from upscale.pictures import qoi
+
+        return qoi.Writer(file, options)
     from upscale.pictures import pillow_formats
 
     return pillow_formats.Writer(file, options, target)
