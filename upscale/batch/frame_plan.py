@@ -106,6 +106,8 @@ def _total(name: str, contents: FileContents, target: formats.Format, frame: int
             f"{name}: has {contents.total} {'pages' if contents.kind == 'pages' else 'frames'}, but "
             f"{target.name} stores only one; choose one with --frame N (0 to {contents.total - 1})"
         )
+    if contents.format != target.pillow and contents.kind == "pages":
+        return contents.total, (f"becomes a {target.name} file with {contents.total} pages",)
     if contents.format != target.pillow:
         kind = "an animated PNG (APNG)" if target.name == "PNG" else f"an animated {target.name}"
         return contents.total, (f"becomes {kind} with {contents.total} frames",)

@@ -88,6 +88,8 @@ METADATA = {
     "gamma": "gamma",
     "chromaticity": "chromaticities",
     "photoshop": "IPTC and Photoshop data",
+    "exr": "OpenEXR attributes",
+    "radiance": "lines of the Radiance header",
 }
 _SIDE = 2**31 - 1
 _DEEP = ("I;16", "LA;16", "RGB;16", "RGBA;16")
@@ -97,7 +99,7 @@ _PNG = Format(
     ("1", "L", "LA", "P", "RGB", "RGBA", *_DEEP),
     _SIDE,
     "animation",
-    tuple(key for key in METADATA if key != "photoshop"),
+    tuple(key for key in METADATA if key not in ("photoshop", "exr", "radiance")),
     colour_key=True,
     streamed=True,
     one_mode=True,
@@ -122,6 +124,8 @@ _JP2 = Format("JPEG 2000", "JPEG2000", (*_LOSSLESS_8, *_DEEP), _SIDE, metadata=(
 _J2K = Format("JPEG 2000 codestream", "JPEG2000", _JP2.modes, _SIDE)
 _QOI = Format("QOI", "QOI", ("RGB", "RGBA"), _SIDE)
 _DDS = Format("DDS", "DDS", _LOSSLESS_8, _SIDE)
+_EXR = Format("OpenEXR", "EXR", ("F", "LA;F", "RGB;F", "RGBA;F"), _SIDE, metadata=("chromaticity", "exr"), any_channels=True)
+_HDR = Format("Radiance HDR", "HDR", ("RGB;F",), 10**9 - 1, metadata=("chromaticity", "radiance"))
 NPY = Format("NPY", "NPY", (), 2**62)
 
 #: Suffixes of pictures that are written, and of arrays.
@@ -142,6 +146,8 @@ FORMATS: dict[str, Format] = {
     ".j2k": _J2K,
     ".qoi": _QOI,
     ".dds": _DDS,
+    ".exr": _EXR,
+    ".hdr": _HDR,
     ".pbm": Format("PBM", "PPM", ("1",), _SIDE),
     ".pgm": Format("PGM", "PPM", ("L", "I;16"), _SIDE),
     ".ppm": Format("PPM", "PPM", ("RGB", "RGB;16"), _SIDE),
@@ -159,10 +165,14 @@ READ_ONLY = frozenset((
 ))  # fmt: skip
 
 
+#: A suffix that files of data have too; pictures with it are recognised by their first bytes.
+_AMBIGUOUS = ".hdr"
+
+
 def has_picture_suffix(path: str) -> bool:
     """Return whether a file has the suffix of a picture that can be read, or of an array."""
     suffix = os.path.splitext(path)[1].lower()
-    return suffix in FORMATS or suffix in READ_ONLY
+    return (suffix in FORMATS and suffix != _AMBIGUOUS) or suffix in READ_ONLY
 
 
 def begins_like_picture(head: bytes) -> bool:
@@ -181,6 +191,7 @@ _HEIF = re.compile(rb".{4}ftyp(?:hei[cmsx]|hev[cmsx]|m[is]f1(?!.{0,48}avi[fs]))"
 _SIGNATURE = re.compile(
     rb"\x89PNG\r\n\x1a\n|GIF8[79]a|\xff\xd8\xff|RIFF....WEBP|II\*\0|MM\0\*|II\+\0|MM\0\+|....ftyp(?:avi[fs]|hei[cmsx]|hev[cmsx]|m[is]f1)|BM....\0\0\0\0"
     rb"|\x93NUMPY|8BPS\0\x01|DDS \x7c|icns|\0\0[\1\2]\0[\1-\xff]\0|\0\0\0\x0cjP  \r\n\x87\n|\xffO\xffQ|qoif"
+    rb"|v/1\x01|#\?R(?:ADIANCE|GBE)"
     rb"|P[1-6f][ \t\r\n]+[0-9#]|PF\s+[0-9]|\x01\xda[\0\1][\1\2]", re.DOTALL,
 )  # fmt: skip
 

@@ -12,6 +12,9 @@ from upscale.pictures.png_format import COLOUR_CHUNKS
 if TYPE_CHECKING:
     from PIL import Image
 
+#: x and y of white, red, green and blue (IEC 61966-2-1).
+_SRGB = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+
 Note = Callable[[str], None]
 
 
@@ -77,6 +80,13 @@ def stripped(picture: Picture) -> Picture:
     return picture._replace(info=info)
 
 
+def _is_srgb(key: str, value: Any) -> bool:
+    """Return whether a curve or primaries are those of sRGB."""
+    if key == "gamma":
+        return bool(abs(value - 0.45455) < 0.01)
+    return key == "chromaticity" and all(abs(v - w) < 0.002 for v, w in zip(value, _SRGB, strict=True))
+
+
 def keep_supported(picture: Picture, target: Format, note: Note) -> Picture:
     """Keep the metadata that a format supports, under the names that it uses, and note in one line what is left out."""
     info = dict(picture.info)
@@ -87,10 +97,9 @@ def keep_supported(picture: Picture, target: Format, note: Note) -> Picture:
         info["text"] = text
     if not text:
         info.pop("text", None)
-    # A curve and primaries that are those of sRGB are the default, so leaving them out changes nothing.
-    usual = "srgb" in info or abs(info.get("gamma", 0.45455) - 0.45455) < 0.01
     lost = [k for k in METADATA if k in info and k not in target.metadata]
-    names = [METADATA[k] for k in lost if not (usual and k in ("gamma", "chromaticity"))]
+    # A curve and primaries that are those of sRGB are the default, so leaving them out changes nothing.
+    names = [METADATA[k] for k in lost if not ("srgb" in info or _is_srgb(k, info[k]))]
     if names:
         note(f"metadata dropped, because {target.name} cannot store it: {', '.join(names)}")
     return picture._replace(info={k: v for k, v in info.items() if k not in lost})

@@ -163,6 +163,14 @@ def _contents(stream: BinaryIO, layout: str, allow_8_bit: bool, max_pixels: int,
         from upscale.pictures import qoi
 
         return qoi.read(stream)
+    if magic.startswith(b"v/1\1"):
+        from upscale.pictures import exr_format
+
+        return exr_format.read(stream, note)
+    if magic.startswith((b"#?RADIANCE", b"#?RGBE")):
+        from upscale.pictures import radiance
+
+        return radiance.read(stream)
     if formats.is_heif(magic):
         from upscale.pictures import heif_reader
 

@@ -91,15 +91,6 @@ _FORMATS: tuple[Unsupported, ...] = (
         "a JPEG XR picture", "convert it to TIFF first, for example with JxrDecApp", (".jxr", ".wdp", ".hdp"), rb"II\xbc"
     ),
     Unsupported("a JPEG-LS picture", "convert it to PNG first", (".jls",), rb"\xff\xd8\xff\xf7"),
-    Unsupported(
-        "an OpenEXR picture", "convert it to a TIFF of 32-bit floats first, for example with oiiotool", (".exr",), rb"v/1\x01"
-    ),
-    Unsupported(
-        "a Radiance HDR picture",
-        "convert it to a TIFF of 32-bit floats first, for example with oiiotool",
-        (".rgbe",),  # and not .hdr, which other formats have too
-        rb"#\?R(?:ADIANCE|GBE)",
-    ),
     Unsupported("a DPX or Cineon picture", "convert it to TIFF first", (".dpx", ".cin"), rb"SDPX|XPDS|\x80\x2a\x5f\xd7"),
     Unsupported("a DICOM picture", "convert it to TIFF or .npy first", (".dcm", ".dicom"), rb".{128}DICM"),
     Unsupported(

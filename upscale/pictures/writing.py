@@ -39,6 +39,14 @@ def make_writer(target: Format, file: BinaryIO, options: WriteOptions) -> Writer
         from upscale.pictures import qoi
 
         return qoi.Writer(file, options)
+    if target.name == "OpenEXR":
+        from upscale.pictures import exr_format
+
+        return exr_format.Writer(file, options)
+    if target.name == "Radiance HDR":
+        from upscale.pictures import radiance
+
+        return radiance.Writer(file, options)
     from upscale.pictures import pillow_formats
 
     return pillow_formats.Writer(file, options, target)
