@@ -151,5 +151,5 @@ def test_collisions_are_found_with_the_new_names(tmp_path):
     assert done.returncode == 2
     assert "a.dib" in lines(done)[0] and "a.png" in lines(done)[0]
     assert not (tmp_path / "out").exists()
-    done = ok("in/a.im", "in/b.pcx", "out", "--json", cwd=tmp_path)
+    done = ok("in/a.dib", "in/b.pcx", "out", "--json", cwd=tmp_path)
     assert {json.loads(line)["output"] for line in done.stdout.splitlines()} == {"out/a.png", "out/b.png"}

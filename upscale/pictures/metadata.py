@@ -80,11 +80,11 @@ def stripped(picture: Picture) -> Picture:
     return picture._replace(info=info)
 
 
-def _is_srgb(key: str, value: Any) -> bool:
-    """Return whether a curve or primaries are those of sRGB."""
-    if key == "gamma":
-        return bool(abs(value - 0.45455) < 0.01)
-    return key == "chromaticity" and all(abs(v - w) < 0.002 for v, w in zip(value, _SRGB, strict=True))
+def _is_srgb(info: dict[str, Any]) -> bool:
+    """Return whether the curve and the primaries that a file declares, if any, are those of sRGB."""
+    primaries = info.get("chromaticity", _SRGB)
+    near = abs(info.get("gamma", 0.45455) - 0.45455) < 0.01
+    return "srgb" in info or (near and all(abs(v - w) < 0.002 for v, w in zip(primaries, _SRGB, strict=True)))
 
 
 def keep_supported(picture: Picture, target: Format, note: Note) -> Picture:
@@ -99,7 +99,8 @@ def keep_supported(picture: Picture, target: Format, note: Note) -> Picture:
         info.pop("text", None)
     lost = [k for k in METADATA if k in info and k not in target.metadata]
     # A curve and primaries that are those of sRGB are the default, so leaving them out changes nothing.
-    names = [METADATA[k] for k in lost if not ("srgb" in info or _is_srgb(k, info[k]))]
+    usual = _is_srgb(info)
+    names = [METADATA[k] for k in lost if not (usual and k in ("gamma", "chromaticity"))]
     if names:
         note(f"metadata dropped, because {target.name} cannot store it: {', '.join(names)}")
     return picture._replace(info={k: v for k, v in info.items() if k not in lost})
