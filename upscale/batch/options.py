@@ -43,7 +43,7 @@ class Options(NamedTuple):
 
 
 #: Formats that lose something by choice.
-_LOSSY = ("JPEG", "WebP", "AVIF")
+_LOSSY = ("JPEG", "WebP", "AVIF", "JPEG XL")
 
 
 def unused_option(options: Options, target: Format) -> str:

@@ -124,6 +124,16 @@ _JP2 = Format("JPEG 2000", "JPEG2000", (*_LOSSLESS_8, *_DEEP), _SIDE, metadata=(
 _J2K = Format("JPEG 2000 codestream", "JPEG2000", _JP2.modes, _SIDE)
 _QOI = Format("QOI", "QOI", ("RGB", "RGBA"), _SIDE)
 _DDS = Format("DDS", "DDS", _LOSSLESS_8, _SIDE)
+_JXL = Format(
+    "JPEG XL",
+    "JXL",
+    (*_LOSSLESS_8, *_DEEP, "F", "LA;F", "RGB;F", "RGBA;F"),
+    2**30,
+    "animation",
+    ("icc_profile", "exif", "xmp"),
+    one_mode=True,
+    kept_until_end=True,
+)
 _EXR = Format("OpenEXR", "EXR", ("F", "LA;F", "RGB;F", "RGBA;F"), _SIDE, metadata=("chromaticity", "exr"), any_channels=True)
 _HDR = Format("Radiance HDR", "HDR", ("RGB;F",), 10**9 - 1, metadata=("chromaticity", "radiance"))
 NPY = Format("NPY", "NPY", (), 2**62)
@@ -142,6 +152,7 @@ FORMATS: dict[str, Format] = {
     ".bmp": _BMP,
     ".ico": _ICO,
     ".tga": _TGA,
+    ".jxl": _JXL,
     ".jp2": _JP2,
     ".j2k": _J2K,
     ".qoi": _QOI,
@@ -191,7 +202,7 @@ _HEIF = re.compile(rb".{4}ftyp(?:hei[cmsx]|hev[cmsx]|m[is]f1(?!.{0,48}avi[fs]))"
 _SIGNATURE = re.compile(
     rb"\x89PNG\r\n\x1a\n|GIF8[79]a|\xff\xd8\xff|RIFF....WEBP|II\*\0|MM\0\*|II\+\0|MM\0\+|....ftyp(?:avi[fs]|hei[cmsx]|hev[cmsx]|m[is]f1)|BM....\0\0\0\0"
     rb"|\x93NUMPY|8BPS\0\x01|DDS \x7c|icns|\0\0[\1\2]\0[\1-\xff]\0|\0\0\0\x0cjP  \r\n\x87\n|\xffO\xffQ|qoif"
-    rb"|v/1\x01|#\?R(?:ADIANCE|GBE)"
+    rb"|\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n|v/1\x01|#\?R(?:ADIANCE|GBE)"
     rb"|P[1-6f][ \t\r\n]+[0-9#]|PF\s+[0-9]|\x01\xda[\0\1][\1\2]", re.DOTALL,
 )  # fmt: skip
 

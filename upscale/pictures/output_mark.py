@@ -9,7 +9,7 @@ PNG     the chunk ``upSC`` before the end: private, ancillary, and not to be cop
 GIF     an application block, ``UPSCALE 1.0``, before the end
 JPEG    an APP10 segment before the first segment that is not APPn or a comment
 WebP    the RIFF chunk ``UPSC`` at the end
-AVIF    a ``free`` box at the end
+AVIF    a ``free`` box at the end; in JPEG XL and JPEG 2000 too
 TIFF    44 bytes at the end, which no directory refers to
 ======  ==========================================================================================
 
@@ -33,7 +33,7 @@ _ENDINGS = {
     "PNG": (re.escape(_LENGTH.to_bytes(4, "big") + MARK_CHUNK), b".{4}" + re.escape(_PNG_END)),
     "GIF": (re.escape(_GIF_HEAD), b"\0;"),
     "WEBP": (re.escape(b"UPSC" + _LENGTH.to_bytes(4, "little")), b""),
-    "AVIF": (re.escape((8 + _LENGTH).to_bytes(4, "big") + b"free"), b""),
+    **dict.fromkeys(("AVIF", "JXL", "JPEG2000"), (re.escape((8 + _LENGTH).to_bytes(4, "big") + b"free"), b"")),
     "TIFF": (b"", b""),
 }
 #: Longer than each of them, in bytes.
@@ -72,7 +72,7 @@ def add_mark(file: BinaryIO, target: Format, digest: str) -> None:
         mark = _text(digest, _checksum(file, begin, begin), length + len(_JPEG_HEAD) + _LENGTH)
         file.seek(begin)
         file.write(_JPEG_HEAD + mark + rest)
-    elif kind in _ENDINGS:
+    elif kind in _ENDINGS and target.metadata:  # a codestream of JPEG 2000 alone has no boxes
         file.seek(max(0, length - _LONGEST_ENDING))
         ending = file.read()
         before = _search_ending(kind, ending)  # copied from a GIF file that was enlarged before
@@ -111,7 +111,7 @@ def _ending(kind: str, mark: bytes) -> bytes:
         return _GIF_HEAD + mark + b"\0" + _GIF_END
     if kind == "WEBP":
         return b"UPSC" + len(mark).to_bytes(4, "little") + mark
-    if kind == "AVIF":
+    if kind in ("AVIF", "JXL", "JPEG2000"):
         return (8 + len(mark)).to_bytes(4, "big") + b"free" + mark
     return mark
 
@@ -199,6 +199,8 @@ def _kind_of(head: bytes) -> str:
         return "TIFF"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
+    if head.startswith((b"\0\0\0\x0cJXL ", b"\0\0\0\x0cjP  ")):
+        return "JXL" if head[4:5] == b"J" else "JPEG2000"
     return "AVIF" if head[4:10] == b"ftypav" else ""
 
 

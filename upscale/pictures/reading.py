@@ -163,6 +163,10 @@ def _contents(stream: BinaryIO, layout: str, allow_8_bit: bool, max_pixels: int,
         from upscale.pictures import qoi
 
         return qoi.read(stream)
+    if magic.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
+        from upscale.pictures import jxl_reader
+
+        return jxl_reader.read(stream, note)
     if magic.startswith(b"v/1\1"):
         from upscale.pictures import exr_format
 

@@ -85,9 +85,6 @@ RAW = Unsupported(
 _FORMATS: tuple[Unsupported, ...] = (
     RAW,
     Unsupported(
-        "a JPEG XL picture", "convert it to PNG first, for example with djxl", (".jxl",), rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n"
-    ),
-    Unsupported(
         "a JPEG XR picture", "convert it to TIFF first, for example with JxrDecApp", (".jxr", ".wdp", ".hdp"), rb"II\xbc"
     ),
     Unsupported("a JPEG-LS picture", "convert it to PNG first", (".jls",), rb"\xff\xd8\xff\xf7"),

@@ -39,6 +39,10 @@ def make_writer(target: Format, file: BinaryIO, options: WriteOptions) -> Writer
         from upscale.pictures import qoi
 
         return qoi.Writer(file, options)
+    if target.name == "JPEG XL":
+        from upscale.pictures import jxl_writer
+
+        return jxl_writer.Writer(file, options)
     if target.name == "OpenEXR":
         from upscale.pictures import exr_format
 
