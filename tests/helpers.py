@@ -1,5 +1,6 @@
 """What tests of several packages share: the real commands, the two engines' loops, and pictures."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,48 @@ def read_frames(path, notes=None):
         note = [].append if notes is None else notes.append
         source = Source(file, str(path), layout="hwc", allow_8_bit=False, max_pixels=10**8, note=note)
         return source.contents, list(source.frames(source.contents.frames))
+
+
+def encoded(suffix, samples, mode, info=None, palette=None, *, delays=None, plays=None, notes=None, **options):
+    """Encode samples, or a list of frames, by the package's own writers."""
+    import io
+
+    from upscale.loops import numpy_loops
+    from upscale.pictures.formats import FORMATS
+    from upscale.pictures.picture import Frame, Picture
+    from upscale.pictures.write_options import WriteOptions
+    from upscale.pictures.writing import make_writer
+
+    frames = samples if isinstance(samples, list) else [samples]
+    note = [].append if notes is None else notes.append
+    file = io.BytesIO()
+    settings = WriteOptions(frames[0].shape[:2], len(frames), plays, loops=numpy_loops, note=note, **options)
+    writer = make_writer(FORMATS[suffix], file, settings)
+    for number, frame in enumerate(frames):
+        picture = Picture(frame, mode, palette, info or {})
+        if mode == "P":
+            picture = picture.with_info(bits=8)
+        writer.add(Frame(picture, delays[number] if delays else (0, 1)))
+    writer.close()
+    return file.getvalue()
+
+
+def decoded(data, name, notes=None):
+    """Decode all frames of a file's bytes by the package's own readers."""
+    import io
+
+    from upscale.pictures.reading import Source
+
+    note = [].append if notes is None else notes.append
+    source = Source(io.BytesIO(data), name, layout="hwc", allow_8_bit=False, max_pixels=10**8, note=note)
+    return list(source.frames(source.contents.frames))
+
+
+def blocked(folder, module):
+    """Make the environment of a process in which a module cannot be imported."""
+    (folder / "blocked").mkdir()
+    (folder / "blocked" / f"{module}.py").write_text("raise ImportError")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join((str(folder / "blocked"), os.environ.get("PYTHONPATH", "")))}
 
 
 def image_of(mode, seed=0):

@@ -7,12 +7,24 @@ import struct
 
 import imagecodecs
 import numpy as np
+import pillow_heif
 import pytest
 import tifffile
+from helpers import encoded as written
 from PIL import Image, ImageFile
 
 from upscale.errors import ArgumentError, FileError, library_errors
-from upscale.pictures import gif_reader, high_bit_depth, metadata, npy, png_metadata, png_reader, tiff_reader, tiff_tags
+from upscale.pictures import (
+    coding_points,
+    gif_reader,
+    high_bit_depth,
+    metadata,
+    npy,
+    png_metadata,
+    png_reader,
+    tiff_reader,
+    tiff_tags,
+)
 from upscale.pictures.formats import FORMATS
 from upscale.pictures.picture import Frame, Picture
 from upscale.pictures.reading import Source
@@ -77,6 +89,17 @@ def animation(suffix, **options):
     return file.getvalue()
 
 
+def heic():
+    file = io.BytesIO()
+    pillow_heif.from_bytes("RGB", (80, 64), bytes(80 * 64 * 3)).save(file)
+    return file.getvalue()
+
+
+METADATA = {
+    "icc_profile": coding_points.make_profile(coding_points.PRIMARIES[12], coding_points.CURVES[13]),
+    "exif": b"Exif\0\0" + exif().removeprefix(b"Exif\0\0"),
+    "xmp": b"<x:xmpmeta/>",
+}
 FILES = {
     "png": encoded("PNG", exif=exif(), dpi=(72, 72)),
     "apng": animation("PNG"),
@@ -88,6 +111,17 @@ FILES = {
     "webp": encoded("WEBP", exif=exif()),
     "bmp": encoded("BMP"),
     "jpeg 2000": imagecodecs.jpeg2k_encode(np.arange(12 * 16 * 3, dtype=np.uint16).reshape(12, 16, 3) * 100),
+    "jp2 with boxes": written(".jp2", np.arange(12 * 16 * 3, dtype=np.uint8).reshape(12, 16, 3), "RGB", METADATA),
+    "jpeg xl": written(".jxl", np.arange(12 * 16 * 3, dtype=np.uint8).reshape(12, 16, 3), "RGB", METADATA),
+    "jpeg xl with a compressed profile": imagecodecs.jpegxl_encode_jpeg(encoded("JPEG", icc_profile=METADATA["icc_profile"])),
+    "jpeg xl animation": written(".jxl", [np.full((12, 16, 4), n, np.uint8) for n in range(3)], "RGBA", delays=[(1, 7)] * 3),
+    "qoi": written(".qoi", np.arange(12 * 16 * 3, dtype=np.uint8).reshape(12, 16, 3), "RGB"),
+    "exr": written(".exr", np.linspace(0, 1, 12 * 16 * 3, dtype=np.float32).reshape(12, 16, 3), "RGB;F"),
+    "radiance": written(".hdr", np.linspace(0, 1, 12 * 16 * 3, dtype=np.float32).reshape(12, 16, 3), "RGB;F"),
+    "colour pfm": written(".pfm", np.linspace(0, 1, 12 * 16 * 3, dtype=np.float32).reshape(12, 16, 3), "RGB;F"),
+    "dds": encoded("DDS"),
+    "heic": heic(),
+    "deep avif animation": imagecodecs.avif_encode(np.zeros((2, 20, 24, 3), np.uint16), bitspersample=10, speed=10),
     "ppm": b"P6\n16 12\n65535\n" + np.arange(12 * 16 * 3, dtype=">u2").tobytes(),
     "plain ppm": b"P3\n4 2\n1023\n" + b" ".join(b"%d" % (v * 40) for v in range(24)),
     "sgi": sgi16(0),

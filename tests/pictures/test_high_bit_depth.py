@@ -1,17 +1,20 @@
 """Samples of more than 8 bits that Pillow would cut, through the real command."""
 
+import io
 import struct
 
+import imagecodecs
 import numpy as np
 import pytest
 from helpers import larger, ok, read_frames, run
+from PIL import Image
+
+from upscale.pictures import coding_points
 
 RNG = np.random.default_rng(0)
 
 
 def test_deep_avif_and_jpeg_2000(tmp_path):
-    import imagecodecs
-
     samples = RNG.integers(0, 1024, (40, 50, 3)).astype(np.uint16)
     (tmp_path / "in.avif").write_bytes(imagecodecs.avif_encode(samples, level=100, bitspersample=10))
     deep = RNG.integers(0, 65536, (40, 50, 3), np.uint16)
@@ -59,3 +62,33 @@ def test_a_pgm_of_16_bits_stays_of_16_bits(tmp_path):
     _, [frame] = read_frames(tmp_path / "out.tif")
     assert frame.picture.mode == "I;16"
     assert b"--depth 8" in run("in.pgm", "out.webp", cwd=tmp_path).stderr
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_avif_animations_keep_depth_and_durations(tmp_path, bits):
+    samples = RNG.integers(0, 1 << bits, (3, 20, 24, 3)).astype(np.uint16)
+    data = imagecodecs.avif_encode(samples, level=100, bitspersample=bits, speed=8)
+    (tmp_path / "in.avifs").write_bytes(data)
+    contents, frames = read_frames(tmp_path / "in.avifs")
+    assert (contents.kind, contents.total) == ("animation", 3)
+    assert [f.delay[0] / f.delay[1] for f in frames] == [1, 1, 1]  # a second each
+    for frame, want in zip(frames, samples, strict=True):
+        assert np.array_equal(frame.picture.samples, np.floor(want * (65535 / ((1 << bits) - 1)) + 0.5))
+    ok("in.avifs", "out.png", cwd=tmp_path)
+    assert read_frames(tmp_path / "out.png")[1][2].picture.samples.shape == (40, 48, 4)
+    assert b"--depth 8" in run("in.avifs", "out.webp", cwd=tmp_path).stderr
+    ok("in.avifs", "out.webp", "--depth", "8", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(("primaries", "transfer", "kind"), [(1, 13, None), (12, 13, "profile"), (9, 16, "note")])
+def test_colours_that_avif_names_by_numbers(tmp_path, primaries, transfer, kind):
+    file = io.BytesIO()
+    Image.new("RGB", (24, 20)).save(file, "AVIF")
+    data = bytearray(file.getvalue())
+    struct.pack_into(">HH", data, data.index(b"colrnclx") + 8, primaries, transfer)
+    (tmp_path / "in.avif").write_bytes(data)
+    notes = []
+    _, [frame] = read_frames(tmp_path / "in.avif", notes)
+    p3 = coding_points.make_profile(coding_points.PRIMARIES[12], coding_points.CURVES[13])
+    assert frame.picture.info.get("icc_profile") == (p3 if kind == "profile" else None)
+    assert bool(notes) == (kind == "note")

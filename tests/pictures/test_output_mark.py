@@ -5,20 +5,29 @@ import zlib
 
 import numpy as np
 import pytest
-from helpers import ok, pixels
+from helpers import decoded, encoded, ok
 from PIL import Image
 
 from upscale.pictures import formats, output_mark
 
+KINDS = ("PNG", "GIF", "JPEG", "WEBP", "AVIF", "TIFF", "JXL", "JPEG2000")
 DIGEST = "0123456789abcdef"
-MARKED = [f for f in dict.fromkeys(formats.FORMATS.values()) if f.pillow in ("PNG", "GIF", "JPEG", "WEBP", "AVIF", "TIFF")]
+MARKED = [f for f in dict.fromkeys(formats.FORMATS.values()) if f.pillow in KINDS and f.metadata]
 IDS = [f.name for f in MARKED]
 
 
 def saved(path, form, **options):
     rng = np.random.default_rng(0)
-    Image.fromarray(rng.integers(0, 255, (20, 30, 3), np.uint8)).save(path, form.pillow, **options)
+    samples = rng.integers(0, 255, (20, 30, 3), np.uint8)
+    if form.pillow in ("JXL", "JPEG2000"):
+        path.write_bytes(encoded(formats.suffix_of(form), samples, "RGB"))
+    else:
+        Image.fromarray(samples).save(path, form.pillow, **options)
     return path
+
+
+def pixels(path):
+    return decoded(path.read_bytes(), str(path))[0].picture.samples
 
 
 def mark(path, form, digest=DIGEST):
@@ -51,7 +60,8 @@ def test_a_second_mark_replaces_the_first(tmp_path, form):
 def test_other_decoders_read_marked_files(tmp_path):
     imagecodecs, tifffile = pytest.importorskip("imagecodecs"), pytest.importorskip("tifffile")
     decoders = {"JPEG": imagecodecs.jpeg_decode, "WEBP": imagecodecs.webp_decode, "AVIF": imagecodecs.avif_decode,
-                "PNG": imagecodecs.png_decode, "GIF": imagecodecs.gif_decode}  # fmt: skip
+                "PNG": imagecodecs.png_decode, "GIF": imagecodecs.gif_decode, "JXL": imagecodecs.jpegxl_decode,
+                "JPEG2000": imagecodecs.jpeg2k_decode}  # fmt: skip
     for form in MARKED:
         path = saved(tmp_path / form.name, form)
         decode = decoders.get(form.pillow, lambda data, path=path: tifffile.imread(path))
@@ -82,9 +92,12 @@ def test_the_structure_of_a_marked_file_is_right(tmp_path):
 def test_a_program_that_saves_the_picture_again_drops_the_mark(tmp_path, form):
     path = saved(tmp_path / "a", form)
     mark(path, form)
-    with Image.open(path) as image:
-        image.load()
-        image.save(tmp_path / "b", form.pillow)
+    if form.pillow == "JXL":
+        (tmp_path / "b").write_bytes(encoded(".jxl", pixels(path), "RGB"))
+    else:
+        with Image.open(path) as image:
+            image.load()
+            image.save(tmp_path / "b", form.pillow)
     assert output_mark.read_mark(str(tmp_path / "b"), whole=True) is None
 
 

@@ -17,7 +17,6 @@ FILES = [
     ("photo.raf", b"FUJIFILMCCD-RAW 0201", "RAW"),
     ("photo", b"IIU\0\x18\0\0\0", "RAW"),
     ("photo.cr3", b"\0\0\0\x18ftypcrx ", "RAW"),
-    ("photo.jxl", b"\xff\x0a\0\0", "JPEG XL"),
     ("logo.svg", b'<?xml version="1.0"?>\n<svg xmlns="x">', "SVG"),
     ("logo", b"<svg>", "SVG"),
     ("scan.pdf", b"%PDF-1.7\n", "PDF"),

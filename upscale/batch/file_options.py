@@ -46,9 +46,9 @@ class FileOptions(TypedDict, total=False):
     format : str
         Of the output, such as "png", where its name does not say it.
     quality : int
-        0 to 100, of JPEG, WebP and AVIF.
+        0 to 100, of JPEG, WebP, AVIF and JPEG XL.
     lossless : bool
-        Of WebP and AVIF.
+        Of WebP, AVIF and JPEG XL.
     compression : {"balanced", "fast", "small"}
         Of PNG and TIFF.
     depth : {8, 16}

@@ -155,9 +155,9 @@ _OPTIONS = (
         "--quality",
         type=WholeNumber(0, 100),
         metavar="0-100",
-        help="Quality of JPEG, AVIF and lossy WebP.  [default: JPEG 92, AVIF 90, WebP lossless]",
+        help="Quality of JPEG, AVIF, and lossy WebP and JPEG XL.  [default: JPEG 92, AVIF 90, WebP and JPEG XL lossless]",
     ),
-    click.option("--lossless", is_flag=True, help="Write AVIF lossless, as WebP is by default."),
+    click.option("--lossless", is_flag=True, help="Write AVIF lossless, as WebP and JPEG XL are by default."),
     click.option(
         "--compression",
         type=OneOf(COMPRESSIONS),

@@ -8,7 +8,9 @@ from PIL import Image, ImageDraw, ImageFont
 from upscale.errors import FileError, library_errors
 from upscale.figures.comparison import Comparison, Panel
 from upscale.pictures.formats import Format
-from upscale.pictures.writing import encoder_errors
+from upscale.pictures.picture import Frame, Picture
+from upscale.pictures.write_options import WriteOptions
+from upscale.pictures.writing import encoder_errors, make_writer
 
 #: Largest width of a sheet with more than one column.
 WIDEST = 1640
@@ -28,6 +30,8 @@ _SAVING: dict[str, dict[str, Any]] = {
     "AVIF": {"quality": 100, "subsampling": "4:4:4"},
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
+#: Formats that Pillow does not write, or not as well.
+_WITHOUT_PILLOW = ("JXL", "JPEG2000", "QOI")
 
 
 def encode_sheet(comparison: Comparison, target: Format, name: str) -> bytes:
@@ -52,6 +56,11 @@ def encode_sheet(comparison: Comparison, target: Format, name: str) -> bytes:
             "choose a smaller --crop or --zoom, or write .png"
         )
     profile = comparison.panels[0].image.info.get("icc_profile")
+    if target.pillow in _WITHOUT_PILLOW:
+        info = {"icc_profile": profile} if profile and "icc_profile" in target.metadata else {}
+        with encoder_errors(name):
+            make_writer(target, file, WriteOptions((sheet.height, sheet.width))).add(Frame(Picture.of_image(sheet, info)))
+        return file.getvalue()
     with encoder_errors(name), library_errors(f"cannot be written as {target.name}"):
         sheet.save(file, target.pillow, **_SAVING.get(target.pillow, {}), **({"icc_profile": profile} if profile else {}))
     return file.getvalue()

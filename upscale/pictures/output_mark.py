@@ -9,7 +9,7 @@ PNG     the chunk ``upSC`` before the end: private, ancillary, and not to be cop
 GIF     an application block, ``UPSCALE 1.0``, before the end
 JPEG    an APP10 segment before the first segment that is not APPn or a comment
 WebP    the RIFF chunk ``UPSC`` at the end
-AVIF    a ``free`` box at the end; in JPEG XL and JPEG 2000 too
+AVIF    a ``free`` box at the end, in .jxl and .jp2 too
 TIFF    44 bytes at the end, which no directory refers to
 ======  ==========================================================================================
 

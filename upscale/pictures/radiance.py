@@ -21,6 +21,8 @@ _ORIENTATIONS = {
     b"-Y+X": 1, b"-Y-X": 2, b"+Y-X": 3, b"+Y+X": 4, b"+X-Y": 5, b"+X+Y": 8, b"-X+Y": 7, b"-X-Y": 6,
 }  # fmt: skip
 _PRIMARIES = b"PRIMARIES="
+#: What is darker is stored as black, as by Radiance itself.
+_DARKEST = 1e-32
 #: Exponents are stored with this added, and mantissas are of 8 bits.
 _BIAS = 128 + 8
 
@@ -159,4 +161,4 @@ def _rounded(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     if exponents.max(initial=0) > 127:
         raise ArgumentError("has values above 1.7e38, which Radiance HDR does not support; write .exr or .tiff")
     mantissas = np.floor(np.ldexp(positive, 8 - exponents) + np.float32(0.5))
-    return np.where(exponents > -128, np.ldexp(mantissas, exponents - 8), np.float32(0)).astype(np.float32)
+    return np.where(largest >= _DARKEST, np.ldexp(mantissas, exponents - 8), np.float32(0)).astype(np.float32)

@@ -4,6 +4,7 @@ import contextlib
 import io
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
@@ -163,6 +164,10 @@ def _contents(stream: BinaryIO, layout: str, allow_8_bit: bool, max_pixels: int,
         from upscale.pictures import qoi
 
         return qoi.read(stream)
+    if re.match(rb"PF\s", magic):
+        from upscale.pictures import pfm
+
+        return pfm.read(stream)
     if magic.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
         from upscale.pictures import jxl_reader
 

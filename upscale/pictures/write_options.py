@@ -19,7 +19,7 @@ class WriteOptions(NamedTuple):
     quality : int or None
         0 to 100, for lossy formats; None for the format's own default.
     lossless : bool
-        Write WebP and AVIF without loss.
+        Write WebP, AVIF and JPEG XL without loss.
     compression : str
         One of `choices.COMPRESSIONS`.
     smooth : bool
