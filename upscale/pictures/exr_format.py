@@ -58,8 +58,8 @@ def read(stream: BinaryIO, note: Note) -> FileContents:
         Where OpenEXR is not installed, the file is damaged, or its pixels are not those of pictures.
     """
     library = _library()
-    with _opened(library, stream, header_only=True) as file:
-        headers = [dict(part.header) for part in file.parts]
+    with _opened(library, stream, header_only=True) as file, library_errors():
+        headers = [_plain(part.header) for part in file.parts]
     if not headers:
         raise ArgumentError("damaged: its header cannot be read")
     for header in headers:
@@ -102,13 +102,19 @@ def _path_of(stream: BinaryIO) -> Iterator[str]:
         yield path
 
 
+def _plain(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a header, with the names and the steps of its channels, which are gone when the file is closed."""
+    channels = [(channel.name, channel.xSampling, channel.ySampling) for channel in header["channels"]]
+    return {**header, "channels": channels}
+
+
 def _size(header: Mapping[str, Any]) -> tuple[int, int]:
     (left, top), (right, bottom) = (np.asarray(corner).tolist() for corner in header["dataWindow"])
     return bottom - top + 1, right - left + 1
 
 
 def _names(header: Mapping[str, Any]) -> list[str]:
-    return [channel.name for channel in header["channels"]]
+    return [name for name, _, _ in header["channels"]]
 
 
 def _model(names: list[str]) -> tuple[tuple[str, ...], str]:
@@ -119,7 +125,7 @@ def _model(names: list[str]) -> tuple[tuple[str, ...], str]:
 def _check_header(header: Mapping[str, Any]) -> None:
     if "deep" in str(header.get("type")):
         raise ArgumentError("has deep samples, several in a pixel, which are not supported; flatten them first")
-    if any(channel.xSampling != 1 or channel.ySampling != 1 for channel in header["channels"]):
+    if any((horizontal, vertical) != (1, 1) for _, horizontal, vertical in header["channels"]):
         names = ", ".join(_names(header))
         raise ArgumentError(
             f"stores some channels at a lower resolution ({names}), which is not supported; convert it to RGB first, for "
@@ -129,8 +135,8 @@ def _check_header(header: Mapping[str, Any]) -> None:
 
 def _frames(stream: BinaryIO, total: int, note: Note) -> Iterator[Frame]:
     library = _library()
-    with _opened(library, stream, header_only=False) as file:
-        parts = [(dict(p.header), {name: np.array(c.pixels) for name, c in p.channels.items()}) for p in file.parts]
+    with _opened(library, stream, header_only=False) as file, library_errors():
+        parts = [(_plain(p.header), {name: np.array(c.pixels) for name, c in p.channels.items()}) for p in file.parts]
     if len(parts) < total:
         raise ArgumentError("damaged: the file ends inside its pixels, or they cannot be decoded")
     for header, channels in parts:
