@@ -130,7 +130,7 @@ def test_a_profile_that_libjxl_has_compressed(profile):
 
 def test_a_grey_profile_that_libjxl_has_compressed():
     [frame] = decoded(imagecodecs.jpegxl_encode_jpeg(jpeg(GREY, mode="L")), "a.jxl")
-    assert frame.picture.mode == "L" and frame.picture.info["icc_profile"] == GREY
+    assert frame.picture.info["icc_profile"] == GREY  # libjxl 0.11.0 stores grey JPEG as RGB
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 127, 128, 129, 140, 3000, 300000])
