@@ -28,7 +28,7 @@ HEAVY_TCONV = [
 
 def run(*arguments, cwd=None, stdin=None, env=None):
     """Run the installed command; standard output stays bytes, for it may be a picture."""
-    return subprocess.run([UPSCALE, *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, env=env, timeout=120)
+    return subprocess.run([UPSCALE, *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, env=env, timeout=300)
 
 
 def ok(*arguments, **options):
@@ -43,7 +43,7 @@ def command(name):
     path = str(Path(sys.executable).with_name(name))
 
     def run(*arguments, cwd=None):
-        return subprocess.run([path, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120)
+        return subprocess.run([path, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=300)
 
     def ok(*arguments, cwd=None):
         done = run(*arguments, cwd=cwd)

@@ -51,7 +51,8 @@ def chunks_of(data):
 
 
 def read(data, notes=None):
-    return png_reader.read(io.BytesIO(data), [].append if notes is None else notes.append)
+    note = [].append if notes is None else notes.append
+    return png_reader.read(io.BytesIO(data), note, note)
 
 
 def stored(picture):
@@ -309,14 +310,15 @@ def test_wrong_checksums(tmp_path):
     assert not (tmp_path / "other.png").exists()
 
 
-@pytest.mark.parametrize("end", [9, 20, 40, 60, 0.5, -20, -8])
+@pytest.mark.parametrize("end", [9, 20, 40, 60, 0.5, -60, -20, -8])
 def test_a_file_that_is_cut_off(tmp_path, end):
     whole = plain(np.random.default_rng(0).integers(0, 256, (30, 40, 3)), 8, 2)
     (tmp_path / "in.png").write_bytes(whole[: int(end * len(whole)) if isinstance(end, float) else end])
     done = run("in.png", "out.png", cwd=tmp_path)
-    assert done.returncode == (0 if end == -8 else 1), done.stderr
+    has_all_pixels = end in (-20, -8)
+    assert done.returncode == (0 if has_all_pixels else 1), done.stderr
     assert b"in.png" in done.stderr
-    assert (tmp_path / "out.png").exists() == (end == -8)
+    assert (tmp_path / "out.png").exists() == has_all_pixels
 
 
 def test_headers_that_lie(tmp_path):
@@ -464,6 +466,6 @@ def test_other_programs_accept_what_is_written(tmp_path, program):
         for name in names:
             assert cv2.imread(str(name), cv2.IMREAD_UNCHANGED) is not None, name
         return
-    done = subprocess.run([*program, *names], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*program, *names], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "rror" not in done.stdout + done.stderr

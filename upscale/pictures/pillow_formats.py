@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from upscale.choices import pluralize
-from upscale.errors import library_errors
-from upscale.pictures import high_bit_depth, metadata, photoshop_blocks, psd
-from upscale.pictures.decoder_errors import pillow_errors
+from upscale.errors import ArgumentError, library_errors
+from upscale.pictures import high_bit_depth, metadata, photoshop_blocks, psd, truncated_jpeg
+from upscale.pictures.decoder_errors import Note, pillow_errors
 from upscale.pictures.formats import METADATA, Format
 from upscale.pictures.orientation import orientation
 from upscale.pictures.picture import FileContents, Frame, Picture
@@ -26,7 +26,7 @@ _LONGEST_PROFILE = 1 << 24
 _LONGEST_JPEG = {"exif": 65533, "xmp": 65504, "comment": 65533}
 
 
-def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
+def read(stream: BinaryIO, allow_8_bit: bool, truncated: Note) -> FileContents:
     """Open a file with Pillow.
 
     Parameters
@@ -35,6 +35,8 @@ def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
         Seekable; stays open until the last frame has been taken.
     allow_8_bit : bool
         Whether samples of more than 8 bits may be cut to 8, since Pillow keeps no more in some formats.
+    truncated : callable
+        Called with what is missing where the file ends too early, but viewers show it.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
     pixel_bytes = bands * (2 if image.mode.startswith("I;16") else 4 if image.mode in "IF" else 1)
     several = "animation" if form in _ANIMATED else "views" if form == "MPO" else "pages"
     kind = "picture" if count == 1 else several
-    frames: Callable[[], Iterator[Frame]] = lambda: _frames(image, count)  # noqa: E731
+    frames: Callable[[], Iterator[Frame]] = lambda: _frames(image, count, stream, truncated)  # noqa: E731
     if decode is not None:
         frames = lambda: iter([Frame(decode())])  # noqa: E731
         pixel_bytes *= 2
@@ -68,12 +70,15 @@ def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
     return FileContents(form, size, pixel_bytes, frames, kind, count, plays=plays, orientation=turned, mode=mode)
 
 
-def _frames(image: Image.Image, count: int) -> Iterator[Frame]:
+def _frames(image: Image.Image, count: int, stream: BinaryIO, truncated: Note) -> Iterator[Frame]:
     for number in range(count):
-        with pillow_errors():
-            if count > 1:
-                image.seek(number)
-            image.load()
+        if image.format == "JPEG":
+            image = _jpeg(image, stream, truncated)
+        else:
+            with pillow_errors():
+                if count > 1:
+                    image.seek(number)
+                image.load()
         info = metadata.of_image(image)
         if blocks := photoshop_blocks.read_segments(getattr(image, "applist", ())):
             info["photoshop"] = blocks
@@ -84,6 +89,20 @@ def _frames(image: Image.Image, count: int) -> Iterator[Frame]:
             picture = picture.with_samples(picture.samples.astype(np.uint16), "L")
         duration = image.info.get("duration", 0) if count > 1 else 0
         yield Frame(picture, (round(1000 * float(duration)), 1_000_000))
+
+
+def _jpeg(image: Image.Image, stream: BinaryIO, truncated: Note) -> Image.Image:
+    """Decode a JPEG image, even one that ends inside its last scan, which Pillow refuses."""
+    try:
+        with pillow_errors():
+            image.load()
+        return image
+    except ArgumentError:
+        completed = truncated_jpeg.complete(stream)
+        if completed is None:
+            raise
+    truncated(completed.missing)
+    return completed.image
 
 
 def _bmp_profile(stream: BinaryIO) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from upscale.choices import MOST_PIXELS
+from upscale.errors import ArgumentError
 from upscale.pictures import npy, unsupported_formats
 from upscale.pictures.decoder_errors import Note, file_errors, warnings_as_notes
 from upscale.pictures.formats import NPY
@@ -51,6 +52,8 @@ class Source:
         A picture with more pixels is refused as a possible decompression bomb.
     note : callable
         Called with a line for what is wrong with the file but not fatal.
+    reject_truncated : bool
+        Whether a file that ends too early is refused even where viewers show it.
 
     Attributes
     ----------
@@ -62,13 +65,29 @@ class Source:
         Where the file cannot be read, or is not a picture.
     """
 
-    def __init__(self, stream: BinaryIO, name: str, *, layout: str, allow_8_bit: bool, max_pixels: int, note: Note) -> None:
-        self._name, self._note, self._max_pixels = name, note, max_pixels
+    def __init__(
+        self,
+        stream: BinaryIO,
+        name: str,
+        *,
+        layout: str,
+        allow_8_bit: bool,
+        max_pixels: int,
+        note: Note,
+        reject_truncated: bool = False,
+    ) -> None:
+        self._name, self._note, self._max_pixels, self._reject_truncated = name, note, max_pixels, reject_truncated
         with self._errors_and_notes():
             head = stream.read(unsupported_formats.HEAD_BYTES)
             stream.seek(0)
             unsupported_formats.check(name, head)
-            self.contents = _contents(stream, layout, allow_8_bit, max_pixels, note)
+            self.contents = _contents(stream, layout, allow_8_bit, max_pixels, note, self._truncated)
+
+    def _truncated(self, missing: str) -> None:
+        """Note, or refuse, that the file ends too early."""
+        if self._reject_truncated:
+            raise ArgumentError(f"truncated: {missing}")
+        self._note(f"truncated: {missing}")
 
     @contextlib.contextmanager
     def _errors_and_notes(self) -> Iterator[None]:
@@ -149,7 +168,7 @@ def first_picture(path: str) -> Picture:
     return upright(picture, orientation(picture.info))
 
 
-def _contents(stream: BinaryIO, layout: str, allow_8_bit: bool, max_pixels: int, note: Note) -> FileContents:
+def _contents(stream: BinaryIO, layout: str, allow_8_bit: bool, max_pixels: int, note: Note, truncated: Note) -> FileContents:
     """Choose the reader by the file's first bytes; the module of one format is imported when it is needed."""
     magic = stream.read(8)
     stream.seek(0)
@@ -158,20 +177,22 @@ def _contents(stream: BinaryIO, layout: str, allow_8_bit: bool, max_pixels: int,
     if magic == b"\x89PNG\r\n\x1a\n":
         from upscale.pictures import png_reader
 
-        return png_reader.read(stream, note)
+        return png_reader.read(stream, note, truncated)
     with _pixel_limit(max_pixels):
-        return _contents_by_pillow(stream, magic, allow_8_bit, max_pixels, note)
+        return _contents_by_pillow(stream, magic, allow_8_bit, max_pixels, note, truncated)
 
 
-def _contents_by_pillow(stream: BinaryIO, magic: bytes, allow_8_bit: bool, max_pixels: int, note: Note) -> FileContents:
+def _contents_by_pillow(
+    stream: BinaryIO, magic: bytes, allow_8_bit: bool, max_pixels: int, note: Note, truncated: Note
+) -> FileContents:
     if magic[:4] == b"GIF8":
         from upscale.pictures import gif_reader
 
-        return gif_reader.read(stream, note)
+        return gif_reader.read(stream, truncated)
     if magic[:4] in _TIFF_MAGICS:
         from upscale.pictures import tiff_reader
 
         return tiff_reader.read(stream, max_pixels, note)
     from upscale.pictures import pillow_formats
 
-    return pillow_formats.read(stream, allow_8_bit)
+    return pillow_formats.read(stream, allow_8_bit, truncated)
