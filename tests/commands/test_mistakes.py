@@ -2,11 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import UPSCALE
+from helpers import command
 from PIL import Image
 
 IO = ("in.png", "out.png")
@@ -52,8 +51,7 @@ def state(folder):
 
 def refused(folder, name, status, parts, arguments):
     before = state(folder)
-    path = Path(UPSCALE).with_name(name)
-    done = subprocess.run([path, *arguments], cwd=folder, capture_output=True, text=True, timeout=300)
+    done = command(name)[0](*arguments, cwd=folder)
     assert done.returncode == status, done.stderr
     lines = done.stderr.splitlines()
     assert lines[0].startswith(f"{name}: ")

@@ -93,6 +93,17 @@ def test_a_jpeg_that_lacks_more_is_refused():
         assert "damaged" in str(error)
 
 
+@pytest.mark.parametrize("marker", [0xC0, 0xC2, 0xDA, 0xFE])
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 5, 7, 9])
+def test_a_jpeg_with_a_segment_that_is_too_short(marker, length):
+    whole = encoded("JPEG")[:-2]
+    at = whole.index(b"\xff\xda")
+    try:
+        read(whole[:at] + bytes((0xFF, marker, 0, length)) + bytes([1] * max(0, length - 2)) + whole[at:])
+    except FileError as error:
+        assert "damaged" in str(error)
+
+
 def test_a_jpeg_that_ends_in_the_segment_after_a_scan():
     whole = encoded("JPEG", progressive=True)
     for segment in (b"\xff\xfe\0\x40comment", b"\xff\xda\0", b"\xff\xc4\x01\x00table"):

@@ -24,6 +24,10 @@ _COLOURS = {0: ("L", 1), 2: ("RGB", 3), 3: ("P", 1), 4: ("LA", 2), 6: ("RGBA", 4
 _MIN_INFLATED, _MAX_INFLATED = 1 << 16, 1 << 25
 
 
+#: imagecodecs loses a reference to None with each picture that libpng refuses, and Python before 3.12 ends with the last one.
+_nones: list[None] = []
+
+
 def read(stream: BinaryIO, note: Callable[[str], None], truncated: Callable[[str], None]) -> FileContents:
     """Read the chunks of a PNG file and find its frames; samples are decoded when they are requested.
 
@@ -151,6 +155,7 @@ class _Decoder:
             try:
                 samples: Array = imagecodecs.png_decode(smallest)
             except imagecodecs.PngError as error:
+                _nones.append(None)
                 reason = " ".join(str(error).split()[-8:])
                 raise ArgumentError(f"damaged: its image data cannot be decoded ({reason})") from error
         for line in lines:

@@ -115,11 +115,11 @@ def _find_scans(data: bytes) -> _Scans | None:
         if marker == _END_OF_IMAGE:
             return None
         segment = data[at + 4 : at + 2 + length]
-        if len(segment) < max(length - 2, 1):
+        if len(segment) < length - 2 or length < 2:
             break
-        if marker in _START_OF_FRAME and len(segment) >= 6 + 3 * segment[5]:
+        if marker in _START_OF_FRAME:
             progressive = marker == _PROGRESSIVE
-            missing = {segment[6 + 3 * i]: [16] * _COEFFICIENTS for i in range(segment[5])}
+            missing = {identifier: [16] * _COEFFICIENTS for identifier in segment[6::3]}
         at += 2 + length
         if marker == _START_OF_SCAN:
             count += 1
@@ -135,7 +135,7 @@ def _find_scans(data: bytes) -> _Scans | None:
 
 def _note_scan(segment: bytes, missing: dict[int, list[int]], progressive: bool) -> None:
     """Note which coefficients of which components a scan has, and how many low bits it leaves out."""
-    components = segment[0]
+    components = segment[0] if segment else 0
     if len(segment) < 4 + 2 * components:
         raise ArgumentError("damaged: the header of a scan is wrong")
     first, last, bits = segment[1 + 2 * components : 4 + 2 * components]
