@@ -9,7 +9,7 @@ from PIL import Image
 
 from upscale.choices import pluralize
 from upscale.errors import library_errors
-from upscale.pictures import high_bit_depth, metadata, photoshop_blocks, psd
+from upscale.pictures import bmp_reader, high_bit_depth, metadata, photoshop_blocks, psd
 from upscale.pictures.decoder_errors import pillow_errors
 from upscale.pictures.formats import METADATA, Format
 from upscale.pictures.orientation import orientation
@@ -20,8 +20,6 @@ from upscale.pictures.write_options import WriteOptions
 _ANIMATED = ("WEBP", "AVIF", "FLI", "GIF")
 #: Formats that viewers show as one picture, whatever else is in them: other views of it, layers, sizes.
 _ONE = ("PSD", "ICNS", "CUR")
-#: Most bytes of a colour profile.
-_LONGEST_PROFILE = 1 << 24
 #: Bytes that fit into one segment of a JPEG file.
 _LONGEST_JPEG = {"exif": 65533, "xmp": 65504, "comment": 65533}
 
@@ -61,7 +59,7 @@ def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
     plays = int(image.info.get("loop", 0))
     if form == "PSD":
         psd.correct_offsets(image, stream)
-    if form == "BMP" and (profile := _bmp_profile(stream)):
+    if form == "BMP" and (profile := bmp_reader.profile_of(stream)):
         image.info["icc_profile"] = profile
     turned = orientation(metadata.of_image(image))
     size, mode = image.size[::-1], image.mode
@@ -84,21 +82,6 @@ def _frames(image: Image.Image, count: int) -> Iterator[Frame]:
             picture = picture.with_samples(picture.samples.astype(np.uint16), "L")
         duration = image.info.get("duration", 0) if count > 1 else 0
         yield Frame(picture, (round(1000 * float(duration)), 1_000_000))
-
-
-def _bmp_profile(stream: BinaryIO) -> bytes:
-    """Read the colour profile of a BMP file, which the fifth version of its header has (BITMAPV5HEADER); Pillow does not."""
-    before = stream.tell()
-    stream.seek(14)
-    header = stream.read(124)
-    profile = b""
-    if len(header) == 124 and header[:4] == struct.pack("<I", 124) and header[56:60] == b"DEBM":  # "MBED", as a number
-        at, size = struct.unpack_from("<II", header, 112)
-        stream.seek(14 + at)
-        profile = stream.read(min(size, _LONGEST_PROFILE))
-        profile = profile if len(profile) == size else b""
-    stream.seek(before)
-    return profile
 
 
 def _sizes(image: Any) -> list[tuple[int, int]]:

@@ -172,6 +172,7 @@ def _contents_by_pillow(stream: BinaryIO, magic: bytes, allow_8_bit: bool, max_p
         from upscale.pictures import tiff_reader
 
         return tiff_reader.read(stream, max_pixels, note)
-    from upscale.pictures import pillow_formats
+    from upscale.pictures import own_readers, pillow_formats
 
-    return pillow_formats.read(stream, allow_8_bit)
+    contents = own_readers.read(stream, note)
+    return pillow_formats.read(stream, allow_8_bit) if contents is None else contents
