@@ -10,6 +10,9 @@ Note = Callable[[str], None]
 
 #: How BMP files begin, and those without a file header (DIB): with the header's size, and 1 plane.
 _BMP = re.compile(rb"BM|\x0c\0\0\0.{4}\x01\0|[\x10-\x7c]\0\0\0.{8}\x01\0", re.DOTALL)
+_DDS = b"DDS \x7c\0\0\0"
+#: A PCX file: its version, its encoding and its bits; and DCX.
+_PCX = re.compile(rb"\n[\0\x02-\x05][\0\x01][\x01\x02\x04\x08]|\xb1\x68\xde\x3a")
 #: How files begin that a Targa file might begin with too, which has no signature: icons and cursors, and animations (FLI, FLC).
 _NO_TARGA = re.compile(rb"\0\0[\x01\x02]\0[^\0]\0|.{4}[\x11\x12]\xaf", re.DOTALL)
 #: So many bytes are compared.
@@ -38,6 +41,14 @@ def read(stream: BinaryIO, note: Note) -> FileContents | None:
         from upscale.pictures import bmp_reader
 
         contents = bmp_reader.read(stream, note)
+    elif head.startswith(_DDS):
+        from upscale.pictures import dds_reader
+
+        contents = dds_reader.read(stream, note)
+    elif _PCX.match(head):
+        from upscale.pictures import pcx_reader
+
+        contents = pcx_reader.read(stream, note)
     elif not _NO_TARGA.match(head):
         from upscale.pictures import tga_reader
 
