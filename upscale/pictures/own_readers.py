@@ -10,6 +10,7 @@ Note = Callable[[str], None]
 
 #: How BMP files begin, and those without a file header (DIB): with the header's size, and 1 plane.
 _BMP = re.compile(rb"BM|\x0c\0\0\0.{4}\x01\0|[\x10-\x7c]\0\0\0.{8}\x01\0", re.DOTALL)
+_PSD = b"8BPS\0\x01"
 _DDS = b"DDS \x7c\0\0\0"
 #: A PCX file: its version, its encoding and its bits; and DCX.
 _PCX = re.compile(rb"\n[\0\x02-\x05][\0\x01][\x01\x02\x04\x08]|\xb1\x68\xde\x3a")
@@ -45,6 +46,10 @@ def read(stream: BinaryIO, note: Note) -> FileContents | None:
         from upscale.pictures import dds_reader
 
         contents = dds_reader.read(stream, note)
+    elif head.startswith(_PSD):
+        from upscale.pictures import psd_reader
+
+        contents = psd_reader.read(stream, note)
     elif _PCX.match(head):
         from upscale.pictures import pcx_reader
 

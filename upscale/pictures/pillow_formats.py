@@ -9,7 +9,7 @@ from PIL import Image
 
 from upscale.choices import pluralize
 from upscale.errors import library_errors
-from upscale.pictures import bmp_reader, high_bit_depth, metadata, photoshop_blocks, psd
+from upscale.pictures import bmp_reader, high_bit_depth, metadata, photoshop_blocks
 from upscale.pictures.decoder_errors import pillow_errors
 from upscale.pictures.formats import METADATA, Format
 from upscale.pictures.orientation import orientation
@@ -18,8 +18,8 @@ from upscale.pictures.write_options import WriteOptions
 
 #: Formats whose pictures follow each other in time.
 _ANIMATED = ("WEBP", "AVIF", "FLI", "GIF")
-#: Formats that viewers show as one picture, whatever else is in them: other views of it, layers, sizes.
-_ONE = ("PSD", "ICNS", "CUR")
+#: Formats that viewers show as one picture, whatever else is in them: other views of it, sizes.
+_ONE = ("ICNS", "CUR")
 #: Bytes that fit into one segment of a JPEG file.
 _LONGEST_JPEG = {"exif": 65533, "xmp": 65504, "comment": 65533}
 
@@ -57,8 +57,6 @@ def read(stream: BinaryIO, allow_8_bit: bool) -> FileContents:
     elif form == "ICO" and len(_sizes(image)) > 1:
         kind, count, frames = "sizes", len(_sizes(image)), lambda: _icons(image)
     plays = int(image.info.get("loop", 0))
-    if form == "PSD":
-        psd.correct_offsets(image, stream)
     if form == "BMP" and (profile := bmp_reader.profile_of(stream)):
         image.info["icc_profile"] = profile
     turned = orientation(metadata.of_image(image))
