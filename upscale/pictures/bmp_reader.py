@@ -99,7 +99,7 @@ def read(stream: BinaryIO, note: Note) -> FileContents | None:
         raise ArgumentError("damaged: its width or height is not positive")
     if _is_for_pillow(header):
         return None
-    _refuse(header)
+    refuse_unsupported(header)
 
     def frames() -> Any:
         stream.seek(0)
@@ -172,8 +172,8 @@ def _is_for_pillow(header: Header) -> bool:
     return header.bits in (1, 4, 8) and header.compression == _PLAIN and header.colours <= 256
 
 
-def _refuse(header: Header) -> None:
-    """Refuse what is not supported."""
+def refuse_unsupported(header: Header) -> None:
+    """Refuse a picture of a kind that is not supported, or does not exist."""
     bits, compression = header.bits, header.compression
     what = ""
     if header.is_os2 and compression == _OS2_HUFFMAN:
