@@ -1,4 +1,4 @@
-"""DDS textures: all block compressions, bit fields, and plain samples; of cube maps, volumes and mip levels the first picture."""
+"""DDS textures: block compressions, bit fields and plain samples; of cube maps, volumes and mip levels, the first picture."""
 
 import math
 import struct
@@ -130,7 +130,7 @@ def _blocks(stream: BinaryIO, layout: Layout, size: tuple[int, int]) -> Array:
         data = (np.frombuffer(data, np.uint8).reshape(-1, 8) ^ _SIGNS).tobytes()
     shape = (4 * down, 4 * across) + ((_CHANNELS[layout.base],) if layout.base != "L" else ())
     with library_errors():
-        whole = imagecodecs.bcn_decode(data, -6 if layout.number == 6 and layout.signed else layout.number, shape=shape)
+        whole: Any = imagecodecs.bcn_decode(data, -6 if layout.number == 6 and layout.signed else layout.number, shape=shape)
     decoded: Array = whole[: size[0], : size[1]]
     return decoded
 
@@ -148,5 +148,9 @@ def _words(stream: BinaryIO, bits: int, size: tuple[int, int]) -> Array:
 def _with_palette(stream: BinaryIO, size: tuple[int, int]) -> Picture:
     palette = np.frombuffer(_taken(stream, _PALETTE_BYTES), np.uint8).reshape(256, 4)
     indices = np.frombuffer(_taken(stream, math.prod(size)), np.uint8).reshape(size)
-    info = {} if (palette[:, 3] == palette[0, 3]).all() and palette[0, 3] in (0, 255) else {"transparency": palette[:, 3].tobytes()}
+    info = (
+        {}
+        if (palette[:, 3] == palette[0, 3]).all() and palette[0, 3] in (0, 255)
+        else {"transparency": palette[:, 3].tobytes()}
+    )
     return Picture(indices, "P", np.ascontiguousarray(palette[:, :3]), info)

@@ -96,7 +96,10 @@ def _decode(data: bytes, header: FrameHeader, mode: str, info: dict[str, Any]) -
 
     with library_errors():
         samples = imagecodecs.jpeg_decode(data)
-    if samples.shape[:2] != (header.height, header.width) or samples.size != samples.shape[0] * samples.shape[1] * header.channels:
+    if (
+        samples.shape[:2] != (header.height, header.width)
+        or samples.size != samples.shape[0] * samples.shape[1] * header.channels
+    ):
         raise ArgumentError("damaged: its samples have another size than its header says")
     if 8 < header.bits < 16:
         samples = np.floor(samples * (65535 / ((1 << header.bits) - 1)) + 0.5).astype(np.uint16)

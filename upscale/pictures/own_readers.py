@@ -14,6 +14,7 @@ _JPEG, _QOI, _SUN = b"\xff\xd8\xff", b"qoif", b"\x59\xa6\x6a\x95"
 #: Icons and cursors, of which the number is not 0.
 _ICON = re.compile(rb"\0\0[\x01\x02]\0(?!\0\0)", re.DOTALL)
 _PFM = re.compile(rb"PF\s")
+_BLP = (b"BLP1", b"BLP2")
 _PSD = b"8BPS\0\x01"
 _DDS = b"DDS \x7c\0\0\0"
 #: A PCX file: its version, its encoding and its bits; and DCX.
@@ -72,6 +73,10 @@ def _read(head: bytes, stream: BinaryIO, note: Note) -> FileContents | None:
         from upscale.pictures import sun_reader
 
         return sun_reader.read(stream)
+    if head.startswith(_BLP):
+        from upscale.pictures import blp_reader
+
+        return blp_reader.read(stream)
     if _ICON.match(head):
         from upscale.pictures import icon_reader
 

@@ -88,7 +88,7 @@ def read(stream: BinaryIO, note: Note) -> FileContents:
 
 
 def _page_starts(data: bytes) -> list[int]:
-    words = np.frombuffer(data[4 : 4 + 4 * _MOST_PAGES], "<u4", min(_MOST_PAGES, (len(data) - 4) // 4)).tolist()
+    words: list[int] = np.frombuffer(data[4 : 4 + 4 * _MOST_PAGES], "<u4", min(_MOST_PAGES, (len(data) - 4) // 4)).tolist()
     starts = words[: words.index(0)] if 0 in words else words
     if not starts or max(starts) >= len(data):
         raise ArgumentError("damaged: its list of pages is wrong")
@@ -183,4 +183,5 @@ def _cga_palette(header: Header) -> Array:
         cyan, bright = bool(choice & 64), bool(choice & 32)
     colours = np.array([background, *((3, 5, 7) if cyan else (2, 4, 6))])
     colours[1:] += 8 * bright
-    return _STANDARD[colours]
+    palette: Array = _STANDARD[colours]
+    return palette

@@ -144,7 +144,9 @@ def _planes(stream: BinaryIO, header: Header, at: int, wanted: int) -> Array:
     elif compression == _RUN_LENGTHS:
         data = _unpacked(stream, header, rows, row)
     else:
-        raise ArgumentError(f"is a PSD file that is not supported: its compression has the number {compression}; save it as TIFF")
+        raise ArgumentError(
+            f"is a PSD file that is not supported: its compression has the number {compression}; save it as TIFF"
+        )
     if len(data) < rows * row:
         raise ArgumentError("damaged: the file ends inside its samples")
     return np.frombuffer(data, dtype).reshape(wanted, header.height, columns)

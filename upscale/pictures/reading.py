@@ -175,4 +175,4 @@ def _contents_by_pillow(stream: BinaryIO, magic: bytes, allow_8_bit: bool, max_p
     from upscale.pictures import own_readers, pillow_formats
 
     contents = own_readers.read(stream, note)
-    return pillow_formats.read(stream, allow_8_bit) if contents is None else contents
+    return pillow_formats.read(stream, allow_8_bit, note) if contents is None else contents

@@ -11,9 +11,10 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale.errors import ArgumentError, library_errors
+from upscale.errors import ArgumentError
 from upscale.pictures import bit_fields
 from upscale.pictures.alpha_channel import note_dropped, without_empty_alpha
+from upscale.pictures.decoder_errors import pillow_errors
 from upscale.pictures.picture import FileContents, Frame, Picture
 
 Array = NDArray[Any]
@@ -77,9 +78,9 @@ def header_of(head: bytes) -> Header | None:
     plausible = header.has_map in (0, 1) and header.width and header.height and header.flags < 64
     if not plausible or header.kind not in (1, 2, 3, 9, 10, 11) or header.depth not in _DEPTHS[header.model]:
         return None
-    if (header.has_map or header.model == _MAPPED) and not (header.has_map and header.map_length and header.map_depth in _MAP_DEPTHS):
-        return None
-    return header
+    if header.has_map:
+        return header if header.map_length and header.map_depth in _MAP_DEPTHS else None
+    return None if header.model == _MAPPED else header
 
 
 def read(stream: BinaryIO, header: Header, note: Note) -> FileContents:
@@ -117,10 +118,7 @@ def decode(data: bytes, header: Header, note: Note) -> Picture:
         pixels = pixels[:, ::-1]
     if header.model == _MAPPED:
         return _mapped(np.ascontiguousarray(pixels), data, header, note)
-    if header.model == _GREY:
-        samples = np.ascontiguousarray(pixels)
-    else:
-        samples = _colours(pixels, header.depth)
+    samples = np.ascontiguousarray(pixels) if header.model == _GREY else _colours(pixels, header.depth)
     samples, premultiplied = _checked_alpha(samples, data, header, header.depth, note)
     channels = samples.shape[2]
     picture = Picture(np.ascontiguousarray(samples[..., 0] if channels == 1 else samples), _MODES[channels])
@@ -136,7 +134,7 @@ def _pixels(data: bytes, header: Header) -> Array:
 
         # As a single row, since runs may go on in the next row.
         mode, raw = _RAW[size]
-        with library_errors():
+        with pillow_errors():
             stored = Image.frombytes(mode, (total, 1), stored, "tga_rle", raw, 1, 8 * size).tobytes()
     if len(stored) < total * size:
         raise ArgumentError("damaged: the file ends inside its samples")
