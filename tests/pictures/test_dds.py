@@ -10,7 +10,9 @@ RNG = np.random.default_rng(0)
 WIDTH, HEIGHT = 5, 3
 
 
-def dds(body, flags=4, fourcc=b"\0\0\0\0", bits=0, masks=(0, 0, 0, 0), dx10=None, size=(WIDTH, HEIGHT), caps=0, depth=0, levels=0):
+def dds(
+    body, flags=4, fourcc=b"\0\0\0\0", bits=0, masks=(0, 0, 0, 0), dx10=None, size=(WIDTH, HEIGHT), caps=0, depth=0, levels=0
+):
     head = struct.pack("<4sIIIIIII44x", b"DDS ", 124, 0x1007, size[1], size[0], 0, depth, levels)
     head += struct.pack("<II4sI4I", 32, flags, fourcc, bits, *masks) + struct.pack("<5I", 0x1000, caps, 0, 0, 0)
     if dx10 is not None:
@@ -95,7 +97,9 @@ def block(colour, alpha=b""):
 
 @pytest.mark.parametrize("name", [b"DXT1", b"DXT3", b"DXT5", 71, 72, 74, 75, 77, 78])
 def test_blocks_with_and_without_srgb(tmp_path, name):
-    alpha = {b"DXT1": b"", 71: b"", 72: b"", b"DXT3": b"\xff" * 8, 74: b"\xff" * 8, 75: b"\xff" * 8}.get(name, b"\xff\xff" + bytes(6))
+    alpha = {b"DXT1": b"", 71: b"", 72: b"", b"DXT3": b"\xff" * 8, 74: b"\xff" * 8, 75: b"\xff" * 8}.get(
+        name, b"\xff\xff" + bytes(6)
+    )
     body = block(0xF800, alpha) + block(0x001F, alpha)
     data = of_number(name, body) if isinstance(name, int) else dds(body, fourcc=name)
     got = picture(tmp_path, data)
@@ -130,7 +134,9 @@ def test_floats_in_blocks_stay_floats(tmp_path):
     body = RNG.integers(0, 256, 32, np.uint8).tobytes()
     got = picture(tmp_path, of_number(95, body))
     assert got.mode == "RGB;F"
-    assert np.array_equal(got.samples, imagecodecs.bcn_decode(body, 6, shape=(4, 8, 3))[:HEIGHT, :WIDTH].astype(np.float32), True)
+    assert np.array_equal(
+        got.samples, imagecodecs.bcn_decode(body, 6, shape=(4, 8, 3))[:HEIGHT, :WIDTH].astype(np.float32), True
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,7 +151,9 @@ def test_what_else_is_in_the_file_is_noted(tmp_path, options, what):
     assert len(notes) == 1 and what in notes[0]
 
 
-@pytest.mark.parametrize("data", [of_number(26, bytes(60)), dds(bytes(60), fourcc=b"UYVY"), dds(bytes(60), flags=0x80000, bits=16)])
+@pytest.mark.parametrize(
+    "data", [of_number(26, bytes(60)), dds(bytes(60), fourcc=b"UYVY"), dds(bytes(60), flags=0x80000, bits=16)]
+)
 def test_other_formats_are_not_supported(tmp_path, data):
     (tmp_path / "in.dds").write_bytes(data)
     [line] = run("in.dds", "out.png", cwd=tmp_path).stderr.decode().splitlines()

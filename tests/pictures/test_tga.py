@@ -12,7 +12,9 @@ WIDTH, HEIGHT = 5, 3
 
 def tga(body, kind, depth, flags=32, colours=(0, 0, 0), colour_map=b"", width=WIDTH, height=HEIGHT, name=b"", attributes=None):
     first, length, entry = colours
-    head = struct.pack("<BBBHHBHHHHBB", len(name), int(length > 0), kind, first, length, entry, 0, 0, width, height, depth, flags)
+    head = struct.pack(
+        "<BBBHHBHHHHBB", len(name), int(length > 0), kind, first, length, entry, 0, 0, width, height, depth, flags
+    )
     data = head + name + colour_map + body
     if attributes is not None:
         extension = struct.pack("<H", 495) + bytes(492) + bytes((attributes,))
