@@ -76,6 +76,13 @@ def test_colours(tmp_path, channels):
     assert got.info["dpi"] == (300, 300)
 
 
+def test_a_large_picture_is_decoded_in_parts(tmp_path, monkeypatch):
+    samples = RNG.choice([0, 5, 200, 255], (40, 1, 300), p=[0.6, 0.1, 0.1, 0.2]).astype(np.uint8)
+    for size in (2, 3, 64, 1000):
+        monkeypatch.setattr("upscale.pictures.pcx_reader._PART", size)
+        assert np.array_equal(picture(tmp_path, pcx(samples, 8)).samples, samples[:, 0])
+
+
 def test_256_colours_behind_the_samples(tmp_path):
     values, palette = RNG.integers(0, 256, (HEIGHT, WIDTH), np.uint8), RNG.integers(0, 256, (256, 3), np.uint8)
     got = picture(tmp_path, pcx(values[:, None], 8, tail=b"\x0c" + palette.tobytes()))

@@ -136,7 +136,8 @@ def test_what_is_wrong_is_told_in_plain_words(tmp_path):
     zipped[-samples.size - 1] = 3
     for data, text in (
         (only_layers, "contains only layers: it was saved without"), (bytes(zipped), "is a PSD file that is not supported"),
-        (psd(samples, 3, 8)[:-1], "damaged: the file ends inside its samples"), (psd(samples, 3, 1), "damaged: no PSD file has 1"),
+        (psd(samples, 3, 8)[:-1], "damaged: the file ends inside its samples"),
+        (psd(samples, 3, 1), "damaged: no PSD file has 1"),
         (psd(samples, 3, 8, runs=True)[:-9], "damaged: "),
     ):  # fmt: skip
         (tmp_path / "in.psd").write_bytes(data)

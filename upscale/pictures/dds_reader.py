@@ -25,6 +25,8 @@ _CUBE, _VOLUME, _DX10_CUBE = 0x200, 0x200000, 4
 _PALETTE_BYTES = 1024
 #: The sign of the two values that a block of BC4 begins with.
 _ZERO_IF_SIGNED = 128
+#: Fewer bytes of blocks are refused by older versions of imagecodecs.
+_LEAST_BYTES = 256
 _SIGNS = np.array([_ZERO_IF_SIGNED, _ZERO_IF_SIGNED, 0, 0, 0, 0, 0, 0], np.uint8)
 
 
@@ -128,6 +130,7 @@ def _blocks(stream: BinaryIO, layout: Layout, size: tuple[int, int]) -> Array:
     data = _taken(stream, down * across * (8 if layout.number in (1, 4) else 16))
     if layout.signed and layout.number != 6:  # signed values with an offset of 128, which interpolate as unsigned ones do
         data = (np.frombuffer(data, np.uint8).reshape(-1, 8) ^ _SIGNS).tobytes()
+    data = data.ljust(_LEAST_BYTES, b"\0")
     shape = (4 * down, 4 * across) + ((_CHANNELS[layout.base],) if layout.base != "L" else ())
     with library_errors():
         whole: Any = imagecodecs.bcn_decode(data, -6 if layout.number == 6 and layout.signed else layout.number, shape=shape)

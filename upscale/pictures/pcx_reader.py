@@ -21,6 +21,8 @@ Note = Callable[[str], None]
 _DCX = b"\xb1\x68\xde\x3a"
 _HEADER = 128
 _MOST_PAGES = 1023
+#: So many bytes are decoded at once.
+_PART = 1 << 18
 #: A byte of this size or more is a count, in its lower bits, of the byte behind it.
 _COUNT = 0xC0
 _VGA_PALETTE, _VGA_MARK = 769, 12
@@ -118,7 +120,7 @@ def _decode(data: bytes, header: Header) -> Picture:
     total = height * planes * header.stride
     palette = _vga_palette(data) if (header.bits, planes) == (8, 1) else None
     stored = np.frombuffer(data, np.uint8)[_HEADER : None if palette is None else -_VGA_PALETTE]
-    stored = _expanded(stored) if header.encoded else stored
+    stored = _expanded(stored, total) if header.encoded else stored
     if len(stored) < total:
         raise ArgumentError("damaged: the file ends inside its samples")
     rows = stored[:total].reshape(height, planes, header.stride)
@@ -140,19 +142,29 @@ def _decode(data: bytes, header: Header) -> Picture:
     return Picture(indices, "P", _palette(header)[: 1 << (header.bits * planes)], info)
 
 
-def _expanded(data: Array) -> Array:
-    """Undo the run lengths of all rows at once.
+def _expanded(data: Array, size: int) -> Array:
+    """Undo run lengths, up to a size or a little more."""
+    parts, at, done = [], 0, 0
+    while at < len(data) and done < size:
+        part, used = _expanded_part(data[at : at + _PART])
+        parts.append(part)
+        at, done = at + used, done + len(part)
+    return np.concatenate(parts) if parts else data
 
-    Among bytes that look like counts, the first one is, the next is what it counts, and so on.
+
+def _expanded_part(data: Array) -> tuple[Array, int]:
+    """Undo the run lengths of many bytes at once; return the values, and how many bytes were used.
+
+    Of bytes in a row that look like counts, the first one is a count, the next is what it counts, and so on.
     """
     large = data >= _COUNT
-    positions = np.arange(len(data))
+    positions = np.arange(len(data), dtype=np.int32)
     begins = large & ~np.concatenate(([False], large[:-1]))
     within = positions - np.maximum.accumulate(np.where(begins, positions, 0))
     is_count = large & (within % 2 == 0)
-    counts = np.ones(len(data), np.int64)
+    counts = np.ones(len(data), np.uint8)
     counts[1:][is_count[:-1]] = data[:-1][is_count[:-1]] - _COUNT
-    return np.repeat(data[~is_count], counts[~is_count])
+    return np.repeat(data[~is_count], counts[~is_count]), max(1, len(data) - bool(is_count[-1]))
 
 
 def _vga_palette(data: bytes) -> Array | None:
