@@ -35,8 +35,9 @@ def prefix_errors(what: str, kind: type[UpscaleError] = ArgumentError) -> Iterat
 #: What the system reports of a position that a damaged file names and no file can have.
 _IMPOSSIBLE_POSITION = (errno.EINVAL, errno.EOVERFLOW)
 
-#: What only programmers write: names with an underscore or of an exception, values in angle brackets, NULL and None.
-_IDENTIFIER = re.compile(r"\w_\w|\w+(?:Error|Exception)\b|<\w.*>|\bN(?:ULL|one)\b")
+#: What only programmers write: names with an underscore or of an exception, values in angle brackets, NULL and None, and what
+#: Python says of indices and of `struct`.
+_IDENTIFIER = re.compile(r"index out of range|requires a buffer|\w_\w|\w+(?:Error|Exception)\b|<\w.*>|\bN(?:ULL|one)\b")
 
 
 @contextmanager

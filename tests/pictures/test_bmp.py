@@ -115,9 +115,16 @@ def test_runs_beyond_the_edge_are_noted_and_cut_files_are_damaged(tmp_path):
     assert notes == ["4 pixels of the file lie outside of the picture and were dropped"]
     (tmp_path / "cut.bmp").write_bytes(bmp(bytes((5, 1, 0, 0)), 8, 1, palette=bytes(16)))
     (tmp_path / "short.bmp").write_bytes(bmp(bytes(20), 16, 3, 40, (0xF00, 0xF0, 0xF)))
-    for name in ("cut.bmp", "short.bmp"):
-        done = run(name, "out.png", cwd=tmp_path)
-        assert done.stderr.decode().splitlines() == [f"upscale: {name}: damaged: the file ends inside its samples"]
+    (tmp_path / "head.bmp").write_bytes(b"BM" + bytes(9))
+    for name, where in (("cut", "samples"), ("short", "samples"), ("head", "header")):
+        done = run(f"{name}.bmp", "out.png", cwd=tmp_path)
+        assert done.stderr.decode().splitlines() == [f"upscale: {name}.bmp: damaged: the file ends inside its {where}"]
+
+
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path):
+    (tmp_path / "in.bmp").write_bytes(bmp(b"\0\1", 8, 1, palette=bytes(16), width=1 << 17, height=1 << 17))
+    [line] = run("in.bmp", "out.png", cwd=tmp_path).stderr.decode().splitlines()
+    assert "possible decompression bomb" in line
 
 
 def test_run_lengths_of_24_bits_in_a_header_of_os2(tmp_path):

@@ -159,7 +159,14 @@ def test_a_jpeg_of_12_bits_is_scaled_to_16(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "error", [KeyError("a"), IndexError("x"), ValueError("qoi_decode returned NULL"), OSError("a ValueError in b")]
+    "error",
+    [
+        KeyError("a"),
+        IndexError("x"),
+        ValueError("qoi_decode returned NULL"),
+        struct.error("unpack requires a buffer"),
+        OSError("a ValueError in b"),
+    ],
 )
 def test_no_message_has_a_name_that_only_programmers_know(error):
     with pytest.raises(ArgumentError) as caught, library_errors():

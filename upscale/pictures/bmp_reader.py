@@ -94,6 +94,8 @@ def read(stream: BinaryIO, note: Note) -> FileContents | None:
     """
     head = stream.read(_FILE_HEADER + _LONGEST_HEADER + 16)
     is_file = head.startswith(b"BM")
+    if len(head) < _FILE_HEADER:
+        raise ArgumentError(_ENDS)
     header = parse(head, _FILE_HEADER if is_file else 0, struct.unpack_from("<I", head, 10)[0] if is_file else 0)
     if header.width < 1 or header.height < 1:
         raise ArgumentError("damaged: its width or height is not positive")

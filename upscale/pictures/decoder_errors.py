@@ -10,12 +10,16 @@ from upscale.output_files import os_error_text
 
 Note = Callable[[str], None]
 
+TOO_MANY_PIXELS = "has too many pixels: possible decompression bomb; if you trust it, raise --max-pixels"
+
 #: What Pillow says of files that end too early, of kinds that it does not decode, and of all others, in its own words.
 _TOO_SHORT = re.compile(r"truncated|not enough|only got|\bEOF\b|end of (?:file|data)|reached end", re.IGNORECASE)
 _NOT_SUPPORTED = re.compile(
     r"un(?:supported|implemented|known) (?!colou?r)|cannot (?:handle|decode)|unable to determine|no 32bit", re.IGNORECASE
 )
-_ITS_OWN_WORDS = re.compile(r"^not (?:an? |identified)|when reading image file|broken|decod(?:er|ing) error")
+_ITS_OWN_WORDS = re.compile(
+    r"index out of range|requires a buffer|^not (?:an? |identified)|when reading image file|broken|decod(?:er|ing) error"
+)
 
 
 @contextlib.contextmanager
@@ -55,9 +59,7 @@ def pillow_errors() -> Iterator[None]:
         except UnidentifiedImageError as error:
             raise ArgumentError("not a picture that can be read, or its beginning is damaged") from error
         except Image.DecompressionBombError as error:
-            raise ArgumentError(
-                "has too many pixels: possible decompression bomb; if you trust it, raise --max-pixels"
-            ) from error
+            raise ArgumentError(TOO_MANY_PIXELS) from error
         except (OSError, ValueError, SyntaxError, NotImplementedError) as error:
             text = None if isinstance(error, ArgumentError) or getattr(error, "errno", None) else verdict_of(str(error))
             if text is None:

@@ -51,8 +51,8 @@ def read(stream: BinaryIO, note: Note) -> FileContents:
         Where the file is damaged or not supported.
     """
     data = stream.read()
-    kind, number = struct.unpack_from("<HH", data, 2)
-    if len(data) < 6 + number * _ENTRY.size:
+    kind, number = struct.unpack_from("<HH", data.ljust(6, b"\0"), 2)
+    if not number or len(data) < 6 + number * _ENTRY.size:
         raise ArgumentError("damaged: the file ends inside its directory")
     entries = [_ENTRY.unpack_from(data, 6 + i * _ENTRY.size) for i in range(number)]
     icons = [_parsed(data, size, at) for *_, size, at in entries]

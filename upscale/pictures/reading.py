@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from upscale.choices import MOST_PIXELS
+from upscale.errors import ArgumentError
 from upscale.pictures import npy, unsupported_formats
-from upscale.pictures.decoder_errors import Note, file_errors, warnings_as_notes
+from upscale.pictures.decoder_errors import TOO_MANY_PIXELS, Note, file_errors, warnings_as_notes
 from upscale.pictures.formats import NPY
 from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import FileContents, Frame, Picture
@@ -175,4 +176,8 @@ def _contents_by_pillow(stream: BinaryIO, magic: bytes, allow_8_bit: bool, max_p
     from upscale.pictures import own_readers, pillow_formats
 
     contents = own_readers.read(stream, note)
-    return pillow_formats.read(stream, allow_8_bit, note) if contents is None else contents
+    if contents is None:
+        return pillow_formats.read(stream, allow_8_bit, note)
+    if contents.size[0] * contents.size[1] > max_pixels:
+        raise ArgumentError(TOO_MANY_PIXELS)
+    return contents
