@@ -39,7 +39,9 @@ class CommandServer:
         if self._socket is None:
             self._start()
         arguments = [name, *map(str, arguments)]
-        request = json.dumps([arguments, os.fspath(cwd) if cwd is not None else os.getcwd()]).encode()
+        mask = os.umask(0)
+        os.umask(mask)
+        request = json.dumps([arguments, os.fspath(cwd) if cwd is not None else os.getcwd(), mask]).encode()
         pipes = [os.pipe() for _ in range(3)]
         theirs, ours = [pipes[0][0], pipes[1][1], pipes[2][1]], [pipes[0][1], pipes[1][0], pipes[2][0]]
         socket.send_fds(self._socket, [request], theirs)
@@ -102,7 +104,7 @@ def serve(connection):
         connection.send(b"%d" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
-def _run(arguments, folder, descriptors):
+def _run(arguments, folder, mask, descriptors):
     """Become a command."""
     import upscale.__main__
 
@@ -111,6 +113,7 @@ def _run(arguments, folder, descriptors):
             os.dup2(descriptor, standard)
             os.close(descriptor)
         os.chdir(folder)
+        os.umask(mask)
         sys.argv = arguments
         getattr(upscale.__main__, _ENTRY_POINTS[arguments[0]])()
     except BaseException:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,6 +34,10 @@ def prefix_errors(what: str, kind: type[UpscaleError] = ArgumentError) -> Iterat
 
 #: What the system reports of a position that a damaged file names and no file can have.
 _IMPOSSIBLE_POSITION = (errno.EINVAL, errno.EOVERFLOW)
+
+#: What only programmers write: names with an underscore or of an exception, values in angle brackets, NULL and None, and what
+#: Python says of indices and of `struct`.
+_IDENTIFIER = re.compile(r"index out of range|requires a buffer|\w_\w|\w+(?:Error|Exception)\b|<\w.*>|\bN(?:ULL|one)\b")
 
 
 @contextmanager
@@ -66,8 +71,8 @@ def library_errors(verdict: str = "damaged") -> Iterator[None]:
 
 
 def _text_of(error: Exception) -> str:
-    """Return an exception's text on one line; a bare key, as in a `KeyError`, helps nobody."""
-    text = "" if isinstance(error, LookupError) else " ".join(str(error).split())
+    """Return an exception's text on one line; a bare key, as in a `KeyError`, or a function's name helps nobody."""
+    text = "" if isinstance(error, LookupError) or _IDENTIFIER.search(str(error)) else " ".join(str(error).split())
     return text or "its data cannot be decoded"
 
 

@@ -101,7 +101,7 @@ def test_a_jpeg_with_a_segment_that_is_too_short(marker, length):
     try:
         read(whole[:at] + bytes((0xFF, marker, 0, length)) + bytes([1] * max(0, length - 2)) + whole[at:])
     except FileError as error:
-        assert "damaged" in str(error)
+        assert "damaged" in str(error) or "not supported" in str(error)
 
 
 def test_a_jpeg_that_ends_in_the_segment_after_a_scan():

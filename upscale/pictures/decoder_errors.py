@@ -1,6 +1,7 @@
 """What decoders raise, warn of and print, turned into one plain error or into notes."""
 
 import contextlib
+import re
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -8,6 +9,17 @@ from upscale.errors import ArgumentError, FileError, library_errors
 from upscale.output_files import os_error_text
 
 Note = Callable[[str], None]
+
+TOO_MANY_PIXELS = "has too many pixels: possible decompression bomb; if you trust it, raise --max-pixels"
+
+#: What Pillow says of files that end too early, of kinds that it does not decode, and of all others, in its own words.
+_TOO_SHORT = re.compile(r"truncated|not enough|only got|\bEOF\b|end of (?:file|data)|reached end", re.IGNORECASE)
+_NOT_SUPPORTED = re.compile(
+    r"un(?:supported|implemented|known) (?!colou?r)|cannot (?:handle|decode)|unable to determine|no 32bit", re.IGNORECASE
+)
+_ITS_OWN_WORDS = re.compile(
+    r"index out of range|requires a buffer|^not (?:an? |identified)|when reading image file|broken|decod(?:er|ing) error"
+)
 
 
 @contextlib.contextmanager
@@ -47,9 +59,21 @@ def pillow_errors() -> Iterator[None]:
         except UnidentifiedImageError as error:
             raise ArgumentError("not a picture that can be read, or its beginning is damaged") from error
         except Image.DecompressionBombError as error:
-            raise ArgumentError(
-                "has too many pixels: possible decompression bomb; if you trust it, raise --max-pixels"
-            ) from error
+            raise ArgumentError(TOO_MANY_PIXELS) from error
+        except (OSError, ValueError, SyntaxError, NotImplementedError) as error:
+            text = None if isinstance(error, ArgumentError) or getattr(error, "errno", None) else verdict_of(str(error))
+            if text is None:
+                raise
+            raise ArgumentError(text) from error
+
+
+def verdict_of(text: str) -> str | None:
+    """Return in plain words what an error of Pillow means; None for a text that may stay as it is, behind "damaged"."""
+    if _TOO_SHORT.search(text):
+        return "damaged: the file ends too early"
+    if _NOT_SUPPORTED.search(text):
+        return f"is of a kind that is not supported ({' '.join(text.split())}); convert it to PNG or TIFF first"
+    return "damaged: its data cannot be decoded" if _ITS_OWN_WORDS.search(text) else None
 
 
 @contextlib.contextmanager

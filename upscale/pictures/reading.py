@@ -11,7 +11,7 @@ from typing import BinaryIO
 from upscale.choices import MOST_PIXELS
 from upscale.errors import ArgumentError
 from upscale.pictures import npy, unsupported_formats
-from upscale.pictures.decoder_errors import Note, file_errors, warnings_as_notes
+from upscale.pictures.decoder_errors import TOO_MANY_PIXELS, Note, file_errors, warnings_as_notes
 from upscale.pictures.formats import NPY
 from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import FileContents, Frame, Picture
@@ -193,6 +193,11 @@ def _contents_by_pillow(
         from upscale.pictures import tiff_reader
 
         return tiff_reader.read(stream, max_pixels, note)
-    from upscale.pictures import pillow_formats
+    from upscale.pictures import own_readers, pillow_formats
 
-    return pillow_formats.read(stream, allow_8_bit, truncated)
+    contents = own_readers.read(stream, note)
+    if contents is None:
+        return pillow_formats.read(stream, allow_8_bit, note, truncated)
+    if contents.size[0] * contents.size[1] > max_pixels:
+        raise ArgumentError(TOO_MANY_PIXELS)
+    return contents
