@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image, ImageFile
 
 from upscale.errors import ArgumentError, FileError, library_errors
-from upscale.pictures import gif_reader, high_bit_depth, metadata, npy, png_metadata, png_reader, tiff_reader, tiff_tags
+from upscale.pictures import gif_reader, high_bit_depth, metadata, npy, png_metadata, png_reader, tiff_decoders, tiff_tags
 from upscale.pictures.formats import FORMATS
 from upscale.pictures.picture import Frame, Picture
 from upscale.pictures.reading import Source
@@ -150,7 +150,7 @@ OURS = {
     "png": ((png_metadata, "read_chunk"), (png_reader, "mode_of")),
     "gif": ((gif_reader, "join_sub_blocks"), (gif_reader, "struct")),
     "tiff": ((tiff_tags, "pixel_bytes"), (tiff_tags, "exif_of")),
-    "deep tiff": ((tiff_tags, "orientation_of"), (tiff_reader, "mode_of")),
+    "deep tiff": ((tiff_tags, "orientation_of"), (tiff_decoders, "mode_of")),
     "jpeg": ((metadata, "of_image"), (Picture, "of_image")),
     "packed sgi": ((high_bit_depth, "_is_sgi16"), (high_bit_depth, "_unpacked_row")),
     "npy": ((npy, "math"), (npy, "Picture")),
@@ -187,7 +187,6 @@ def test_a_fault_of_ours_is_not_reported_as_damage(monkeypatch, name, when, erro
 THEIRS = {
     "png": (imagecodecs, "png_decode"),
     "gif": (ImageFile.ImageFile, "load"),
-    "tiff": (ImageFile.ImageFile, "load"),
     "deep tiff": (tifffile.TiffPage, "asarray"),
     "jpeg": (ImageFile.ImageFile, "load"),
     "jpeg 2000": (imagecodecs, "jpeg2k_decode"),

@@ -1,6 +1,7 @@
 """What decoders raise, warn of and print, turned into one plain error or into notes."""
 
 import contextlib
+import re
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -8,6 +9,14 @@ from upscale.errors import ArgumentError, FileError, library_errors
 from upscale.output_files import os_error_text
 
 Note = Callable[[str], None]
+
+#: What Pillow warns of, in plain words; empty where it does not concern the user.
+_WARNINGS = (
+    (re.compile(r"EXIF|Truncated File Read|Tag data|Metadata Warning|\btag\b", re.IGNORECASE), "some of its EXIF is damaged"),
+    (re.compile(r"malformed MPO"), "the further pictures that it announces cannot be found"),
+    (re.compile(r"not the expected size"), "an icon in it has another size than the file says"),
+    (re.compile(r"Transparency expressed in bytes|allocate palette entry"), ""),
+)
 
 
 @contextlib.contextmanager
@@ -58,6 +67,11 @@ def warnings_as_notes(note: Note) -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
-    for warning in caught:
-        if not issubclass(warning.category, DeprecationWarning) and warning.category.__name__ != "DecompressionBombWarning":
-            note(" ".join(str(warning.message).split()))
+    notes = [_note_of(str(w.message)) for w in caught if issubclass(w.category, UserWarning)]
+    for text in filter(None, dict.fromkeys(notes)):
+        note(text)
+
+
+def _note_of(warning: str) -> str:
+    texts = (text for pattern, text in _WARNINGS if pattern.search(warning))
+    return next(texts, "possibly damaged: its decoder complains about it")

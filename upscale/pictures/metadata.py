@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Note = Callable[[str], None]
 
+#: Tags that only TIFF has, and what users call them.
+_TIFF_TAGS = {"IPTC": {33723}, "GeoTIFF keys": {33922, 34735, 34736, 34737}, "page name or number": {285, 297}}
+
 
 def of_image(image: "Image.Image") -> dict[str, Any]:
     """Collect the metadata of an image that Pillow opened, with the keys of `formats.METADATA`."""
@@ -91,6 +94,9 @@ def keep_supported(picture: Picture, target: Format, note: Note) -> Picture:
     usual = "srgb" in info or abs(info.get("gamma", 0.45455) - 0.45455) < 0.01
     lost = [k for k in METADATA if k in info and k not in target.metadata]
     names = [METADATA[k] for k in lost if not (usual and k in ("gamma", "chromaticity"))]
+    if target.pillow != "TIFF" and (codes := {tag[0] for tag in info.get("tiff", {}).get("tags", ())}):
+        named = [name for name, its_codes in _TIFF_TAGS.items() if codes & its_codes]
+        names += named + ["other TIFF tags"] * bool(codes.difference(*_TIFF_TAGS.values()))
     if names:
         note(f"metadata dropped, because {target.name} cannot store it: {', '.join(names)}")
     return picture._replace(info={k: v for k, v in info.items() if k not in lost})

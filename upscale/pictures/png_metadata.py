@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from upscale.errors import ArgumentError
+from upscale.errors import ArgumentError, damage
 from upscale.pictures.png_format import COLOUR_CHUNKS, MODEL_CHUNKS, TEXT_CHUNKS, VALUE_CHUNKS, XMP_KEY
 
 Info = Mapping[str, Any]
@@ -90,7 +90,7 @@ def _text(kind: bytes, data: bytes) -> tuple[str, str]:
     try:
         return keyword, (_inflated(text) if packed else text).decode()
     except UnicodeDecodeError as error:
-        raise ArgumentError(str(error)) from error
+        raise ArgumentError(damage(error)) from error
 
 
 def _inflated(data: bytes) -> bytes:
@@ -98,7 +98,7 @@ def _inflated(data: bytes) -> bytes:
     try:
         text = unpacker.decompress(data, _MAX_INFLATED)
     except zlib.error as error:
-        raise ArgumentError(str(error)) from error
+        raise ArgumentError(damage(error)) from error
     if not unpacker.eof:
         raise ArgumentError("it is truncated or too long")
     return text

@@ -8,9 +8,10 @@ import numpy as np
 from upscale.errors import ArgumentError, library_errors
 from upscale.pictures import exif
 from upscale.pictures.picture import CHANNELS, Frame, Picture
+from upscale.pictures.tiff_colours import ICC_LAB
 from upscale.pictures.tiff_messages import Messages
 from upscale.pictures.tiff_samples import is_odd_depth, packable, unstretched, with_other_lab_signs
-from upscale.pictures.tiff_tags import EXIF, GPS, LAYOUT, RESOLUTION, TRANSFER_FUNCTION, XMP, byteswapped
+from upscale.pictures.tiff_tags import EXIF, GPS, LAYOUT, PHOTOSHOP, RESOLUTION, TRANSFER_FUNCTION, XMP, byteswapped
 from upscale.pictures.write_options import WriteOptions
 
 #: tifffile refuses to write these tags; it writes them under these numbers, which are replaced afterwards.
@@ -116,6 +117,8 @@ class Writer:
             elif entry.tag not in LAYOUT and exif.has_valid_length(entry, raw):
                 raw = byteswapped(raw, entry.kind) if directories and directories.order != self._order else raw
                 tags[entry.tag] = (entry.tag, entry.kind, entry.number, _value(raw, entry.kind, self._order), True)
+        if "photoshop" in picture.info:
+            tags[PHOTOSHOP] = (PHOTOSHOP, 7, len(picture.info["photoshop"]), picture.info["photoshop"], True)
         if "xmp" in picture.info:
             tags[XMP] = (XMP, 1, len(picture.info["xmp"]), picture.info["xmp"], True)
         return [tags[code] for code in sorted(tags)]
@@ -137,7 +140,9 @@ class Writer:
             if (extra and len(extra) != surplus) or (not extra and photometric == 1):
                 extra = [0] * surplus
             extra = extra or None
-        if base == "LAB":
+        if picture.mode == "LAB" and own.get("photometric") == ICC_LAB:
+            photometric = ICC_LAB
+        elif base == "LAB":
             samples = with_other_lab_signs(samples)
         elif picture.mode in ("I;16", "F") and own.get("photometric") == 0:
             samples, photometric = ~samples if picture.mode == "I;16" else samples, 0
