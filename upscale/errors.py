@@ -46,7 +46,7 @@ _CHECKSUM = re.compile(r"checksum|\bcrc\b|bad crc|adler", re.IGNORECASE)
 #: Words about Python and NumPy, or about a library's own code, in which users need no reason.
 _JARGON = re.compile(
     r"\b(?:arrays?|arguments?|codec|dtypes?|instances?|iterable|literal|objects?|operands?|unpack|reshape|shapes?|subscript\w*)\b"
-    r"|bytes-like|must be (?:str|int|real|an integer)|_\w*\(|\w+_\w+|<|\berror (?:code )?-?\d|\b[a-z]+\(\)|[A-Z]\w+Error",
+    r"|bytes-like|must be (?:str|int|real|an integer)|_\w*\(|\w+_\w+|<|\berror (?:code )?-\d|\b[a-z]+\(\)|[A-Z]\w+Error",
     re.IGNORECASE,
 )
 #: Exceptions of Python whose texts are about a program.

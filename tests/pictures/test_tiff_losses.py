@@ -26,7 +26,8 @@ def stored(pages=1, **options):
         for page in range(pages):
             writer.write(SAMPLES, metadata=None, software=False, **options, **({} if page else {"subifds": len(below)}))
             for samples, kind in below if not page else ():
-                writer.write(samples, metadata=None, software=False, subfiletype=kind)
+                form = {"photometric": "mask"} if kind == 4 else {}
+                writer.write(samples > 0 if form else samples, metadata=None, software=False, subfiletype=kind, **form)
     return file.getvalue()
 
 

@@ -172,6 +172,19 @@ def _contents_by_pillow(stream: BinaryIO, magic: bytes, allow_8_bit: bool, max_p
         from upscale.pictures import tiff_reader
 
         return tiff_reader.read(stream, max_pixels, note)
+    if magic[:6] == b"SIMPLE":
+        from upscale.pictures import fits
+
+        return fits.read(stream, note)
     from upscale.pictures import pillow_formats
 
-    return pillow_formats.read(stream, allow_8_bit)
+    contents = pillow_formats.read(stream, allow_8_bit)
+    if contents.format in ("JPEG", "MPO"):
+        from upscale.pictures import jpeg_losses
+
+        jpeg_losses.note_losses(stream, contents.kind == "views", note)
+    elif contents.format == "PPM":
+        from upscale.pictures import netpbm_losses
+
+        netpbm_losses.note_losses(stream, note)
+    return contents

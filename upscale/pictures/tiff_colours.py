@@ -13,7 +13,7 @@ Array = NDArray[Any]
 #: Photometric interpretations: white is 0, black is 0, RGB, palette, CMYK, YCbCr, and Lab with unsigned a and b.
 WHITE_IS_0, BLACK_IS_0, RGB, PALETTE, CMYK, YCBCR, ICC_LAB = 0, 1, 2, 3, 5, 6, 9
 #: CCITT's compressions, whose pictures are black on white if they do not say otherwise, and JPEG's.
-_CCITT, JPEG = (2, 3, 4, 32771), (6, 7, 33007, 34892)
+CCITT, JPEG = (2, 3, 4, 32771), (6, 7, 33007, 34892)
 #: Compressions whose decoders return RGB: JPEG XR, WebP, JPEG XL; JPEG does if the channels are interleaved.
 _RETURNING_RGB = (22610, 34934, 50001, 50002, 52546)
 #: JPEG 2000 as Aperio's scanners store YCbCr, whatever the photometric interpretation says.
@@ -34,7 +34,7 @@ def guessed_photometric(compression: int, channels: int, extra: int, has_palette
     """
     if has_palette:
         return PALETTE
-    if compression in _CCITT:
+    if compression in CCITT:
         return WHITE_IS_0
     if channels - extra == 3:
         return YCBCR if compression in JPEG else RGB

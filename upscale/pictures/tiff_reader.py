@@ -12,6 +12,7 @@ from upscale.pictures import tiff_decoders, tiff_losses, tiff_tags, unsupported_
 from upscale.pictures.decoder_errors import pillow_errors
 from upscale.pictures.orientation import orientation
 from upscale.pictures.picture import FileContents, Frame, Picture
+from upscale.pictures.tiff_colours import CCITT
 from upscale.pictures.tiff_messages import Messages
 from upscale.pictures.tiff_tags import Tags, whole_number, whole_numbers
 
@@ -191,6 +192,8 @@ class _File:
         whole = tiff_decoders.note_missing_parts(page, self._stream.seek(0, 2), self._note, self._messages)
         if not whole and not is_first:  # it would take for empty what the other one found to be missing
             raise ArgumentError("damaged: its data end too early")
+        if not is_first and int(page.compression) in CCITT:  # of which it decodes anything
+            self._messages.add(["Decode"])
         return tiff_decoders.by_tifffile(page, info, self._note)
 
     def _tags(self, number: int, image: Any) -> tuple[Tags, Any]:
