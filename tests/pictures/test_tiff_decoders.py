@@ -128,9 +128,20 @@ def test_channels_of_1_bit_stay_so(channels):
     assert picture.mode == {2: "LA", 3: "RGB", 4: "CMYK"}[channels]
     assert np.array_equal(picture.samples, samples * np.uint8(255))
     page = written(picture)
+    if page.bitspersample == 8:  # this imagecodecs does not pack bits
+        assert np.array_equal(page.asarray(), samples * np.uint8(255))
+        return
     assert page.bitspersample == 1
     page.parent.filehandle.seek(page.dataoffsets[0])
     assert page.parent.filehandle.read(page.databytecounts[0]) == packed
+
+
+def test_channels_of_1_bit_become_8_bits_where_their_values_are_new():
+    picture = first(hand_made(layout(8, 1, [1] * 3, 2), b"\x92\x49\x24"))
+    samples = np.array([[[0, 128, 255]]], np.uint8)
+    page = written(picture._replace(samples=samples))
+    assert page.bitspersample == 8
+    assert np.array_equal(page.asarray(), samples)
 
 
 def ycbcr(rgb, coefficients=(0.299, 0.587, 0.114)):

@@ -69,12 +69,15 @@ def is_complete(image: Any, tags: Tags) -> bool:
     same_channels = whole_number(tags, tiff_tags.SAMPLES, unsaid) == channels
     planar = whole_number(tags, tiff_tags.PLANAR, 1) == 2
     known = mode in (_PLANAR_MODES if planar else _PILLOW_MODES) and tiff_tags.PHOTOMETRIC in tags
+    if planar and tags.get(tiff_tags.PHOTOMETRIC) == YCBCR:
+        return False
     return known and max(bits) <= 8 and set(sample_formats) == {1} and same_channels
 
 
-def is_raw_ycbcr(image: Any, tags: Tags) -> bool:
-    """Return whether a page is uncompressed YCbCr, which Pillow would decode without its subsampling and its tags."""
-    return image.mode == "YCbCr" and whole_number(tags, tiff_tags.PLANAR, 1) == 1
+def is_raw_ycbcr(tags: Tags) -> bool:
+    """Return whether a page is uncompressed YCbCr of 8 bits, whose subsampling and tags Pillow would ignore."""
+    layout = [whole_number(tags, code, 1) for code in (tiff_tags.PHOTOMETRIC, tiff_tags.COMPRESSION, tiff_tags.PLANAR)]
+    return layout == [YCBCR, 1, 1] and set(whole_numbers(tags, tiff_tags.BITS, (1,))) == {8}
 
 
 def by_pillow(image: Any, tags: Tags, info: dict[str, Any], messages: Messages) -> Picture:

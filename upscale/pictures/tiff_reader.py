@@ -178,7 +178,7 @@ class _File:
         pillow: Callable[[], Picture] = lambda: tiff_decoders.by_pillow(image, tags, info, self._messages)  # noqa: E731
         if image is None:
             return [first]
-        if tiff_decoders.is_raw_ycbcr(image, tags):
+        if tiff_decoders.is_raw_ycbcr(tags):
             return [lambda: tiff_decoders.by_libtiff(self._stream, number, tags, info, self._messages), second]
         if not tiff_decoders.is_complete(image, tags):
             return [first]
