@@ -70,6 +70,8 @@ def test_further_pictures_that_are_read_are_not_reported():
         (0xE2, b"ICC_PROFILE\0\1\1", None),
         (0xEC, b"Ducky\0", None),
         (0xEE, b"Adobe\0d", None),
+        (0xEA, b"upscale " + b"0123456789abcdef" * 2 + b"0123", None),
+        (0xEA, b"upscale notes", "APP10 (upscale notes)"),
         (0xEB, b"JP\0\1\0\0\0\1\0\0\0\x08jumb", "content credentials or other JUMBF data"),
         (0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(40), "more XMP than fits into one segment"),
         (0xE1, b"FLIR\0\1", "APP1 (FLIR)"),

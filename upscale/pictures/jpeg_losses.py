@@ -14,10 +14,12 @@ Note = Callable[[str], None]
 
 #: A marker within compressed data: other than a stuffed zero and those that restart the decoder.
 _MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
-_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
-#: Segments that are read, say nothing about the picture, or describe its encoding or its further pictures, by their beginnings.
+_SOI, _EOI = 0xD8, 0xD9
+#: Beginnings of segments that are read, say nothing about the picture, describe its encoding or its further pictures, or are
+#: the mark of outputs.
 _KNOWN = re.compile(
-    rb"JFIF\0|JFXX\0|Exif\0|http://ns\.adobe\.com/xap/1\.0/\0|ICC_PROFILE\0|MPF\0|Photoshop 3\.0\0|Adobe|Ducky|AVI1|ocad|\0*$",
+    rb"JFIF\0|JFXX\0|Exif\0|http://ns\.adobe\.com/xap/1\.0/\0|ICC_PROFILE\0|MPF\0|Photoshop 3\.0\0|Adobe|Ducky|AVI1|ocad|\0*$"
+    rb"|upscale [0-9a-f]{36}$",
     re.IGNORECASE,
 )
 #: Other segments that users may miss.
@@ -53,7 +55,7 @@ def note_losses(stream: BinaryIO, further: bool, note: Note) -> None:
     end = 0
     for marker, begin, end in _segments(data):
         if 0xE0 <= marker <= 0xEF:
-            lost[_name(marker, data[begin : begin + 64])] = None
+            lost[_name(marker, data[begin : min(end, begin + 64)])] = None
             further |= any(namespace in data[begin:end] for namespace in GAIN_MAPS)
     names = [name for name in lost if name]
     if names:
