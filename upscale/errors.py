@@ -35,9 +35,21 @@ def prefix_errors(what: str, kind: type[UpscaleError] = ArgumentError) -> Iterat
 #: What the system reports of a position that a damaged file names and no file can have.
 _IMPOSSIBLE_POSITION = (errno.EINVAL, errno.EOVERFLOW)
 
-#: What only programmers write: names with an underscore or of an exception, values in angle brackets, NULL and None, and what
-#: Python says of indices and of `struct`.
-_IDENTIFIER = re.compile(r"index out of range|requires a buffer|\w_\w|\w+(?:Error|Exception)\b|<\w.*>|\bN(?:ULL|one)\b")
+#: What libraries say in many ways of data that are too short, and of a wrong checksum.
+_TOO_SHORT = re.compile(
+    r"truncat|\bEOF|end of (?:the )?(?:file|data|stream|image)|unexpected end|premature|incomplete|too (?:short|small)"
+    r"|not enough|buffer is not large|fill whole buffer|requires? (?:a buffer|\d+)|unpack requires",
+    re.IGNORECASE,
+)
+_CHECKSUM = re.compile(r"checksum|\bcrc\b|bad crc|adler", re.IGNORECASE)
+#: Words about Python and NumPy, or about a library's own code, in which users need no reason.
+_JARGON = re.compile(
+    r"\b(?:arrays?|arguments?|codec|dtypes?|instances?|iterable|literal|objects?|operands?|unpack|reshape|shapes?|subscript\w*)\b"
+    r"|bytes-like|must be (?:str|int|real|an integer)|_\w*\(|\w+_\w+|<|\berror (?:code )?-\d|\b[a-z]+\(\)|[A-Z]\w+Error",
+    re.IGNORECASE,
+)
+#: Exceptions of Python whose texts are about a program.
+_PROGRAM = (AttributeError, BufferError, LookupError, TypeError, ArithmeticError, RecursionError, UnicodeError, StopIteration)
 
 
 @contextmanager
@@ -56,7 +68,7 @@ def library_errors(verdict: str = "damaged") -> Iterator[None]:
     Raises
     ------
     ArgumentError
-        Its text does not name the library's exception.
+        In plain words: of the library's own, only what `damage` and `refusal` take.
     """
     try:
         yield
@@ -65,15 +77,32 @@ def library_errors(verdict: str = "damaged") -> Iterator[None]:
     except OSError as error:
         if error.errno is not None and error.errno not in _IMPOSSIBLE_POSITION:
             raise
-        raise ArgumentError(f"{verdict}: {_text_of(error)}") from error
+        raise ArgumentError(f"{verdict}: {_reason(verdict, error)}") from error
     except Exception as error:  # on damaged data, decoders raise anything: struct.error, IndexError, ...
-        raise ArgumentError(f"{verdict}: {_text_of(error)}") from error
+        raise ArgumentError(f"{verdict}: {_reason(verdict, error)}") from error
 
 
-def _text_of(error: Exception) -> str:
-    """Return an exception's text on one line; a bare key, as in a `KeyError`, or a function's name helps nobody."""
-    text = "" if isinstance(error, LookupError) or _IDENTIFIER.search(str(error)) else " ".join(str(error).split())
-    return text or "its data cannot be decoded"
+def _reason(verdict: str, error: Exception) -> str:
+    return damage(error) if verdict == "damaged" else refusal(error)
+
+
+def damage(error: Exception) -> str:
+    """Say in plain words what an exception of a decoder says about its data.
+
+    Decoders describe damage in the words of their own code, of which only two things help a user.
+    """
+    text = "" if isinstance(error, LookupError) else str(error)
+    if isinstance(error, UnicodeError):
+        return "its text is not in UTF-8"
+    if isinstance(error, EOFError) or _TOO_SHORT.search(text):
+        return "its data end too early"
+    return "a checksum is wrong" if _CHECKSUM.search(text) else "its data cannot be decoded"
+
+
+def refusal(error: Exception) -> str:
+    """Return on one line why a library, such as an encoder, refuses what it gets, unless that is about a program's code."""
+    text = "" if isinstance(error, _PROGRAM) else " ".join(str(error).split())
+    return text if text and len(text) <= 200 and not _JARGON.search(text) else "its library gives no reason that helps"
 
 
 def show_traceback() -> None:

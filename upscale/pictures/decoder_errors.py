@@ -12,13 +12,16 @@ Note = Callable[[str], None]
 
 TOO_MANY_PIXELS = "has too many pixels: possible decompression bomb; if you trust it, raise --max-pixels"
 
-#: What Pillow says of files that end too early, of kinds that it does not decode, and of all others, in its own words.
-_TOO_SHORT = re.compile(r"truncated|not enough|only got|\bEOF\b|end of (?:file|data)|reached end", re.IGNORECASE)
+#: What Pillow says of kinds of files that it does not decode.
 _NOT_SUPPORTED = re.compile(
     r"un(?:supported|implemented|known) (?!colou?r)|cannot (?:handle|decode)|unable to determine|no 32bit", re.IGNORECASE
 )
-_ITS_OWN_WORDS = re.compile(
-    r"index out of range|requires a buffer|^not (?:an? |identified)|when reading image file|broken|decod(?:er|ing) error"
+#: What Pillow warns of, in plain words; empty where it does not concern the user.
+_WARNINGS = (
+    (re.compile(r"EXIF|Truncated File Read|Tag data|Metadata Warning|\btag\b", re.IGNORECASE), "some of its EXIF is damaged"),
+    (re.compile(r"malformed MPO"), "the further pictures that it announces cannot be found"),
+    (re.compile(r"not the expected size"), "an icon in it has another size than the file says"),
+    (re.compile(r"Transparency expressed in bytes|allocate palette entry"), ""),
 )
 
 
@@ -61,19 +64,17 @@ def pillow_errors() -> Iterator[None]:
         except Image.DecompressionBombError as error:
             raise ArgumentError(TOO_MANY_PIXELS) from error
         except (OSError, ValueError, SyntaxError, NotImplementedError) as error:
-            text = None if isinstance(error, ArgumentError) or getattr(error, "errno", None) else verdict_of(str(error))
+            text = None if isinstance(error, ArgumentError) or getattr(error, "errno", None) else not_supported(str(error))
             if text is None:
                 raise
             raise ArgumentError(text) from error
 
 
-def verdict_of(text: str) -> str | None:
-    """Return in plain words what an error of Pillow means; None for a text that may stay as it is, behind "damaged"."""
-    if _TOO_SHORT.search(text):
-        return "damaged: the file ends too early"
-    if _NOT_SUPPORTED.search(text):
-        return f"is of a kind that is not supported ({' '.join(text.split())}); convert it to PNG or TIFF first"
-    return "damaged: its data cannot be decoded" if _ITS_OWN_WORDS.search(text) else None
+def not_supported(text: str) -> str | None:
+    """Return what to say where an error of Pillow means that it does not decode such a kind of file; None where it does not."""
+    if not _NOT_SUPPORTED.search(text):
+        return None
+    return f"is of a kind that is not supported ({' '.join(text.split())}); convert it to PNG or TIFF first"
 
 
 @contextlib.contextmanager
@@ -82,6 +83,11 @@ def warnings_as_notes(note: Note) -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
-    for warning in caught:
-        if not issubclass(warning.category, DeprecationWarning) and warning.category.__name__ != "DecompressionBombWarning":
-            note(" ".join(str(warning.message).split()))
+    notes = [_note_of(str(w.message)) for w in caught if issubclass(w.category, UserWarning)]
+    for text in filter(None, dict.fromkeys(notes)):
+        note(text)
+
+
+def _note_of(warning: str) -> str:
+    texts = (text for pattern, text in _WARNINGS if pattern.search(warning))
+    return next(texts, "possibly damaged: its decoder complains about it")

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from upscale.choices import pluralize
-from upscale.errors import ArgumentError, library_errors
+from upscale.errors import ArgumentError, damage, library_errors
 from upscale.pictures import bmp_reader, fli_palettes, high_bit_depth, metadata, photoshop_blocks, truncated_jpeg
-from upscale.pictures.decoder_errors import Note, pillow_errors, verdict_of
+from upscale.pictures.decoder_errors import Note, not_supported, pillow_errors
 from upscale.pictures.formats import METADATA, Format
 from upscale.pictures.orientation import orientation
 from upscale.pictures.picture import FileContents, Frame, Picture
@@ -85,8 +85,8 @@ def _open(stream: BinaryIO) -> Any:
             try:
                 factory(stream, "")
             except (SyntaxError, IndexError, TypeError, KeyError, EOFError, struct.error) as error:
-                reason = str(error) if isinstance(error, SyntaxError) else ""
-                raise ArgumentError(verdict_of(reason) or f"damaged: {reason or 'its header cannot be read'}") from error
+                reason = not_supported(str(error)) if isinstance(error, SyntaxError) else None
+                raise ArgumentError(reason or f"damaged: {damage(error)}") from error
         raise
 
 

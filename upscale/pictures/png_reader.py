@@ -154,13 +154,11 @@ class _Decoder:
         with capture_stderr() as lines, library_errors():
             try:
                 samples: Array = imagecodecs.png_decode(smallest)
-            except imagecodecs.PngError as error:
+            except imagecodecs.PngError:
                 _nones.append(None)
-                reason = " ".join(str(error).split()[-8:])
-                raise ArgumentError(f"damaged: its image data cannot be decoded ({reason})") from error
-        for line in lines:
-            if "nterlace" not in line:  # which the decoder does handle
-                self._note(f"possibly damaged: its decoder reports {line!r}")
+                raise
+        if any("nterlace" not in line for line in lines):  # which the decoder does handle
+            self._note("possibly damaged: its decoder complains about the image data")
         return samples
 
     def _inflated(self, data: bytes, width: int, height: int) -> bytes:

@@ -193,11 +193,24 @@ def _contents_by_pillow(
         from upscale.pictures import tiff_reader
 
         return tiff_reader.read(stream, max_pixels, note)
+    if magic[:6] == b"SIMPLE":
+        from upscale.pictures import fits
+
+        return fits.read(stream, note)
     from upscale.pictures import own_readers, pillow_formats
 
     contents = own_readers.read(stream, note)
-    if contents is None:
-        return pillow_formats.read(stream, allow_8_bit, note, truncated)
-    if contents.size[0] * contents.size[1] > max_pixels:
-        raise ArgumentError(TOO_MANY_PIXELS)
+    if contents is not None:
+        if contents.size[0] * contents.size[1] > max_pixels:
+            raise ArgumentError(TOO_MANY_PIXELS)
+        return contents
+    contents = pillow_formats.read(stream, allow_8_bit, note, truncated)
+    if contents.format in ("JPEG", "MPO"):
+        from upscale.pictures import jpeg_losses
+
+        jpeg_losses.note_losses(stream, contents.kind == "views", note)
+    elif contents.format == "PPM":
+        from upscale.pictures import netpbm_losses
+
+        netpbm_losses.note_losses(stream, note)
     return contents
