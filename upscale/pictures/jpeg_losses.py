@@ -12,9 +12,9 @@ from upscale.pictures.gain_map import GAIN_MAPS
 
 Note = Callable[[str], None]
 
-#: A marker within compressed data: other than a stuffed zero and those that restart the decoder.
+#: A marker, after fill bytes: no stuffed zero, and none of those that restart the decoder.
 _MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
-_SOI, _EOI = 0xD8, 0xD9
+_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 #: Beginnings of segments that are read, say nothing about the picture, describe its encoding or its further pictures, or are
 #: the mark of outputs.
 _KNOWN = re.compile(
@@ -80,6 +80,8 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         else:
             begin, at = at + 2, at + int.from_bytes(data[at : at + 2], "big")
             yield marker, begin, at
+        if marker == _SOS:  # compressed data have no end marker; to look for other markers would take as long as decoding
+            at = max(at, data.find(bytes((0xFF, _EOI)), at))
 
 
 def _name(marker: int, content: bytes) -> str:
