@@ -35,18 +35,17 @@ def prefix_errors(what: str, kind: type[UpscaleError] = ArgumentError) -> Iterat
 #: What the system reports of a position that a damaged file names and no file can have.
 _IMPOSSIBLE_POSITION = (errno.EINVAL, errno.EOVERFLOW)
 
-#: What libraries say in many ways of data that are too short, and of a wrong checksum.
-_TOO_SHORT = re.compile(
-    r"truncat|\bEOF|end of (?:the )?(?:file|data|stream|image)|unexpected end|premature|incomplete|too (?:short|small)"
-    r"|not enough|buffer is not large|fill whole buffer|requires? (?:a buffer|\d+)|unpack requires",
-    re.IGNORECASE,
+#: What libraries say in many ways of data that are too short, and of a wrong checksum. These patterns are compiled where they are
+#: needed: to compile them all at the start would take as long as to enlarge a sprite.
+_TOO_SHORT = (
+    r"(?i)truncat|\bEOF|end of (?:the )?(?:file|data|stream|image)|unexpected end|premature|incomplete|too (?:short|small)"
+    r"|not enough|buffer is not large|fill whole buffer|requires? (?:a buffer|\d+)|unpack requires"
 )
-_CHECKSUM = re.compile(r"checksum|\bcrc\b|bad crc|adler", re.IGNORECASE)
+_CHECKSUM = r"(?i)checksum|\bcrc\b|bad crc|adler"
 #: Words about Python and NumPy, or about a library's own code, in which users need no reason.
-_JARGON = re.compile(
-    r"\b(?:arrays?|arguments?|codec|dtypes?|instances?|iterable|literal|objects?|operands?|unpack|reshape|shapes?|subscript\w*)\b"
-    r"|bytes-like|must be (?:str|int|real|an integer)|_\w*\(|\w+_\w+|<|\berror (?:code )?-\d|\b[a-z]+\(\)|[A-Z]\w+Error",
-    re.IGNORECASE,
+_JARGON = (
+    r"(?i)\b(?:arrays?|arguments?|codec|dtypes?|instances?|iterable|literal|objects?|operands?|unpack|reshape|shapes?|subscript\w*)\b"
+    r"|bytes-like|must be (?:str|int|real|an integer)|_\w*\(|\w+_\w+|<|\berror (?:code )?-\d|\b[a-z]+\(\)|[A-Z]\w+Error"
 )
 #: Exceptions of Python whose texts are about a program.
 _PROGRAM = (AttributeError, BufferError, LookupError, TypeError, ArithmeticError, RecursionError, UnicodeError, StopIteration)
@@ -94,15 +93,15 @@ def damage(error: Exception) -> str:
     text = "" if isinstance(error, LookupError) else str(error)
     if isinstance(error, UnicodeError):
         return "its text is not in UTF-8"
-    if isinstance(error, EOFError) or _TOO_SHORT.search(text):
+    if isinstance(error, EOFError) or re.search(_TOO_SHORT, text):
         return "its data end too early"
-    return "a checksum is wrong" if _CHECKSUM.search(text) else "its data cannot be decoded"
+    return "a checksum is wrong" if re.search(_CHECKSUM, text) else "its data cannot be decoded"
 
 
 def refusal(error: Exception) -> str:
     """Return on one line why a library, such as an encoder, refuses what it gets, unless that is about a program's code."""
     text = "" if isinstance(error, _PROGRAM) else " ".join(str(error).split())
-    return text if text and len(text) <= 200 and not _JARGON.search(text) else "its library gives no reason that helps"
+    return text if text and len(text) <= 200 and not re.search(_JARGON, text) else "its library gives no reason that helps"
 
 
 def show_traceback() -> None:

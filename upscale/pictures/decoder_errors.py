@@ -13,15 +13,13 @@ Note = Callable[[str], None]
 TOO_MANY_PIXELS = "has too many pixels: possible decompression bomb; if you trust it, raise --max-pixels"
 
 #: What Pillow says of kinds of files that it does not decode.
-_NOT_SUPPORTED = re.compile(
-    r"un(?:supported|implemented|known) (?!colou?r)|cannot (?:handle|decode)|unable to determine|no 32bit", re.IGNORECASE
-)
+_NOT_SUPPORTED = r"(?i)un(?:supported|implemented|known) (?!colou?r)|cannot (?:handle|decode)|unable to determine|no 32bit"
 #: What Pillow warns of, in plain words; empty where it does not concern the user.
 _WARNINGS = (
-    (re.compile(r"EXIF|Truncated File Read|Tag data|Metadata Warning|\btag\b", re.IGNORECASE), "some of its EXIF is damaged"),
-    (re.compile(r"malformed MPO"), "the further pictures that it announces cannot be found"),
-    (re.compile(r"not the expected size"), "an icon in it has another size than the file says"),
-    (re.compile(r"Transparency expressed in bytes|allocate palette entry"), ""),
+    (r"(?i)EXIF|Truncated File Read|Tag data|Metadata Warning|\btag\b", "some of its EXIF is damaged"),
+    (r"malformed MPO", "the further pictures that it announces cannot be found"),
+    (r"not the expected size", "an icon in it has another size than the file says"),
+    (r"Transparency expressed in bytes|allocate palette entry", ""),
 )
 
 
@@ -72,7 +70,7 @@ def pillow_errors() -> Iterator[None]:
 
 def not_supported(text: str) -> str | None:
     """Return what to say where an error of Pillow means that it does not decode such a kind of file; None where it does not."""
-    if not _NOT_SUPPORTED.search(text):
+    if not re.search(_NOT_SUPPORTED, text):
         return None
     return f"is of a kind that is not supported ({' '.join(text.split())}); convert it to PNG or TIFF first"
 
@@ -89,5 +87,5 @@ def warnings_as_notes(note: Note) -> Iterator[None]:
 
 
 def _note_of(warning: str) -> str:
-    texts = (text for pattern, text in _WARNINGS if pattern.search(warning))
+    texts = (text for pattern, text in _WARNINGS if re.search(pattern, warning))
     return next(texts, "possibly damaged: its decoder complains about it")
