@@ -35,8 +35,8 @@ def prefix_errors(what: str, kind: type[UpscaleError] = ArgumentError) -> Iterat
 #: What the system reports of a position that a damaged file names and no file can have.
 _IMPOSSIBLE_POSITION = (errno.EINVAL, errno.EOVERFLOW)
 
-#: What libraries say in many ways of data that are too short, and of a wrong checksum. These patterns are compiled where they are
-#: needed: to compile them all at the start would take as long as to enlarge a sprite.
+#: What libraries say in many ways of data that are too short, and of a wrong checksum. These patterns are compiled where they
+#: are needed: to compile them all at the start would take as long as to enlarge a sprite.
 _TOO_SHORT = (
     r"(?i)truncat|\bEOF|end of (?:the )?(?:file|data|stream|image)|unexpected end|premature|incomplete|too (?:short|small)"
     r"|not enough|buffer is not large|fill whole buffer|requires? (?:a buffer|\d+)|unpack requires"
