@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import command_server
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,6 +18,7 @@ from upscale.loops import compiled, numpy_loops
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "sample_images"
+COMMANDS = command_server.CommandServer()
 UPSCALE = str(Path(sys.executable).with_name("upscale"))
 
 ENGINES = pytest.mark.parametrize("engine", [compiled, numpy_loops], ids=["numba", "numpy"])
@@ -28,8 +30,10 @@ HEAVY_TCONV = [
 
 
 def run(*arguments, cwd=None, stdin=None, env=None):
-    """Run the installed command; standard output stays bytes, for it may be a picture."""
-    return subprocess.run([UPSCALE, *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, env=env, timeout=120)
+    """Run the command; standard output stays bytes, for it may be a picture."""
+    if env is None and command_server.available():
+        return COMMANDS.run("upscale", arguments, cwd=cwd, stdin=stdin)
+    return subprocess.run([UPSCALE, *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, env=env, timeout=300)
 
 
 def ok(*arguments, **options):
@@ -44,7 +48,10 @@ def command(name):
     path = str(Path(sys.executable).with_name(name))
 
     def run(*arguments, cwd=None):
-        return subprocess.run([path, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120)
+        if command_server.available():
+            done = COMMANDS.run(name, arguments, cwd=cwd)
+            return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+        return subprocess.run([path, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=300)
 
     def ok(*arguments, cwd=None):
         done = run(*arguments, cwd=cwd)

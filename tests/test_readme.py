@@ -24,7 +24,7 @@ def clone(tmp_path):
 
 def shell(command, clone):
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    done = subprocess.run(["bash", "-ec", command], **clone, **streams, text=True, timeout=120)
+    done = subprocess.run(["bash", "-ec", command], **clone, **streams, text=True, timeout=300)
     assert done.returncode == 0, (command, done.stdout)
     return done.stdout
 

@@ -34,7 +34,7 @@ def place(tmp_path):
 
 def shell(place, *command):
     path = os.pathsep.join([str(place / "bin"), os.path.dirname(UPSCALE), os.environ["PATH"]])
-    done = subprocess.run(command, cwd=place, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=place, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, (command, done.stdout, done.stderr)
     return done.stdout
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,6 +35,21 @@ def prefix_errors(what: str, kind: type[UpscaleError] = ArgumentError) -> Iterat
 #: What the system reports of a position that a damaged file names and no file can have.
 _IMPOSSIBLE_POSITION = (errno.EINVAL, errno.EOVERFLOW)
 
+#: What libraries say in many ways of data that are too short, and of a wrong checksum. These patterns are compiled where they
+#: are needed: to compile them all at the start would take as long as to enlarge a sprite.
+_TOO_SHORT = (
+    r"(?i)truncat|\bEOF|end of (?:the )?(?:file|data|stream|image)|unexpected end|premature|incomplete|too (?:short|small)"
+    r"|not enough|buffer is not large|fill whole buffer|requires? (?:a buffer|\d+)|unpack requires"
+)
+_CHECKSUM = r"(?i)checksum|\bcrc\b|bad crc|adler"
+#: Words about Python and NumPy, or about a library's own code, in which users need no reason.
+_JARGON = (
+    r"(?i)\b(?:arrays?|arguments?|codec|dtypes?|instances?|iterable|literal|objects?|operands?|unpack|reshape|shapes?|subscript\w*)\b"
+    r"|bytes-like|must be (?:str|int|real|an integer)|_\w*\(|\w+_\w+|<|\berror (?:code )?-\d|\b[a-z]+\(\)|[A-Z]\w+Error"
+)
+#: Exceptions of Python whose texts are about a program.
+_PROGRAM = (AttributeError, BufferError, LookupError, TypeError, ArithmeticError, RecursionError, UnicodeError, StopIteration)
+
 
 @contextmanager
 def library_errors(verdict: str = "damaged") -> Iterator[None]:
@@ -51,7 +67,7 @@ def library_errors(verdict: str = "damaged") -> Iterator[None]:
     Raises
     ------
     ArgumentError
-        Its text does not name the library's exception.
+        In plain words: of the library's own, only what `damage` and `refusal` take.
     """
     try:
         yield
@@ -60,15 +76,32 @@ def library_errors(verdict: str = "damaged") -> Iterator[None]:
     except OSError as error:
         if error.errno is not None and error.errno not in _IMPOSSIBLE_POSITION:
             raise
-        raise ArgumentError(f"{verdict}: {_text_of(error)}") from error
+        raise ArgumentError(f"{verdict}: {_reason(verdict, error)}") from error
     except Exception as error:  # on damaged data, decoders raise anything: struct.error, IndexError, ...
-        raise ArgumentError(f"{verdict}: {_text_of(error)}") from error
+        raise ArgumentError(f"{verdict}: {_reason(verdict, error)}") from error
 
 
-def _text_of(error: Exception) -> str:
-    """Return an exception's text on one line; a bare key, as in a `KeyError`, helps nobody."""
-    text = "" if isinstance(error, LookupError) else " ".join(str(error).split())
-    return text or "its data cannot be decoded"
+def _reason(verdict: str, error: Exception) -> str:
+    return damage(error) if verdict == "damaged" else refusal(error)
+
+
+def damage(error: Exception) -> str:
+    """Say in plain words what an exception of a decoder says about its data.
+
+    Decoders describe damage in the words of their own code, of which only two things help a user.
+    """
+    text = "" if isinstance(error, LookupError) else str(error)
+    if isinstance(error, UnicodeError):
+        return "its text is not in UTF-8"
+    if isinstance(error, EOFError) or re.search(_TOO_SHORT, text):
+        return "its data end too early"
+    return "a checksum is wrong" if re.search(_CHECKSUM, text) else "its data cannot be decoded"
+
+
+def refusal(error: Exception) -> str:
+    """Return on one line why a library, such as an encoder, refuses what it gets, unless that is about a program's code."""
+    text = "" if isinstance(error, _PROGRAM) else " ".join(str(error).split())
+    return text if text and len(text) <= 200 and not re.search(_JARGON, text) else "its library gives no reason that helps"
 
 
 def show_traceback() -> None:

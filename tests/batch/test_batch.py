@@ -579,9 +579,9 @@ def test_one_file_into_a_folder_keeps_its_format(tree, tmp_path):
 def test_streams_that_are_full(tree, tmp_path):
     with open("/dev/full", "wb") as full:
         for arguments in ((tree, tmp_path / "out"), (tree / "a.png", tmp_path / "one.png")):
-            done = subprocess.run([UPSCALE, *map(str, arguments), "--json"], stdout=full, stderr=subprocess.PIPE, timeout=60)
+            done = subprocess.run([UPSCALE, *map(str, arguments), "--json"], stdout=full, stderr=subprocess.PIPE, timeout=300)
             assert done.returncode == 1
             assert b"standard output: cannot be written: no space left" in done.stderr
-        done = subprocess.run([UPSCALE, tree, tmp_path / "all", "-v"], stderr=full, timeout=60)
+        done = subprocess.run([UPSCALE, tree, tmp_path / "all", "-v"], stderr=full, timeout=300)
         assert done.returncode == 0
     assert len(files(tmp_path / "all")) == 3

@@ -65,7 +65,7 @@ def test_a_lost_workers_files_are_done_again(tmp_path, cluster):
     process = begin(source, out, "-f", "4", "--compression", "small", "--scheduler", address)
     wait_for(lambda: done(out))
     workers[1].kill()
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert b"12 written;" in errors
     assert whole(out, source, 4) == 12
@@ -79,7 +79,7 @@ def test_what_is_interrupted_stops_on_the_cluster_too(tmp_path, cluster, number,
     process = begin(source, out, "-f", "8", "--compression", "small", "--scheduler", address)
     wait_for(lambda: done(out), 60)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == status
     if number == signal.SIGINT:
         assert b"interrupted: " in errors

@@ -172,7 +172,7 @@ def test_a_file_that_appears_while_the_output_is_computed_is_kept(tmp_path):
     begun = begin("in", "out", "-f", "5", "-k", "lanczos4", "--compression", "small", cwd=tmp_path)
     wait_for(lambda: parts(tmp_path / "out"))
     (tmp_path / "out" / "a.png").write_text("precious")
-    errors = begun.communicate(timeout=120)[1]
+    errors = begun.communicate(timeout=300)[1]
     assert begun.returncode == 1
     assert b"written by another program in the meantime" in errors
     assert (tmp_path / "out" / "a.png").read_text() == "precious"

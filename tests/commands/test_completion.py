@@ -22,7 +22,7 @@ def asked(shell, words, command="upscale"):
     line = " ".join([command, *words])
     cursor = words[-1] if shell == "fish" else str(len(words))
     environment = {**os.environ, variable: f"{shell}_complete", "COMP_WORDS": line, "COMP_CWORD": cursor}
-    done = subprocess.run([Path(UPSCALE).with_name(command)], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([Path(UPSCALE).with_name(command)], env=environment, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.strip("\n").splitlines()
     if shell == "zsh":  # type, value and help on lines of their own
@@ -77,7 +77,7 @@ def test_what_the_comparing_command_offers():
 def test_scripts_name_the_command(shell, command):
     variable = f"_{command.replace('-', '_').upper()}_COMPLETE"
     environment = {**os.environ, variable: f"{shell}_source"}
-    done = subprocess.run([Path(UPSCALE).with_name(command)], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([Path(UPSCALE).with_name(command)], env=environment, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"{variable}={shell}_complete" in done.stdout
     assert f"{'compdef' if shell == 'zsh' else 'complete'} " in done.stdout and command in done.stdout
@@ -104,7 +104,7 @@ def test_bash_completes(tmp_path):
     """
     environment = {**os.environ, "PATH": os.path.dirname(UPSCALE) + os.pathsep + os.environ["PATH"]}
     done = subprocess.run(
-        [BASH, "--norc", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+        [BASH, "--norc", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
@@ -127,6 +127,6 @@ def test_nothing_heavy_is_imported():
         "from upscale.commands.enlarge import run; run([])"
     )
     environment = {**os.environ, "_UPSCALE_COMPLETE": "zsh_complete", "COMP_WORDS": "upscale -k l", "COMP_CWORD": "2"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
     assert "learned" in done.stdout
     assert done.stderr == "[]\n"

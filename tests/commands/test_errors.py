@@ -279,6 +279,6 @@ from upscale.commands.enlarge import run
 sys.exit(run(["in.png", "out.png"]))
 """
     code = code.replace("in.png", str(SAMPLES / "potion.png"))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.returncode == 1
     assert done.stderr == "upscale: internal error, please report it: NameError: name 'nothing' is not defined\n"

@@ -74,7 +74,7 @@ def test_a_figure(tmp_path):
 def test_without_matplotlib_the_reason_is_told(tmp_path):
     code = "import sys; sys.modules['matplotlib'] = None; from upscale.commands.kernel import run; sys.exit(run(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "show", "box", "-o", "k.png"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1
     assert done.stderr == "upscale-kernel: figures need the library matplotlib: pip install matplotlib\n"
     assert not list(tmp_path.iterdir())
@@ -150,7 +150,7 @@ def test_a_pipe_stays_a_pipe(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")
 def test_a_full_or_closed_standard_output_is_told():
     for redirected in (">/dev/full", ">&-"):
-        done = subprocess.run(["sh", "-c", f"{COMMAND} show box {redirected}"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["sh", "-c", f"{COMMAND} show box {redirected}"], capture_output=True, text=True, timeout=300)
         assert done.returncode == 1
         assert done.stderr.startswith("upscale-kernel: standard output: ") and done.stderr.count("\n") == 1
 

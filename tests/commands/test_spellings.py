@@ -85,7 +85,7 @@ def test_help_is_help(tmp_path):
 
 @pytest.mark.parametrize("name", ["upscale", "upscale-learn", "upscale-kernel", "upscale-compare"])
 def test_no_help_lists_other_names(name):
-    text = subprocess.run([Path(UPSCALE).with_name(name), "--help"], capture_output=True, text=True, timeout=60).stdout
+    text = subprocess.run([Path(UPSCALE).with_name(name), "--help"], capture_output=True, text=True, timeout=300).stdout
     assert "Usage: " in text
     for hidden in ("--scale", "normalise /", "x>=", "0<="):
         assert hidden not in text
@@ -135,5 +135,5 @@ def test_methods(text):
 
 def test_an_old_spelling_completes_nothing():
     environment = {**os.environ, "_UPSCALE_COMPLETE": "zsh_complete", "COMP_WORDS": "upscale --sc", "COMP_CWORD": "1"}
-    done = subprocess.run([UPSCALE], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([UPSCALE], env=environment, capture_output=True, text=True, timeout=300)
     assert done.stdout.splitlines()[1] == "--scheduler" and "--scale" not in done.stdout

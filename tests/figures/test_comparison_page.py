@@ -82,7 +82,7 @@ def test_the_page_in_a_browser(tmp_path):
 
     def chromium(*options, state):
         base = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-        done = subprocess.run([*base, *options, f"{path.as_uri()}#{state}"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*base, *options, f"{path.as_uri()}#{state}"], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -233,7 +233,7 @@ def test_a_notebooks_backend_stays(tmp_path):
     pytest.importorskip("matplotlib")
     code = "import upscale; upscale.Kernel([[1]])._repr_png_(); import matplotlib as m; print(m.rcParams['backend'])"
     environment = {**os.environ, "MPLBACKEND": "svg"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
     assert done.stdout == "svg\n", done.stderr
 
 

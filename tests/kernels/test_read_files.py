@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 
 import numpy as np
@@ -82,6 +83,7 @@ def refused(path, part):
     text = str(caught.value)
     assert str(path) in text
     assert part in text
+    assert not re.search(r"codec|argument|magic|\(char|struct|unpack requires|zip file|deserializ|allow_pickle", text), text
     assert len(text) < 1000
 
 
@@ -125,7 +127,7 @@ def test_bad_npz(tmp_path):
     np.savez(path, format="upscale kernel", version=1)
     refused(path, "must contain weights")
     np.savez(path, format="upscale kernel", version=1, weights=np.array([[{}]], object), allow_pickle=True)
-    refused(path, "pickle")
+    refused(path, "contains Python objects, not numbers")
     np.savez(path, format="upscale kernel", version=1, weights=np.ones((2, 2)), factor=[0, 2])
     refused(path, "factor")
     for name, value in (
@@ -328,4 +330,4 @@ def test_faults_of_the_program_are_not_called_damage(tmp_path, monkeypatch):
         with pytest.raises(fault):
             read_kernel(str(path))
     monkeypatch.setattr(json, "load", lambda file: {}[1])
-    refused(path, "k.json: is not a kernel, or is damaged: 1")
+    refused(path, "k.json: is not a kernel, or is damaged")

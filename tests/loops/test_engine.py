@@ -16,7 +16,7 @@ from upscale.loops.engine import CHOOSER, EngineChooser, Work
 
 
 def python(code, **options):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, **options)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, **options)
 
 
 def test_the_rule():
@@ -90,7 +90,7 @@ def without_numba(tmp_path):
 def test_without_numba_numpy_computes_and_the_user_is_told(tmp_path, without_numba):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (1448, 1448), np.uint8)).save(tmp_path / "in.png")
     command = [UPSCALE, "in.png", "out.png", "-m", "tconv", "-k", "bilinear"]
-    done = subprocess.run(command, cwd=tmp_path, env=without_numba, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, env=without_numba, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("\n") == 1
     assert "Numba cannot be imported (Numba needs NumPy 2.2 or less)" in done.stderr
@@ -108,7 +108,7 @@ def test_without_numba_numpy_computes_and_the_user_is_told(tmp_path, without_num
 def test_without_numba_no_traceback_is_seen(tmp_path, without_numba, command, status):
     Image.new("RGB", (9, 8)).save(tmp_path / "in.png")
     command[0] = UPSCALE.removesuffix("upscale") + command[0]
-    done = subprocess.run(command, cwd=tmp_path, env=without_numba, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, env=without_numba, capture_output=True, text=True, timeout=300)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr and "Error" not in done.stderr
     assert done.stderr.count("\n") == status

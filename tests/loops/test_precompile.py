@@ -88,6 +88,6 @@ sys.exit(run(sys.argv[1:]))
 
 
 def test_where_nothing_can_be_kept(tmp_path):
-    done = subprocess.run([sys.executable, "-c", NOWHERE, "--precompile"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", NOWHERE, "--precompile"], capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1 and "set NUMBA_CACHE_DIR to a writable folder" in done.stderr

@@ -4,6 +4,7 @@ import errno
 import io
 import random
 import struct
+import zlib
 
 import imagecodecs
 import numpy as np
@@ -22,7 +23,7 @@ from upscale.pictures import (
     npy,
     png_metadata,
     png_reader,
-    tiff_reader,
+    tiff_decoders,
     tiff_tags,
 )
 from upscale.pictures.formats import FORMATS
@@ -41,6 +42,8 @@ EXCEPTIONS = (
     "OverflowError",
     "AttributeError",
     "Exception",
+    *("codec can't", "argument", "reshape", "bytes-like", "magic string", "instances of", "operand", "list index", "expected"),
+    *("decoder error", "IMCD", "returned", "TiffTag", "tifffile", "libpng", "Error -"),
 )
 
 
@@ -184,7 +187,7 @@ OURS = {
     "png": ((png_metadata, "read_chunk"), (png_reader, "mode_of")),
     "gif": ((gif_reader, "join_sub_blocks"), (gif_reader, "struct")),
     "tiff": ((tiff_tags, "pixel_bytes"), (tiff_tags, "exif_of")),
-    "deep tiff": ((tiff_tags, "orientation_of"), (tiff_reader, "mode_of")),
+    "deep tiff": ((tiff_tags, "orientation_of"), (tiff_decoders, "mode_of")),
     "jpeg": ((metadata, "of_image"), (Picture, "of_image")),
     "packed sgi": ((high_bit_depth, "_is_sgi16"), (high_bit_depth, "_unpacked_row")),
     "npy": ((npy, "math"), (npy, "Picture")),
@@ -221,7 +224,6 @@ def test_a_fault_of_ours_is_not_reported_as_damage(monkeypatch, name, when, erro
 THEIRS = {
     "png": (imagecodecs, "png_decode"),
     "gif": (ImageFile.ImageFile, "load"),
-    "tiff": (ImageFile.ImageFile, "load"),
     "deep tiff": (tifffile.TiffPage, "asarray"),
     "jpeg": (ImageFile.ImageFile, "load"),
     "jpeg 2000": (imagecodecs, "jpeg2k_decode"),
@@ -265,6 +267,74 @@ def test_errors_of_encoders(monkeypatch, suffix):
     frame = Frame(Picture(np.zeros((3, 4), np.uint8), "L"))
     with pytest.raises(FileError, match=rf"^out: cannot be written as {target.name}: no such thing$"), encoder_errors("out"):
         make_writer(target, io.BytesIO(), WriteOptions((3, 4))).add(frame)
+
+
+def raised(call):
+    """Return what a real call raises."""
+    try:
+        call()
+    except Exception as error:
+        return error
+    raise AssertionError("it raises nothing")
+
+
+#: What libraries raise, and what a user reads; empty where that has no reason.
+DAMAGE = [
+    (lambda: b"\xff".decode(), "its text is not in UTF-8"),
+    (lambda: int(None), ""),
+    (lambda: np.zeros(5).reshape(2, 3), ""),
+    (lambda: struct.unpack("<I", b"ab"), "its data end too early"),
+    (lambda: [][3], ""),
+    (lambda: {}["truncated"], ""),
+    (lambda: b"a" < 1, ""),
+    (lambda: np.lib.format.read_array(io.BytesIO(b"\x93NUM")), "its data end too early"),
+    (lambda: np.frombuffer(b"abc", "u4"), ""),
+    (lambda: zlib.decompress(b"nonsense"), ""),
+    (lambda: zlib.decompress(zlib.compress(bytes(99))[:-6]), "its data end too early"),
+    (lambda: zlib.decompress(zlib.compress(bytes(99))[:-4] + b"abcd"), ""),
+    (lambda: imagecodecs.lzw_decode(b"\x80\x0b\x60\x50\xff\xff"), ""),
+    (lambda: imagecodecs.png_decode(encoded("PNG")[:60]), "its data end too early"),
+    (lambda: Image.open(io.BytesIO(encoded("JPEG")[:500])).load(), "its data end too early"),
+    (lambda: Image.open(io.BytesIO(encoded("PNG").replace(b"IDAT", b"IDAT\0"))).load(), ""),
+    (lambda: exec("raise OSError('decoder error -2')"), ""),
+    (lambda: exec("raise EOFError"), "its data end too early"),
+    (lambda: exec("raise RecursionError('maximum recursion depth exceeded')"), ""),
+    (lambda: exec("raise ValueError('bad CRC in block 3')"), "a checksum is wrong"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(DAMAGE)))
+def test_what_libraries_say_of_damage_is_put_in_plain_words(number):
+    call, words = DAMAGE[number]
+    error = raised(call)
+    with pytest.raises(ArgumentError) as caught, library_errors():
+        raise error
+    assert str(caught.value) == f"damaged: {words or 'its data cannot be decoded'}"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ValueError("encoding error 5: Image size exceeds WebP limit of 16383 pixels"), True),
+        (OSError("cannot write mode F as JPEG"), True),
+        (ValueError("image has wrong mode"), True),
+        (TypeError("an integer is required"), False),
+        (ValueError("cannot reshape array of size 5 into shape (2,3)"), False),
+        (ValueError("setting an array element with a sequence"), False),
+        (UnicodeEncodeError("ascii", "ä", 0, 1, "ordinal not in range(128)"), False),
+        (struct.error("'H' format requires 0 <= number <= 65535"), False),
+        (RuntimeError("imcd_lzw_encode returned IMCD_ERROR"), False),
+        (OSError("encoder error -2 when writing image file"), False),
+        (ValueError("'<' not supported between instances of 'bytes' and 'int'"), False),
+        (RuntimeError(""), False),
+    ],
+)
+def test_why_an_encoder_refuses_is_passed_on_if_a_user_understands_it(error, words):
+    with pytest.raises(ArgumentError) as caught, library_errors("cannot be written as WebP"):
+        raise error
+    assert str(caught.value) == "cannot be written as WebP: " + (
+        str(error) if words else "its library gives no reason that helps"
+    )
 
 
 def test_library_errors():

@@ -66,6 +66,8 @@ class FileOptions(TypedDict, total=False):
     skip_existing, update, no_overwrite, overwrite : bool
         What becomes of an output that is there already.
     engine : {"auto", "numba", "numpy"}
+    reject_truncated : bool
+        Refuse inputs that end too early, even where viewers show them.
     max_pixels, max_output_pixels : int
         Larger inputs and outputs are refused.
     max_memory : int
@@ -95,6 +97,7 @@ class FileOptions(TypedDict, total=False):
     no_overwrite: bool
     overwrite: bool
     engine: EngineName
+    reject_truncated: bool
     max_pixels: int
     max_output_pixels: int
     max_memory: int | None
@@ -104,7 +107,11 @@ class FileOptions(TypedDict, total=False):
 _DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(Options._fields),
     **dict.fromkeys(
-        ("linear", "to_rgb", "lossless", "strip", "skip_existing", "update", "no_overwrite", "overwrite", "dry_run"), False
+        (
+            *("linear", "to_rgb", "lossless", "strip", "skip_existing", "update", "no_overwrite", "overwrite", "dry_run"),
+            "reject_truncated",
+        ),
+        False,
     ),
     "output_padding": (0, 0),
     "dilation": (1, 1),

@@ -37,6 +37,7 @@ class Options(NamedTuple):
     no_overwrite: bool
     overwrite: bool
     dry_run: bool
+    reject_truncated: bool
     max_pixels: int
     max_output_pixels: int
     max_memory: int | None

@@ -132,6 +132,7 @@ def _plan(
             allow_8_bit=options.depth == 8,
             max_pixels=options.max_pixels,
             note=log.note,
+            reject_truncated=options.reject_truncated,
         )
     contents = source.contents
     target = file_checks.target_of(task, contents, options, log.note)

@@ -50,6 +50,7 @@ GROUPS = {
         "engine",
         "threads",
         "max_memory",
+        "reject_truncated",
         "max_pixels",
         "max_output_pixels",
         "max_factor",

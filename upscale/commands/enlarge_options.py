@@ -201,6 +201,11 @@ _OPTIONS = (
         help="Memory limit for all pictures in progress, such as 8G or 8GiB.  [default: 70 % of free memory]",
     ),
     click.option(
+        "--reject-truncated",
+        is_flag=True,
+        help="Refuse JPEG, PNG and GIF files that end too early, even where viewers show them.",
+    ),
+    click.option(
         "--max-pixels",
         type=WholeNumber(1),
         default=MOST_PIXELS,

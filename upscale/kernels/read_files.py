@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale.errors import ArgumentError, FileError
+from upscale.errors import ArgumentError, FileError, damage
 from upscale.kernels.corrections import Corrections
 from upscale.kernels.file_format import (
     CORRECTION_NAMES,
@@ -135,7 +135,17 @@ def _library_errors() -> Iterator[None]:
     except (ArgumentError, OSError, NameError, AssertionError, MemoryError):
         raise
     except Exception as error:
-        raise _DamagedError(" ".join(str(error).split())[:200]) from error  # some explain themselves at length
+        raise _DamagedError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """Say in plain words what is wrong with a file, nothing if that is not known."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno}, column {error.colno} is not JSON"
+    if "pickle" in str(error) or "Python objects" in str(error):
+        return "it contains Python objects, not numbers"
+    text = damage(error)
+    return "" if text == damage(Exception()) else text
 
 
 def _check_size(size: int) -> None:

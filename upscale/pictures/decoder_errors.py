@@ -1,6 +1,7 @@
 """What decoders raise, warn of and print, turned into one plain error or into notes."""
 
 import contextlib
+import re
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -8,6 +9,18 @@ from upscale.errors import ArgumentError, FileError, library_errors
 from upscale.output_files import os_error_text
 
 Note = Callable[[str], None]
+
+TOO_MANY_PIXELS = "has too many pixels: possible decompression bomb; if you trust it, raise --max-pixels"
+
+#: What Pillow says of kinds of files that it does not decode.
+_NOT_SUPPORTED = r"(?i)un(?:supported|implemented|known) (?!colou?r)|cannot (?:handle|decode)|unable to determine|no 32bit"
+#: What Pillow warns of, in plain words; empty where it does not concern the user.
+_WARNINGS = (
+    (r"(?i)EXIF|Truncated File Read|Tag data|Metadata Warning|\btag\b", "some of its EXIF is damaged"),
+    (r"malformed MPO", "the further pictures that it announces cannot be found"),
+    (r"not the expected size", "an icon in it has another size than the file says"),
+    (r"Transparency expressed in bytes|allocate palette entry", ""),
+)
 
 
 @contextlib.contextmanager
@@ -47,9 +60,19 @@ def pillow_errors() -> Iterator[None]:
         except UnidentifiedImageError as error:
             raise ArgumentError("not a picture that can be read, or its beginning is damaged") from error
         except Image.DecompressionBombError as error:
-            raise ArgumentError(
-                "has too many pixels: possible decompression bomb; if you trust it, raise --max-pixels"
-            ) from error
+            raise ArgumentError(TOO_MANY_PIXELS) from error
+        except (OSError, ValueError, SyntaxError, NotImplementedError) as error:
+            text = None if isinstance(error, ArgumentError) or getattr(error, "errno", None) else not_supported(str(error))
+            if text is None:
+                raise
+            raise ArgumentError(text) from error
+
+
+def not_supported(text: str) -> str | None:
+    """Return what to say where an error of Pillow means that it does not decode such a kind of file; None where it does not."""
+    if not re.search(_NOT_SUPPORTED, text):
+        return None
+    return f"is of a kind that is not supported ({' '.join(text.split())}); convert it to PNG or TIFF first"
 
 
 @contextlib.contextmanager
@@ -58,6 +81,11 @@ def warnings_as_notes(note: Note) -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
-    for warning in caught:
-        if not issubclass(warning.category, DeprecationWarning) and warning.category.__name__ != "DecompressionBombWarning":
-            note(" ".join(str(warning.message).split()))
+    notes = [_note_of(str(w.message)) for w in caught if issubclass(w.category, UserWarning)]
+    for text in filter(None, dict.fromkeys(notes)):
+        note(text)
+
+
+def _note_of(warning: str) -> str:
+    texts = (text for pattern, text in _WARNINGS if re.search(pattern, warning))
+    return next(texts, "possibly damaged: its decoder complains about it")

@@ -106,7 +106,9 @@ _PNG = Format(
     cover=True,
 )
 _TIFF_MODES = tuple(m for m in MODES if m not in ("PA", "HSV", "YCbCr"))
-_TIFF = Format("TIFF", "TIFF", _TIFF_MODES, _SIDE, "pages", ("icc_profile", "exif", "xmp", "dpi"), any_channels=True)
+_TIFF = Format(
+    "TIFF", "TIFF", _TIFF_MODES, _SIDE, "pages", ("icc_profile", "exif", "xmp", "dpi", "photoshop"), any_channels=True
+)
 _JPEG = Format(
     "JPEG", "JPEG", ("L", "RGB", "CMYK"), 65500, metadata=("icc_profile", "exif", "xmp", "dpi", "comment", "photoshop")
 )

@@ -39,6 +39,8 @@ class ImageBlock(NamedTuple):
     flags : int
     palette : bytes
         The local palette, 3 bytes a colour; empty where there is none.
+    complete : bool
+        Whether the file has the end of the compressed indices; where not, `end` may be behind the file's.
     """
 
     blocks: list[bytes]
@@ -50,6 +52,14 @@ class ImageBlock(NamedTuple):
     height: int = 0
     flags: int = 0
     palette: bytes = b""
+    complete: bool = True
+
+
+class _TruncatedError(ArgumentError):
+    """The file ends inside a block."""
+
+    def __init__(self) -> None:
+        super().__init__("damaged: the file ends inside a block")
 
 
 def read_screen(stream: BinaryIO) -> bytes:
@@ -80,7 +90,7 @@ def image_blocks(stream: BinaryIO, start: int) -> Iterator[ImageBlock]:
     ------
     ImageBlock
         The last one has no size: its extension blocks follow the last image. Its `start` is its `end` where the file has no
-        end mark.
+        trailer; an extension block in which the file ends is left out.
 
     Raises
     ------
@@ -92,7 +102,11 @@ def image_blocks(stream: BinaryIO, start: int) -> Iterator[ImageBlock]:
     while (label := stream.read(1)) not in (b"", b";"):
         start = stream.tell()
         if label == b"!":
-            blocks.append(read_extension(stream, start))
+            try:
+                blocks.append(read_extension(stream, start))
+            except _TruncatedError:
+                label = b""
+                break
             if len(blocks) > _MAX_EXTENSIONS:
                 raise ArgumentError("damaged: its extension blocks never end")
         elif label == b",":
@@ -102,9 +116,9 @@ def image_blocks(stream: BinaryIO, start: int) -> Iterator[ImageBlock]:
                 raise ArgumentError("damaged: an image has no pixels")
             start = stream.tell()
             _read_exactly(stream, 1)
-            _skip_sub_blocks(stream)  # where the file ends within them, the image may still be complete: decoding shows it
+            complete = _skip_sub_blocks(stream)
             end = stream.tell()
-            yield ImageBlock(blocks, start, end, left, top, width, height, flags, palette)
+            yield ImageBlock(blocks, start, end, left, top, width, height, flags, palette, complete)
             blocks = []
             stream.seek(end)
         # Anything else is skipped, byte by byte: Pillow does so too, and there are files that need it.
@@ -123,7 +137,7 @@ def read_extension(stream: BinaryIO, start: int) -> bytes:
     """
     _read_exactly(stream, 1)
     if not _skip_sub_blocks(stream):
-        raise ArgumentError("damaged: the file ends inside a block")
+        raise _TruncatedError
     end = stream.tell()
     stream.seek(start - 1)
     block = stream.read(end - start + 1)
@@ -144,7 +158,7 @@ def join_sub_blocks(block: bytes) -> bytes:
 def _read_exactly(stream: BinaryIO, length: int) -> bytes:
     data = stream.read(length)
     if len(data) < length:
-        raise ArgumentError("damaged: the file ends inside a block")
+        raise _TruncatedError
     return data
 
 

@@ -30,15 +30,15 @@ from upscale.pictures.orientation import orientation
 from upscale.pictures.picture import DISPOSALS, FileContents, Frame, Picture
 
 
-def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents:
+def read(stream: BinaryIO, truncated: Callable[[str], None]) -> FileContents:
     """Read the blocks of a GIF file and find its images; indices are decoded when they are requested.
 
     Parameters
     ----------
     stream : binary file
         Seekable; stays open until the last frame has been decoded.
-    note : callable
-        Called with a line for what is broken but not needed.
+    truncated : callable
+        Called with what is missing where the file ends too early.
 
     Returns
     -------
@@ -54,6 +54,7 @@ def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents:
     width, height = struct.unpack("<HH", screen[6:10])
     count, repeats = 0, None
     texts: dict[str, bytes] = {}
+    last = image = None
     for image in image_blocks(stream, len(screen)):
         for block in image.blocks:
             found = _repeats(block)
@@ -62,11 +63,14 @@ def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents:
             _take_text(block, texts)
         if not count:  # a screen without a size has that of its first image
             width, height = width or image.left + image.width, height or image.top + image.height
-        count += image.width > 0
-    if not count:
+        if image.width:
+            count, last = count + 1, image
+    if image is None or last is None:
         raise ArgumentError("damaged: the GIF file has no image")
-    if image.start == image.end:
-        note("the file ends without the GIF trailer; it may be incomplete")
+    if not last.complete:
+        stream = _completed(stream, last, truncated)
+    elif image.start == image.end:
+        truncated("it lacks the GIF trailer")
     return FileContents(
         "GIF",
         (height, width),
@@ -79,6 +83,24 @@ def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents:
         extras=b"".join(image.blocks),
         orientation=orientation(texts),
     )
+
+
+def _completed(stream: BinaryIO, last: ImageBlock, truncated: Callable[[str], None]) -> BinaryIO:
+    """Complete a file that ends inside its last image, if all pixels are there; where not, decoding will report it."""
+    stream.seek(0)
+    data = stream.read()
+    # Pixels that are the same whatever follows are there. The last sub-block may lack some of its bytes.
+    tails = [bytes([filler]) * (last.end - len(data)) + b"\0" for filler in (0, 255)]
+    try:
+        one, other = (_decoded(io.BytesIO(data + tail), last._replace(end=len(data + tail))) for tail in tails)
+        complete = np.array_equal(one, other)
+    except ArgumentError:
+        complete = False
+    if not complete:
+        truncated("the file ends inside its last image")
+        return stream
+    truncated("the file ends just after its last pixel, inside an image block")
+    return io.BytesIO(data + tails[0] + b";")
 
 
 def _repeats(block: bytes) -> int | None:

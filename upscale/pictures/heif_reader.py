@@ -9,7 +9,7 @@ from upscale.errors import ArgumentError, library_errors
 from upscale.pictures import coding_points
 from upscale.pictures.decoder_errors import Note
 from upscale.pictures.formats import mode_of
-from upscale.pictures.high_bit_depth import scale_to_16
+from upscale.pictures.high_bit_depth import scale_to_whole
 from upscale.pictures.orientation import mark_upright
 from upscale.pictures.picture import FileContents, Frame, Picture
 
@@ -78,7 +78,7 @@ def _frames(images: list[Any], note: Note) -> Iterator[Frame]:
         info = _info_of(image, note)
         bits = image.info["bit_depth"]
         if samples.dtype != np.uint8:
-            samples = scale_to_16(samples, bits)
+            samples = scale_to_whole(samples, bits)
         yield Frame(Picture(np.ascontiguousarray(samples), _mode_of(image), None, info))
 
 

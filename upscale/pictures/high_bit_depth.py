@@ -1,4 +1,4 @@
-"""Samples of more than 8 bits in formats where Pillow would cut them to 8: Netpbm, SGI, JPEG 2000 and AVIF."""
+"""Samples of depths that Pillow does not keep, in formats that it reads otherwise: Netpbm, SGI, JPEG 2000 and AVIF."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -23,8 +23,8 @@ _SGI_HEADER = 512
 _SEARCHED = 1 << 16
 
 
-def decoder_of(image: Any, stream: BinaryIO) -> Callable[[], Picture] | None:
-    """Return a function that decodes a picture whose samples have more bits than Pillow keeps; None if Pillow keeps them.
+def decoder_of(image: Any, stream: BinaryIO, *, allow_8_bit: bool) -> Callable[[], Picture] | None:
+    """Return a function that decodes a picture whose samples have a depth that Pillow does not keep; None if it does.
 
     Parameters
     ----------
@@ -32,17 +32,27 @@ def decoder_of(image: Any, stream: BinaryIO) -> Callable[[], Picture] | None:
         Opened, not loaded.
     stream : binary file
         From which it was opened. The function may raise `ArgumentError` where the file is damaged.
+    allow_8_bit : bool
+        Whether samples of more than 8 bits may be cut to 8.
     """
     info = metadata.of_image(image)
+    if image.format == "JPEG2000" and image.mode in ("L", "LA", "RGB", "RGBA", "I;16"):
+        bits = _jpeg2000_bits(stream)
+        # Pillow shifts samples of other depths than 8 and 16, so that white would be grey.
+        if (
+            bits < 8
+            or (8 < bits < 16 and image.mode == "I;16")
+            or (8 < bits <= 16 and image.mode != "I;16" and not allow_8_bit)
+        ):
+            return lambda: _by_imagecodecs("jpeg2k_decode", stream, bits, info)
+    if allow_8_bit:
+        return None
     if image.format == "PPM" and image.mode == "RGB" and image.tile and isinstance(image.tile[0].args, tuple):
         maximum = image.tile[0].args[-1]
         if isinstance(maximum, int) and maximum > 255:
             return lambda: _read_netpbm(image, stream, maximum)
     if image.format == "SGI" and image.tile and _is_sgi16(stream):
         return lambda: Picture(*read_sgi(stream), None, info)
-    if image.format == "JPEG2000" and image.mode in ("RGB", "RGBA", "LA"):
-        bits = _jpeg2000_bits(stream)
-        return (lambda: _by_imagecodecs("jpeg2k_decode", stream, bits, info)) if 8 < bits <= 16 else None
     if image.format == "AVIF" and getattr(image, "n_frames", 1) == 1:
         bits = _avif_bits(stream)
         return (lambda: _by_imagecodecs("avif_decode", stream, bits, info)) if bits > 8 else None
@@ -94,8 +104,7 @@ def refuse_cut_samples(image: Any) -> None:
     words = arguments if isinstance(arguments, tuple) else (arguments,)
     # In BGR;16, the number is that of a pixel's bits.
     deep = any(isinstance(w, str) and re.search(r"^(?!BGR).*;(10|12|14|16|32)", w) for w in words)
-    # The sixth compression of blocks, BC6, stores floats.
-    if deep or (image.format == "DDS" and words[:1] == (6,)):
+    if deep:
         raise ArgumentError(
             f"has more than 8 bits per sample in {image.mode}, but only 8 can be read from this format: accept that with "
             "--depth 8, or convert it to .tiff or .npy first"
@@ -103,11 +112,11 @@ def refuse_cut_samples(image: Any) -> None:
 
 
 def _by_imagecodecs(decoder: str, stream: BinaryIO, bits: int, info: dict[str, Any]) -> Picture:
-    """Decode a picture with samples of some bits, and scale them to 16."""
+    """Decode a picture with samples of some bits, and scale them to 16, or to 8 if they have fewer."""
     return _scaled(_decoded(decoder, stream, bits, has_profile="icc_profile" in info), bits, info)
 
 
-def _decoded(decoder: str, stream: BinaryIO, bits: int, *, has_profile: bool = False) -> NDArray[np.uint16]:
+def _decoded(decoder: str, stream: BinaryIO, bits: int, *, has_profile: bool = False) -> NDArray[Any]:
     import imagecodecs
 
     stream.seek(0)
@@ -115,23 +124,24 @@ def _decoded(decoder: str, stream: BinaryIO, bits: int, *, has_profile: bool = F
     if decoder == "jpeg2k_decode" and has_profile:
         data = jpeg2000.without_profile(data)
     with capture_stderr(), library_errors():
-        samples: NDArray[np.uint16] = getattr(imagecodecs, decoder)(data)
-    if samples.dtype != np.uint16:
+        samples: NDArray[Any] = getattr(imagecodecs, decoder)(data)
+    if samples.dtype != (np.uint16 if bits > 8 else np.uint8):
         raise ArgumentError(f"its {bits}-bit samples cannot be decoded; --depth 8 reads them as 8 bits")
     return samples
 
 
-def _scaled(samples: NDArray[np.uint16], bits: int, info: dict[str, Any]) -> Picture:
+def _scaled(samples: NDArray[Any], bits: int, info: dict[str, Any]) -> Picture:
     base = _MODELS.get(samples.shape[2] if samples.ndim == 3 else 1)
     if samples.ndim not in (2, 3) or base is None:
         raise ArgumentError(f"its {bits}-bit samples cannot be decoded; --depth 8 reads them as 8 bits")
-    return Picture(scale_to_16(samples, bits), mode_of(base, "uint16") or "", None, info)
+    return Picture(scale_to_whole(samples, bits), mode_of(base, samples.dtype) or "", None, info)
 
 
-def scale_to_16(samples: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
-    """Scale samples of 9 to 16 bits so that the largest value becomes 65535; others are rounded to nearest."""
-    if bits < 16:
-        samples = np.floor(samples * (65535 / ((1 << bits) - 1)) + 0.5).astype(np.uint16)
+def scale_to_whole(samples: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Scale samples of some bits so that the largest value becomes that of their dtype; others are rounded to nearest."""
+    largest = np.iinfo(samples.dtype).max
+    if largest != (1 << bits) - 1:
+        samples = np.floor(samples * (largest / ((1 << bits) - 1)) + 0.5).astype(samples.dtype)
     return np.ascontiguousarray(samples)
 
 

@@ -10,7 +10,7 @@ from upscale.errors import ArgumentError, library_errors
 from upscale.pictures import coding_points
 from upscale.pictures.decoder_errors import Note
 from upscale.pictures.formats import mode_of
-from upscale.pictures.high_bit_depth import scale_to_16
+from upscale.pictures.high_bit_depth import scale_to_whole
 from upscale.pictures.jxl_container import read_container
 from upscale.pictures.jxl_frames import read_frames
 from upscale.pictures.jxl_header import ALPHA, BLACK, CHANNELS, GREY, SPOT, Header, read_header
@@ -119,7 +119,7 @@ def _picture(samples: Samples, header: Header, info: dict[str, Any]) -> Picture:
     if samples.dtype.kind == "f":
         samples = samples.astype(np.float32)
     elif samples.dtype == np.uint16:
-        samples = scale_to_16(samples, header.bits)
+        samples = scale_to_whole(samples, header.bits)
     elif header.bits < 8:
         samples = np.floor(samples * (255 / ((1 << header.bits) - 1)) + 0.5).astype(np.uint8)
     base = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[samples.shape[2] if samples.ndim == 3 else 1]

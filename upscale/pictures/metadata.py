@@ -4,10 +4,13 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from upscale.pictures import user_comment
 from upscale.pictures.formats import METADATA, Format
 from upscale.pictures.gain_map import without_gain_map
+from upscale.pictures.motion_photo import without_video
 from upscale.pictures.picture import Picture
 from upscale.pictures.png_format import COLOUR_CHUNKS
+from upscale.pictures.xmp_parts import without_extension
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
 _SRGB = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 
 Note = Callable[[str], None]
+
+#: Tags that only TIFF has, and what users call them.
+_TIFF_TAGS = {"IPTC": {33723}, "GeoTIFF keys": {33922, 34735, 34736, 34737}, "page name or number": {285, 297}}
 
 
 def of_image(image: "Image.Image") -> dict[str, Any]:
@@ -56,6 +62,8 @@ def update_for_enlargement(picture: Picture, size: tuple[int, int], upright: boo
     if "xmp" in picture.info and (xmp := without_gain_map(picture.info["xmp"])) is not None:
         note("its gain map for HDR screens was dropped")
         picture = picture.with_info(xmp=xmp)
+    if "xmp" in picture.info:
+        picture = picture.with_info(xmp=without_extension(without_video(picture.info["xmp"])))
     if "exif" not in picture.info and not upright:
         return picture.with_info(**changes)
     from upscale.pictures import exif
@@ -95,12 +103,20 @@ def keep_supported(picture: Picture, target: Format, note: Note) -> Picture:
         info["comment"] = text["Comment"].encode()
         text = {k: v for k, v in text.items() if k != "Comment"}
         info["text"] = text
+    if user_comment.KEY in text and "text" not in target.metadata and "exif" in target.metadata:
+        commented = user_comment.with_user_comment(info.get("exif"), text[user_comment.KEY])
+        if commented is not None:
+            info["exif"], text = commented, {k: v for k, v in text.items() if k != user_comment.KEY}
+            info["text"] = text
     if not text:
         info.pop("text", None)
     lost = [k for k in METADATA if k in info and k not in target.metadata]
     # A curve and primaries that are those of sRGB are the default, so leaving them out changes nothing.
     usual = _is_srgb(info)
     names = [METADATA[k] for k in lost if not (usual and k in ("gamma", "chromaticity"))]
+    if target.pillow != "TIFF" and (codes := {tag[0] for tag in info.get("tiff", {}).get("tags", ())}):
+        named = [name for name, its_codes in _TIFF_TAGS.items() if codes & its_codes]
+        names += named + ["other TIFF tags"] * bool(codes.difference(*_TIFF_TAGS.values()))
     if names:
         note(f"metadata dropped, because {target.name} cannot store it: {', '.join(names)}")
     return picture._replace(info={k: v for k, v in info.items() if k not in lost})

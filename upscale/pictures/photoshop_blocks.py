@@ -1,4 +1,4 @@
-"""Photoshop's image resources in JPEG: blocks of metadata, of which one is IPTC, in APP13 segments.
+"""Photoshop's image resources: blocks of metadata, of which one is IPTC, in APP13 segments of JPEG and in a tag of TIFF.
 
 The layout is that of Adobe's Photoshop File Formats Specification, "Image Resource Blocks".
 """
@@ -26,7 +26,13 @@ def read_segments(segments: Iterable[tuple[str, bytes]]) -> bytes:
     bytes
         The blocks; all of them as they are if they are damaged, and empty if there are none.
     """
-    data = b"".join(content[len(_HEADER) :] for name, content in segments if name == "APP13" and content.startswith(_HEADER))
+    return without_thumbnails(
+        b"".join(content[len(_HEADER) :] for name, content in segments if name == "APP13" and content.startswith(_HEADER))
+    )
+
+
+def without_thumbnails(data: bytes) -> bytes:
+    """Remove thumbnails from blocks; all of them stay as they are if they are damaged."""
     kept, at = [], 0
     while at < len(data):
         head = data[at : at + 7]

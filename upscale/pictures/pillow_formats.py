@@ -5,12 +5,21 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from upscale.choices import pluralize
-from upscale.errors import library_errors
-from upscale.pictures import coding_points, high_bit_depth, jpeg2000, metadata, photoshop_blocks, psd
-from upscale.pictures.decoder_errors import Note, pillow_errors
+from upscale.errors import ArgumentError, damage, library_errors
+from upscale.pictures import (
+    bmp_reader,
+    coding_points,
+    fli_palettes,
+    high_bit_depth,
+    jpeg2000,
+    metadata,
+    photoshop_blocks,
+    truncated_jpeg,
+)
+from upscale.pictures.decoder_errors import Note, not_supported, pillow_errors
 from upscale.pictures.formats import METADATA, Format
 from upscale.pictures.orientation import orientation
 from upscale.pictures.picture import FileContents, Frame, Picture
@@ -18,17 +27,15 @@ from upscale.pictures.write_options import WriteOptions
 
 #: Formats whose pictures follow each other in time.
 _ANIMATED = ("WEBP", "AVIF", "FLI", "GIF")
-#: Formats that viewers show as one picture, whatever else is in them: other views of it, layers, sizes.
-_ONE = ("PSD", "ICNS", "CUR")
-#: Most bytes of a colour profile.
-_LONGEST_PROFILE = 1 << 24
+#: Formats that viewers show as one picture, whatever else is in them: other views of it, sizes.
+_ONE = ("ICNS",)
 #: Where in an AVIF file its colour space is looked for, in bytes.
 _SEARCHED = 1 << 16
 #: Bytes that fit into one segment of a JPEG file.
 _LONGEST_JPEG = {"exif": 65533, "xmp": 65504, "comment": 65533}
 
 
-def read(stream: BinaryIO, allow_8_bit: bool, note: Note) -> FileContents:
+def read(stream: BinaryIO, allow_8_bit: bool, note: Note, truncated: Note) -> FileContents:
     """Open a file with Pillow.
 
     Parameters
@@ -38,15 +45,18 @@ def read(stream: BinaryIO, allow_8_bit: bool, note: Note) -> FileContents:
     allow_8_bit : bool
         Whether samples of more than 8 bits may be cut to 8, since Pillow keeps no more in some formats.
     note : callable
-        Called with a line for what the file says of colours and is not kept.
+        Called with a line for what is lost.
+    truncated : callable
+        Called with what is missing where the file ends too early, but viewers show it.
 
     Raises
     ------
     ArgumentError
         Where the file is damaged, or samples would be cut that must not be.
     """
+    stream = fli_palettes.without_prefix(stream) if fli_palettes.is_fli(stream) else stream
     with pillow_errors():
-        image = Image.open(stream)
+        image = _open(stream)
         total, bands = getattr(image, "n_frames", 1), len(image.getbands())
     form = image.format or ""
     if form == "JPEG2000":
@@ -55,37 +65,59 @@ def read(stream: BinaryIO, allow_8_bit: bool, note: Note) -> FileContents:
             del image.info["comment"]
     if form == "AVIF" and "icc_profile" not in image.info and (numbers := _avif_colours(stream)):
         image.info.update(coding_points.info_of(*numbers, note))
-    decode = None if allow_8_bit else high_bit_depth.decoder_of(image, stream)
+    decode = high_bit_depth.decoder_of(image, stream, allow_8_bit=allow_8_bit)
     if decode is None and not allow_8_bit:
         high_bit_depth.refuse_cut_samples(image)
     count = 1 if form in _ONE else total
     pixel_bytes = bands * (2 if image.mode.startswith("I;16") else 4 if image.mode in "IF" else 1)
     several = "animation" if form in _ANIMATED else "views" if form == "MPO" else "pages"
     kind = "picture" if count == 1 else several
-    frames: Callable[[], Iterator[Frame]] = lambda: _frames(image, count)  # noqa: E731
+    frames: Callable[[], Iterator[Frame]] = lambda: _frames(image, count, stream, truncated)  # noqa: E731
+    if form == "FLI":
+        frames = lambda: _with_palettes(_frames(image, count, stream, truncated), fli_palettes.read(stream, count))  # noqa: E731
+    if form == "ICNS" and len(image.info.get("sizes", ())) > 1:
+        note(f"only the largest of its {len(image.info['sizes'])} pictures was read")
     if decode is not None:
         frames = lambda: iter([Frame(decode())])  # noqa: E731
         pixel_bytes *= 2
     elif not allow_8_bit and (deep := high_bit_depth.frames_of(image, stream)) is not None:
         frames, pixel_bytes = deep, 2 * pixel_bytes * total
-    elif form == "ICO" and len(_sizes(image)) > 1:
-        kind, count, frames = "sizes", len(_sizes(image)), lambda: _icons(image)
     plays = int(image.info.get("loop", 0))
-    if form == "PSD":
-        psd.correct_offsets(image, stream)
-    if form == "BMP" and (profile := _bmp_profile(stream)):
+    if form == "BMP" and (profile := bmp_reader.profile_of(stream)):
         image.info["icc_profile"] = profile
     turned = orientation(metadata.of_image(image))
     size, mode = image.size[::-1], image.mode
     return FileContents(form, size, pixel_bytes, frames, kind, count, plays=plays, orientation=turned, mode=mode)
 
 
-def _frames(image: Image.Image, count: int) -> Iterator[Frame]:
+def _open(stream: BinaryIO) -> Any:
+    """Open a file; where no part of Pillow takes it, tell what the one says whose signature it has."""
+    try:
+        return Image.open(stream)
+    except UnidentifiedImageError:
+        stream.seek(0)
+        head = stream.read(16)
+        for factory, accepts in Image.OPEN.values():
+            if accepts is None or not accepts(head) or isinstance(accepts(head), str):
+                continue
+            stream.seek(0)
+            try:
+                factory(stream, "")
+            except (SyntaxError, IndexError, TypeError, KeyError, EOFError, struct.error) as error:
+                reason = not_supported(str(error)) if isinstance(error, SyntaxError) else None
+                raise ArgumentError(reason or f"damaged: {damage(error)}") from error
+        raise
+
+
+def _frames(image: Image.Image, count: int, stream: BinaryIO, truncated: Note) -> Iterator[Frame]:
     for number in range(count):
-        with pillow_errors():
-            if count > 1:
-                image.seek(number)
-            image.load()
+        if image.format == "JPEG":
+            image = _jpeg(image, stream, truncated)
+        else:
+            with pillow_errors():
+                if count > 1:
+                    image.seek(number)
+                image.load()
         info = metadata.of_image(image)
         if blocks := photoshop_blocks.read_segments(getattr(image, "applist", ())):
             info["photoshop"] = blocks
@@ -94,23 +126,10 @@ def _frames(image: Image.Image, count: int) -> Iterator[Frame]:
         picture = Picture.of_image(image, info)
         if image.format == "PPM" and image.mode == "I":  # Pillow's 32 bits of the file's 16
             picture = picture.with_samples(picture.samples.astype(np.uint16), "L")
+        if image.format == "XBM":  # ink is 1, which Pillow takes for white
+            picture = picture.with_samples(~picture.samples)
         duration = image.info.get("duration", 0) if count > 1 else 0
         yield Frame(picture, (round(1000 * float(duration)), 1_000_000))
-
-
-def _bmp_profile(stream: BinaryIO) -> bytes:
-    """Read the colour profile of a BMP file, which the fifth version of its header has (BITMAPV5HEADER); Pillow does not."""
-    before = stream.tell()
-    stream.seek(14)
-    header = stream.read(124)
-    profile = b""
-    if len(header) == 124 and header[:4] == struct.pack("<I", 124) and header[56:60] == b"DEBM":  # "MBED", as a number
-        at, size = struct.unpack_from("<II", header, 112)
-        stream.seek(14 + at)
-        profile = stream.read(min(size, _LONGEST_PROFILE))
-        profile = profile if len(profile) == size else b""
-    stream.seek(before)
-    return profile
 
 
 def _avif_colours(stream: BinaryIO) -> tuple[int, int] | None:
@@ -120,16 +139,26 @@ def _avif_colours(stream: BinaryIO) -> tuple[int, int] | None:
     return struct.unpack(">HH", numbers[:4]) if found and len(numbers) >= 4 else None
 
 
-def _sizes(image: Any) -> list[tuple[int, int]]:
-    return sorted(image.info.get("sizes", ()))
-
-
-def _icons(image: Any) -> Iterator[Frame]:
-    for size in reversed(_sizes(image)):  # the largest first: it is the one for programs that take one
+def _jpeg(image: Image.Image, stream: BinaryIO, truncated: Note) -> Image.Image:
+    """Decode a JPEG image, even one that ends inside its last scan, which Pillow refuses."""
+    try:
         with pillow_errors():
-            icon = image.ico.getimage(size)
-            icon.load()
-        yield Frame(Picture.of_image(icon, {}))
+            image.load()
+        return image
+    except ArgumentError:
+        completed = truncated_jpeg.complete(stream)
+        if completed is None:
+            raise
+    truncated(completed.missing)
+    return completed.image
+
+
+def _with_palettes(frames: Iterator[Frame], palettes: list[Any]) -> Iterator[Frame]:
+    """Give each frame its palette; the frames behind a damaged place keep Pillow's."""
+    for number, frame in enumerate(frames):
+        if number < len(palettes):
+            frame = frame._replace(picture=frame.picture._replace(palette=palettes[number]))
+        yield frame
 
 
 class Writer:

@@ -2,11 +2,12 @@
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from upscale.errors import ArgumentError
 from upscale.pictures.png_format import COLOUR_CHUNKS, MODEL_CHUNKS, TEXT_CHUNKS, VALUE_CHUNKS, XMP_KEY
+from upscale.pictures.png_texts import inflate, read_text, readable_elsewhere
 
 Info = Mapping[str, Any]
 Chunk = tuple[bytes, bytes]
@@ -22,8 +23,6 @@ _LENGTHS: dict[bytes, int | dict[int, int]] = {
     b"sBIT": {0: 1, 2: 3, 3: 3, 4: 2, 6: 4},
     b"bKGD": {0: 2, 2: 6, 3: 1, 4: 2, 6: 6},
 }
-#: Profiles and texts that are longer than this when inflated are refused, in bytes.
-_MAX_INFLATED = 1 << 26
 _EXIF_HEAD = b"Exif\0\0"
 _METRES_PER_INCH = 0.0254
 
@@ -64,47 +63,21 @@ def read_chunk(kind: bytes, data: bytes, info: dict[str, Any]) -> None:
     elif kind == b"iCCP":
         name, _, packed = data.partition(b"\0")
         if not name or packed[:1] != b"\0":
-            raise ArgumentError("it has no name")
-        info["icc_profile"] = _inflated(packed[1:])
+            raise ArgumentError("its compression method is unknown" if name else "it has no name")
+        info["icc_profile"] = inflate(packed[1:])
     elif kind == b"eXIf":
         info["exif"] = _EXIF_HEAD + data.removeprefix(_EXIF_HEAD)
     elif kind in TEXT_CHUNKS:
-        key, text = _text(kind, data)
+        key, text = read_text(kind, data)
         if key == XMP_KEY:
             info.setdefault("xmp", text.encode())
         else:
             info.setdefault("text", {})[key] = text
 
 
-def _text(kind: bytes, data: bytes) -> tuple[str, str]:
-    """Read a text chunk as keyword and text."""
-    key, _, rest = data.partition(b"\0")
-    keyword = key.decode("latin-1")
-    if kind == b"tEXt":
-        return keyword, rest.decode("latin-1")
-    if kind == b"zTXt":
-        return keyword, _inflated(rest[1:]).decode("latin-1")
-    packed, rest = rest[:1] == b"\1", rest[2:]
-    _language, _, rest = rest.partition(b"\0")
-    _translated_keyword, _, text = rest.partition(b"\0")
-    try:
-        return keyword, (_inflated(text) if packed else text).decode()
-    except UnicodeDecodeError as error:
-        raise ArgumentError(str(error)) from error
-
-
-def _inflated(data: bytes) -> bytes:
-    unpacker = zlib.decompressobj()
-    try:
-        text = unpacker.decompress(data, _MAX_INFLATED)
-    except zlib.error as error:
-        raise ArgumentError(str(error)) from error
-    if not unpacker.eof:
-        raise ArgumentError("it is truncated or too long")
-    return text
-
-
-def png_chunks(info: Info, model: tuple[str, int], smooth: bool) -> tuple[list[Chunk], list[Chunk]]:
+def png_chunks(
+    info: Info, model: tuple[str, int], smooth: bool, note: Callable[[str], None]
+) -> tuple[list[Chunk], list[Chunk]]:
     """Make PNG's chunks of metadata.
 
     Parameters
@@ -115,6 +88,8 @@ def png_chunks(info: Info, model: tuple[str, int], smooth: bool) -> tuple[list[C
         Colour model and depth of the output.
     smooth : bool
         Whether the operator mixed samples, so that statements about their exact values are no longer true.
+    note : callable
+        Called with a line for what is dropped.
 
     Returns
     -------
@@ -128,15 +103,16 @@ def png_chunks(info: Info, model: tuple[str, int], smooth: bool) -> tuple[list[C
             chunks = [c for c in chunks if c[0] != b"pHYs" and not _may_state_orientation(c)]
             chunks += _chunks_of({k: info[k] for k in ("dpi", "xmp") if k in info})
         elif "exif" in info and any(c[0] in (b"tEXt", b"zTXt") and c[1].startswith(b"Raw profile type exif") for c in chunks):
-            return _before_and_after_palette(chunks)  # that text is the EXIF
+            return _before_and_after_palette(chunks, note)  # that text is the EXIF
     else:
         chunks = _chunks_of(info)
     if "exif" in info:
         chunks.append((b"eXIf", info["exif"].removeprefix(_EXIF_HEAD)))
-    return _before_and_after_palette(chunks)
+    return _before_and_after_palette(chunks, note)
 
 
-def _before_and_after_palette(chunks: list[Chunk]) -> tuple[list[Chunk], list[Chunk]]:
+def _before_and_after_palette(chunks: list[Chunk], note: Callable[[str], None]) -> tuple[list[Chunk], list[Chunk]]:
+    chunks = list(readable_elsewhere(chunks, note))
     return [c for c in chunks if c[0] in COLOUR_CHUNKS], [c for c in chunks if c[0] not in COLOUR_CHUNKS]
 
 

@@ -24,7 +24,11 @@ _COLOURS = {0: ("L", 1), 2: ("RGB", 3), 3: ("P", 1), 4: ("LA", 2), 6: ("RGBA", 4
 _MIN_INFLATED, _MAX_INFLATED = 1 << 16, 1 << 25
 
 
-def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents:
+#: imagecodecs loses a reference to None with each picture that libpng refuses, and Python before 3.12 ends with the last one.
+_nones: list[None] = []
+
+
+def read(stream: BinaryIO, note: Callable[[str], None], truncated: Callable[[str], None]) -> FileContents:
     """Read the chunks of a PNG file and find its frames; samples are decoded when they are requested.
 
     Parameters
@@ -33,26 +37,35 @@ def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents:
         Seekable; stays open until the last frame has been decoded.
     note : callable
         Called with a line for what is broken but not needed.
+    truncated : callable
+        Called with what is missing where the file ends too early, but has all pixels.
 
     Raises
     ------
     ArgumentError
         Where the file is damaged.
     """
-    chunks = Chunks(stream, note)
+    chunks = Chunks(stream, note, truncated)
     header = chunks.header
     if header is None or not chunks.parts[0].pieces:
         raise ArgumentError("damaged: the PNG file has no image data")
     if header.colour == 3 and chunks.palette is None:
         raise ArgumentError("damaged: its palette is missing")
-    return _Decoder(stream, note, header, chunks).contents()
+    return _Decoder(stream, note, truncated, header, chunks).contents()
 
 
 class _Decoder:
     """The pictures of a file whose chunks have been read."""
 
-    def __init__(self, stream: BinaryIO, note: Callable[[str], None], header: Header, chunks: Chunks) -> None:
-        self._stream, self._note, self._header = stream, note, header
+    def __init__(
+        self,
+        stream: BinaryIO,
+        note: Callable[[str], None],
+        truncated: Callable[[str], None],
+        header: Header,
+        chunks: Chunks,
+    ) -> None:
+        self._stream, self._note, self._truncated, self._header = stream, note, truncated, header
         self._parts, self._palette, self._animation = chunks.parts, chunks.palette, chunks.animation
         base, self._channels = _COLOURS[header.colour]
         model = "1" if (header.colour, header.depth) == (0, 1) else base
@@ -135,18 +148,17 @@ class _Decoder:
         import imagecodecs
 
         # Not kept in a variable before: what is compressed may be large, and one copy of it is enough while it is decoded.
-        data = self._inflated(b"".join(self._pieces(part)), width, height)
+        data = self._inflated(b"".join(self._pieces(part, width, height)), width, height)
         smallest = b"".join((SIGNATURE, self._header.chunk(width, height), chunk(b"IDAT", data), chunk(b"IEND")))
         del data
         with capture_stderr() as lines, library_errors():
             try:
                 samples: Array = imagecodecs.png_decode(smallest)
-            except imagecodecs.PngError as error:
-                reason = " ".join(str(error).split()[-8:])
-                raise ArgumentError(f"damaged: its image data cannot be decoded ({reason})") from error
-        for line in lines:
-            if "nterlace" not in line:  # which the decoder does handle
-                self._note(f"possibly damaged: its decoder reports {line!r}")
+            except imagecodecs.PngError:
+                _nones.append(None)
+                raise
+        if any("nterlace" not in line for line in lines):  # which the decoder does handle
+            self._note("possibly damaged: its decoder complains about the image data")
         return samples
 
     def _inflated(self, data: bytes, width: int, height: int) -> bytes:
@@ -165,8 +177,8 @@ class _Decoder:
             return data
         return zlib.compress(rows, 0) if len(rows) == size else data
 
-    def _pieces(self, part: Part) -> Iterator[bytes]:
-        """Read a frame's compressed data; where a checksum is wrong, check whether the data are."""
+    def _pieces(self, part: Part, width: int, height: int) -> Iterator[bytes]:
+        """Read a frame's compressed data; where a checksum is wrong or missing, check whether the data are complete."""
         from zlib_ng import zlib_ng
 
         wrong = False
@@ -176,15 +188,29 @@ class _Decoder:
             self._stream.seek(kind_at)
             stored = self._stream.read(at - kind_at + length)
             checksum = self._stream.read(4)
-            if len(checksum) < 4:
-                raise ArgumentError("damaged: the file ends inside its image data")
-            wrong |= zlib_ng.crc32(stored) != int.from_bytes(checksum, "big")
             pieces.append(stored[at - kind_at :])
+            if len(checksum) < 4:
+                yield self._completed(b"".join(pieces), width, height)
+                return
+            wrong |= zlib_ng.crc32(stored) != int.from_bytes(checksum, "big")
         if wrong:
             if not _is_complete_stream(pieces):
                 raise ArgumentError("damaged: the checksum of its image data is wrong")
             self._note("a checksum of its image data is wrong, but the data are complete")
         yield from pieces
+
+    def _completed(self, data: bytes, width: int, height: int) -> bytes:
+        """Complete the compressed data of a frame in which the file ends, if they have all pixels."""
+        row = 1 + -(-width * self._channels * self._header.depth // 8)
+        try:
+            # Interlaced rows take more bytes, which are fewer than twice as many but for the smallest pictures.
+            rows = zlib.decompressobj().decompress(data, 2 * row * height + 64)
+        except zlib.error:
+            rows = b""
+        if len(rows) < row * height:
+            raise ArgumentError("damaged: the file ends inside its image data")
+        self._truncated("the file ends just after its last pixel, inside the image data")
+        return zlib.compress(rows, 0)
 
 
 def _is_complete_stream(pieces: list[bytes]) -> bool:

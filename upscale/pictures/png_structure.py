@@ -72,8 +72,8 @@ class Chunks:
         As in `Picture.info`.
     """
 
-    def __init__(self, stream: BinaryIO, note: Callable[[str], None]) -> None:
-        self._stream, self._note = stream, note
+    def __init__(self, stream: BinaryIO, note: Callable[[str], None], truncated: Callable[[str], None]) -> None:
+        self._stream, self._note, self._truncated = stream, note, truncated
         self.header: Header | None = None
         self.palette: NDArray[np.uint8] | None = None
         self.animation: tuple[int, int] | None = None
@@ -90,7 +90,9 @@ class Chunks:
         """Read the next chunk, and return whether more may follow."""
         head = self._stream.read(8)
         if len(head) < 8:
-            self._note("the file ends without the PNG end chunk; it may be incomplete")
+            # Where the image data are incomplete, too, decoding them shows it.
+            if self._stream.tell() <= self._end:
+                self._truncated("it lacks the PNG end chunk")
             return False
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
         if kind == b"IEND":
@@ -105,7 +107,7 @@ class Chunks:
             return True
         data, checksum = self._stream.read(min(length, self._end)), self._stream.read(4)
         if len(checksum) < 4:
-            self._note(f"the file ends inside its {kind.decode()} chunk")
+            self._truncated(f"the file ends inside its {kind.decode()} chunk, which was dropped")
             return False
         if zlib.crc32(kind + data) == int.from_bytes(checksum, "big"):
             self._take(kind, data)

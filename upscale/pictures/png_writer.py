@@ -101,7 +101,7 @@ class Writer:
         write = self._file.write
         write(SIGNATURE)
         write(chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, self._depth, colour, 0, 0, 0)))
-        first, later = png_chunks(picture.info, (picture.base, self._depth), self._options.smooth)
+        first, later = png_chunks(picture.info, (picture.base, self._depth), self._options.smooth, self._options.note)
         for kind, data in first:
             write(chunk(kind, data))
         if picture.palette is not None:

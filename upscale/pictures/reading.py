@@ -4,14 +4,14 @@ import contextlib
 import io
 import logging
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from upscale.choices import MOST_PIXELS
-from upscale.pictures import formats, npy, unsupported_formats
-from upscale.pictures.decoder_errors import Note, file_errors, warnings_as_notes
+from upscale.errors import ArgumentError
+from upscale.pictures import npy, unsupported_formats
+from upscale.pictures.decoder_errors import TOO_MANY_PIXELS, Note, file_errors, warnings_as_notes
 from upscale.pictures.formats import NPY
 from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import FileContents, Frame, Picture
@@ -52,6 +52,8 @@ class Source:
         A picture with more pixels is refused as a possible decompression bomb.
     note : callable
         Called with a line for what is wrong with the file but not fatal.
+    reject_truncated : bool
+        Whether a file that ends too early is refused even where viewers show it.
 
     Attributes
     ----------
@@ -63,13 +65,29 @@ class Source:
         Where the file cannot be read, or is not a picture.
     """
 
-    def __init__(self, stream: BinaryIO, name: str, *, layout: str, allow_8_bit: bool, max_pixels: int, note: Note) -> None:
-        self._name, self._note, self._max_pixels = name, note, max_pixels
+    def __init__(
+        self,
+        stream: BinaryIO,
+        name: str,
+        *,
+        layout: str,
+        allow_8_bit: bool,
+        max_pixels: int,
+        note: Note,
+        reject_truncated: bool = False,
+    ) -> None:
+        self._name, self._note, self._max_pixels, self._reject_truncated = name, note, max_pixels, reject_truncated
         with self._errors_and_notes():
             head = stream.read(unsupported_formats.HEAD_BYTES)
             stream.seek(0)
             unsupported_formats.check(name, head)
-            self.contents = _contents(stream, layout, allow_8_bit, max_pixels, note)
+            self.contents = _contents(stream, layout, allow_8_bit, max_pixels, note, self._truncated)
+
+    def _truncated(self, missing: str) -> None:
+        """Note, or refuse, that the file ends too early."""
+        if self._reject_truncated:
+            raise ArgumentError(f"truncated: {missing}")
+        self._note(f"truncated: {missing}")
 
     @contextlib.contextmanager
     def _errors_and_notes(self) -> Iterator[None]:
@@ -150,53 +168,45 @@ def first_picture(path: str) -> Picture:
     return upright(picture, orientation(picture.info))
 
 
-def _contents(stream: BinaryIO, layout: str, allow_8_bit: bool, max_pixels: int, note: Note) -> FileContents:
+def _contents(stream: BinaryIO, layout: str, allow_8_bit: bool, max_pixels: int, note: Note, truncated: Note) -> FileContents:
     """Choose the reader by the file's first bytes; the module of one format is imported when it is needed."""
-    magic = stream.read(64)
+    magic = stream.read(8)
     stream.seek(0)
     if magic.startswith(npy.MAGIC):
         return npy.read(stream, layout)
-    if magic[:8] == b"\x89PNG\r\n\x1a\n":
+    if magic == b"\x89PNG\r\n\x1a\n":
         from upscale.pictures import png_reader
 
-        return png_reader.read(stream, note)
-    if magic.startswith(b"qoif"):
-        from upscale.pictures import qoi
-
-        return qoi.read(stream)
-    if re.match(rb"PF\s", magic):
-        from upscale.pictures import pfm
-
-        return pfm.read(stream)
-    if magic.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
-        from upscale.pictures import jxl_reader
-
-        return jxl_reader.read(stream, note)
-    if magic.startswith(b"v/1\1"):
-        from upscale.pictures import exr_format
-
-        return exr_format.read(stream, note)
-    if magic.startswith((b"#?RADIANCE", b"#?RGBE")):
-        from upscale.pictures import radiance
-
-        return radiance.read(stream)
-    if formats.is_heif(magic):
-        from upscale.pictures import heif_reader
-
-        return heif_reader.read(stream, note)
+        return png_reader.read(stream, note, truncated)
     with _pixel_limit(max_pixels):
-        return _contents_by_pillow(stream, magic, allow_8_bit, max_pixels, note)
+        return _contents_by_pillow(stream, magic, allow_8_bit, max_pixels, note, truncated)
 
 
-def _contents_by_pillow(stream: BinaryIO, magic: bytes, allow_8_bit: bool, max_pixels: int, note: Note) -> FileContents:
+def _contents_by_pillow(
+    stream: BinaryIO, magic: bytes, allow_8_bit: bool, max_pixels: int, note: Note, truncated: Note
+) -> FileContents:
     if magic[:4] == b"GIF8":
         from upscale.pictures import gif_reader
 
-        return gif_reader.read(stream, note)
+        return gif_reader.read(stream, truncated)
     if magic[:4] in _TIFF_MAGICS:
         from upscale.pictures import tiff_reader
 
         return tiff_reader.read(stream, max_pixels, note)
-    from upscale.pictures import pillow_formats
+    from upscale.pictures import own_readers, pillow_formats
 
-    return pillow_formats.read(stream, allow_8_bit, note)
+    contents = own_readers.read(stream, note)
+    if contents is not None:
+        if contents.size[0] * contents.size[1] > max_pixels:
+            raise ArgumentError(TOO_MANY_PIXELS)
+        return contents
+    contents = pillow_formats.read(stream, allow_8_bit, note, truncated)
+    if contents.format in ("JPEG", "MPO"):
+        from upscale.pictures import jpeg_losses
+
+        jpeg_losses.note_losses(stream, contents.kind == "views", note)
+    elif contents.format == "PPM":
+        from upscale.pictures import netpbm_losses
+
+        netpbm_losses.note_losses(stream, note)
+    return contents

@@ -18,7 +18,7 @@ Tags = Mapping[int, Any]
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 ORIENTATION, SAMPLES, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 274, 277, 282, 283, 296
-COLOUR_MAP, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE = 320, 330, 338, 339, 700, 32997, 34675
+PLANAR, COLOUR_MAP, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE = 284, 320, 330, 338, 339, 700, 32997, 34675
 EXIF, GPS, COPYRIGHT, INTEROPERABILITY = 34665, 34853, 33432, 40965
 #: The kind of a page: 1 marks a reduced copy of another page.
 SUBFILE_TYPE = 254
@@ -27,7 +27,7 @@ RESOLUTION = (X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT)
 #: Tags whose values the reader needs.
 NEEDED = (
     *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES, *RESOLUTION),
-    *(COLOUR_MAP, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE, SUBFILE_TYPE, _DESCRIPTION),
+    *(PLANAR, COLOUR_MAP, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, XMP, DEPTH, ICC_PROFILE, SUBFILE_TYPE, _DESCRIPTION),
 )
 #: Tags that describe how the file is laid out, and those with an entry of their own in `Picture.info`.
 LAYOUT = frozenset((
@@ -41,6 +41,8 @@ TEXTS = (270, 271, 272, 305, 306, 315, 316, COPYRIGHT)
 SCALES = (33550, 34264)
 #: Photometric interpretations of a sensor's samples: a colour filter array (TIFF/EP), and linear colours (DNG).
 SENSOR = (32803, 34892)
+#: Photoshop's blocks of metadata, and its layers.
+PHOTOSHOP, PHOTOSHOP_LAYERS = 34377, 37724
 #: The first number of private tags.
 PRIVATE = 32768
 #: Kept as they are, like private tags: page name and number, and what colours mean (transfer function, white point, primaries).
@@ -159,8 +161,8 @@ def exif_of(source: Any, note: Note) -> bytes | None:
                 kept[tag] = value
         with library_errors():
             return kept.tobytes() if len(kept) else None
-    except ArgumentError as error:
-        note(f"some of its EXIF is damaged and was dropped ({str(error).removeprefix('damaged: ')})")
+    except ArgumentError:
+        note("its EXIF is damaged and was dropped")
         return None
 
 
@@ -177,12 +179,12 @@ def private_tag(page: Any, code: int, stream: BinaryIO) -> list[tuple[int, int, 
     Returns
     -------
     list of (int, int, int, bytes)
-        Code, type, count, and the value with the low byte first; empty where the tag is too long or of an unknown type.
+        Code, type, count, and the value with the low byte first; empty where the tag is missing.
 
     Raises
     ------
     ArgumentError
-        Where the tag is damaged.
+        Where the tag is damaged, too long, or of an unknown type.
     """
     with library_errors():
         tag = page.tags.get(code)
@@ -191,7 +193,7 @@ def private_tag(page: Any, code: int, stream: BinaryIO) -> list[tuple[int, int, 
         kind, count, length, at = int(tag.dtype), int(tag.count), int(tag.valuebytecount), int(tag.valueoffset)
         low_first = page.parent.byteorder == "<"
     if length > _LONGEST_PRIVATE or kind not in exif.SIZES:
-        return []
+        raise ArgumentError("too long, or of a rare type")
     if not 0 <= at <= stream.seek(0, 2) - length or length != exif.SIZES[kind] * count:
         raise ArgumentError("damaged: a value exceeds the end of the file")
     stream.seek(at)

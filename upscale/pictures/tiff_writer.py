@@ -1,16 +1,18 @@
 """Pictures to a TIFF file: pages in their depth, with their tags, EXIF and GPS directories."""
 
 import struct
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
+from upscale.choices import pluralize
 from upscale.errors import ArgumentError, library_errors
 from upscale.pictures import exif
-from upscale.pictures.picture import CHANNELS, Frame, Picture
+from upscale.pictures.picture import CHANNELS, Array, Frame, Picture
+from upscale.pictures.tiff_colours import ICC_LAB
 from upscale.pictures.tiff_messages import Messages
 from upscale.pictures.tiff_samples import is_odd_depth, packable, unstretched, with_other_lab_signs
-from upscale.pictures.tiff_tags import EXIF, GPS, LAYOUT, RESOLUTION, TRANSFER_FUNCTION, XMP, byteswapped
+from upscale.pictures.tiff_tags import EXIF, GPS, LAYOUT, PHOTOSHOP, RESOLUTION, TRANSFER_FUNCTION, XMP, byteswapped
 from upscale.pictures.write_options import WriteOptions
 
 #: tifffile refuses to write these tags; it writes them under these numbers, which are replaced afterwards.
@@ -116,6 +118,8 @@ class Writer:
             elif entry.tag not in LAYOUT and exif.has_valid_length(entry, raw):
                 raw = byteswapped(raw, entry.kind) if directories and directories.order != self._order else raw
                 tags[entry.tag] = (entry.tag, entry.kind, entry.number, _value(raw, entry.kind, self._order), True)
+        if "photoshop" in picture.info:
+            tags[PHOTOSHOP] = (PHOTOSHOP, 7, len(picture.info["photoshop"]), picture.info["photoshop"], True)
         if "xmp" in picture.info:
             tags[XMP] = (XMP, 1, len(picture.info["xmp"]), picture.info["xmp"], True)
         return [tags[code] for code in sorted(tags)]
@@ -137,23 +141,19 @@ class Writer:
             if (extra and len(extra) != surplus) or (not extra and photometric == 1):
                 extra = [0] * surplus
             extra = extra or None
-        if base == "LAB":
+        if picture.mode == "LAB" and own.get("photometric") == ICC_LAB:
+            photometric = ICC_LAB
+        elif base == "LAB":
             samples = with_other_lab_signs(samples)
         elif picture.mode in ("I;16", "F") and own.get("photometric") == 0:
             samples, photometric = ~samples if picture.mode == "I;16" else samples, 0
         layout = {"photometric": photometric, "extrasamples": extra, "colormap": _colour_map(picture)}
         bits = own.get("bits", 0)
         if is_odd_depth(bits, samples):
-            if picture.mode == CHANNELS:  # whose values are those of the file
-                samples = np.minimum(samples, (1 << bits) - 1).astype(samples.dtype)
-            elif base != "P":
-                samples = unstretched(samples, bits)
-            few_bits = packable(samples, bits, self._order) if base != "P" else None  # tifffile has palettes of 8 bits only
-            if few_bits is not None:  # which tifffile does not compress
-                return layout | {"samples": few_bits, "compression": None, "bitspersample": bits}
-            self._options.note(
-                f"its samples of {bits} bits are written as {8 * samples.dtype.itemsize} bits, with the same values"
-            )
+            packed = self._packed(picture, samples, bits)
+            if packed.bits:  # which tifffile does not compress
+                return layout | {"samples": packed.samples, "compression": None, "bitspersample": bits}
+            samples = packed.samples
         compression = _COMPRESSIONS.get(picture.info.get("compression", ""), "zlib")
         layout |= {"samples": samples, "compression": compression}
         if compression == "zlib":
@@ -163,6 +163,24 @@ class Writer:
             # Differences of neighbours: 2 of integers, 3 of floats; there are none of 16-bit floats.
             layout["predictor"] = 2 if kind != "f" else 3 if itemsize > 2 else None
         return layout
+
+    def _packed(self, picture: Picture, samples: Array, bits: int) -> "_Packed":
+        """Return samples of `bits` bits; as many as their dtype has, with a note, where they cannot be packed."""
+        if picture.mode == CHANNELS:  # whose values are those of the file
+            values = np.minimum(samples, (1 << bits) - 1).astype(samples.dtype)
+        else:
+            values = samples if picture.base == "P" else unstretched(samples, bits)
+        is_smooth = bits == 1 and picture.mode != CHANNELS and bool(((samples != 0) & (samples != 255)).any())
+        if picture.base != "P" and not is_smooth:  # tifffile has palettes of 8 bits only
+            few_bits = packable(values, bits, self._order)
+            if few_bits is not None:
+                return _Packed(few_bits, bits)
+        if bits == 1 and picture.mode != CHANNELS:  # as 0 and 1 of 8 bits, it would be black
+            self._options.note("its samples of 1 bit are written as 8 bits")
+            return _Packed(samples, 0)
+        whole = 8 * samples.dtype.itemsize
+        self._options.note(f"its samples of {pluralize(bits, 'bit')} are written as {whole} bits, with the same values")
+        return _Packed(values, 0)
 
     def _resolution(self, picture: Picture) -> dict[str, Any]:
         own = picture.info.get("tiff", {})
@@ -225,6 +243,13 @@ class Writer:
                 kept.append(entry)
         self._file.seek(at)
         self._file.write(struct.pack(layout.tagnoformat, len(kept)) + b"".join(kept) + after)
+
+
+class _Packed(NamedTuple):
+    """Samples for tifffile, and into how many bits it packs each; 0 for those of their dtype."""
+
+    samples: Array
+    bits: int
 
 
 class _Nameless:

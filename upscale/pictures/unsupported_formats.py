@@ -131,6 +131,7 @@ _FORMATS: tuple[Unsupported, ...] = (
         (".ktx", ".ktx2", ".pvr", ".astc", ".basis", ".vtf", ".pkm"),
         rb"\xabKTX |\x13\xab\xa1\x5c|VTF\0|PVR\x03",
     ),
+    Unsupported("an array of OS/2 bitmaps", _TO_PNG, (), rb"BA.{12}(?:BM|CI|CP|IC|PT)"),
     Unsupported("a PAM picture", "convert it to PNG first, for example with pamtopng", (".pam",), rb"P7\n"),
     Unsupported("an IFF ILBM picture", "convert it to PNG first", (".iff", ".lbm", ".ilbm"), rb"FORM.{4}(?:ILBM|PBM )"),
     Unsupported("an MNG or JNG picture", "convert it to PNG first", (".mng", ".jng"), rb"\x8a[MJ]NG\r\n|\x8bJNG\r\n"),
