@@ -63,6 +63,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
 def test_a_pool_of_processes(tmp_path, method):
     """Kernels and errors are pickled on their way."""
@@ -73,6 +74,7 @@ def test_a_pool_of_processes(tmp_path, method):
     assert run(tmp_path, POOL, method).strip() == (f"{reason}; use engine auto" if method == "fork" else "None")
 
 
+@pytest.mark.heavy
 def test_a_forked_process_uses_numba_where_its_threads_survive(tmp_path):
     """Also while other threads run loops."""
     script = """
@@ -89,6 +91,7 @@ if __name__ == "__main__":
     run(tmp_path, script, NUMBA_THREADING_LAYER="workqueue")
 
 
+@pytest.mark.heavy
 def test_a_process_forked_before_numba_runs_may_use_it(tmp_path):
     script = """
 want = enlarge()
@@ -98,6 +101,7 @@ fork(lambda: fork(lambda: np.array_equal(enlarge("numba"), want)))
     run(tmp_path, script)
 
 
+@pytest.mark.heavy
 def test_a_process_forked_beside_threads_of_another_librarys_numba(tmp_path):
     script = """
 enlarge()
@@ -109,6 +113,7 @@ assert enlarge("numba").shape == (80, 100, 3)
     run(tmp_path, script)
 
 
+@pytest.mark.heavy
 def test_a_process_forked_while_numba_starts(tmp_path):
     """The thread that starts it holds locks of Python's, which nobody would release in the child."""
     script = """
@@ -141,6 +146,7 @@ print(numba.threading_layer())
 """
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("layer", ["omp", "workqueue"])
 def test_threads(tmp_path, layer):
     """Numba's workqueue layer, which it takes where no OpenMP is installed, ends a process whose threads use it at once."""
@@ -152,6 +158,7 @@ def test_threads(tmp_path, layer):
     assert run(tmp_path, THREADS, NUMBA_THREADING_LAYER=layer).strip() == layer
 
 
+@pytest.mark.heavy
 def test_asyncio(tmp_path):
     script = """
 import asyncio

@@ -44,6 +44,7 @@ def test_the_first_blocks_main_job(clone):
     assert (clone["cwd"] / "enlarged.png").stat().st_size > 0
 
 
+@pytest.mark.heavy
 def test_commands(clone):
     for command in "".join(blocks("sh")[2:]).splitlines():
         shell(command, clone)

@@ -183,6 +183,7 @@ def test_signatures(tmp_path, form):
     assert formats.begins_like_picture((tmp_path / "x").read_bytes()[:32])
 
 
+@pytest.mark.heavy
 def test_the_output_folder_is_never_an_input(tree, tmp_path):
     for _ in range(2):
         ok(".", "out", "-r", cwd=tree)
@@ -191,6 +192,7 @@ def test_the_output_folder_is_never_an_input(tree, tmp_path):
         assert size(tree / "out" / "a.png") == (8, 6)
 
 
+@pytest.mark.heavy
 def test_in_one_folder_results_are_named_and_are_no_inputs(tree):
     assert run(".", ".", cwd=tree).returncode == 2
     for before in (0, 5):
@@ -407,6 +409,7 @@ def test_a_kernel_that_is_wrong_is_told_once_and_before_anything_is_done(tree, t
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.heavy
 def test_limits(tree, tmp_path):
     picture(tree / "big.png", (300, 200))
     done = run(tree, tmp_path / "out", "--max-pixels", "59999")
@@ -473,6 +476,7 @@ def test_a_pattern_or_a_list_of_one_into_a_folder_that_is_there(tree, tmp_path):
     ok("--files-from", "-", "out", cwd=tmp_path, stdin=b"\xef\xbb\xbfin/a.png\r\n  \r\n")
 
 
+@pytest.mark.heavy
 def test_own_results_are_told_by_their_names(tree, tmp_path):
     picture(tree / "button@2x.png")  # without a button.png, it is no result
     for factor in (2, 3, 2):
@@ -521,6 +525,7 @@ def test_outputs_that_are_one_file_through_a_link(tmp_path):
     assert not files(tmp_path / "out")
 
 
+@pytest.mark.heavy
 def test_links_between_many_folders_and_very_deep_ones(tmp_path):
     for i in range(9):
         picture(tmp_path / "in" / str(i) / "x.png")

@@ -42,6 +42,7 @@ def cluster(tmp_path):
     log.close()
 
 
+@pytest.mark.heavy
 def test_the_same_files_as_on_one_machine(tmp_path, cluster):
     address, _ = cluster
     source = pictures(tmp_path / "in", 40, (90, 70))

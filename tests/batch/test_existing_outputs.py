@@ -61,6 +61,7 @@ def test_an_output_that_is_a_named_input_is_wrong_usage(hand, policy):
     assert not (hand / "other@2x.png").exists()
 
 
+@pytest.mark.heavy
 def test_outputs_of_an_earlier_run_are_recognised_and_resumed(hand):
     (hand / "hero@2x.png").unlink()
     for factor in ("2", "3", "2"):
@@ -112,6 +113,7 @@ SETTINGS = [
 ]  # fmt: skip
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.heavy)])
 def test_skip_existing_does_again_what_was_made_with_other_settings(hand, every):
     np.save(hand.parent / "k.npy", np.ones((4, 4)))
@@ -129,6 +131,7 @@ def test_skip_existing_does_again_what_was_made_with_other_settings(hand, every)
     assert b'"written"' in ok(*again, "k2.npy", cwd=hand.parent).stdout
 
 
+@pytest.mark.heavy
 def test_where_no_settings_are_recorded_skip_existing_compares_the_size_and_says_so(hand):
     for _ in range(2):
         done = ok("hand", "out", "--skip-existing", "--format", "bmp", cwd=hand.parent)
@@ -165,6 +168,7 @@ def test_a_read_only_output_is_kept(hand):
     ok("hand", "out", "-f", "3", "--overwrite", cwd=hand.parent)
 
 
+@pytest.mark.heavy
 def test_a_file_that_appears_while_the_output_is_computed_is_kept(tmp_path):
     (tmp_path / "in").mkdir()
     rng = np.random.default_rng(0)

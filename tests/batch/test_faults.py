@@ -27,6 +27,7 @@ def children(process):
     return [int(n) for n in found.split()]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("number", "status", "word"), [(signal.SIGINT, 130, b"interrupted"), (signal.SIGTERM, 143, b"terminated")]
 )
@@ -48,6 +49,7 @@ def test_signals_end_a_busy_batch_within_a_second(tmp_path, number, status, word
     assert not any(os.path.exists(f"/proc/{w}") for w in workers)
 
 
+@pytest.mark.heavy
 def test_an_interrupt_of_the_whole_terminal_is_told_once(tmp_path):
     source, out = pictures(tmp_path / "in", 12, (700, 700)), tmp_path / "out"
     process = begin(source, out, "-f", "8", "--compression", "small", start_new_session=True)
@@ -59,6 +61,7 @@ def test_an_interrupt_of_the_whole_terminal_is_told_once(tmp_path):
     whole(out, source, 8)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.heavy)]
 )
@@ -79,6 +82,7 @@ def test_signals_that_come_again_and_reach_all_processes(tmp_path, number, statu
         shutil.rmtree(out)
 
 
+@pytest.mark.heavy
 def test_a_process_that_dies_costs_its_picture_only(tmp_path):
     source, out = pictures(tmp_path / "in", 10, (300, 300)), tmp_path / "out"
     process = begin(source, out, "-f", "4", "-j", "2", "--compression", "small")
@@ -117,6 +121,7 @@ def test_a_hundred_kills(tmp_path):
     kill_again_and_again(tmp_path, 100)
 
 
+@pytest.mark.heavy
 def test_a_kill_and_what_the_next_run_does(tmp_path):
     source, out = pictures(tmp_path / "in", 6, (400, 400)), tmp_path / "out"
     process = begin(source, out, "-f", "4", "--compression", "small")
@@ -315,6 +320,7 @@ def without_roots_rights(*arguments):
     return subprocess.Popen([*setpriv, UPSCALE, *map(str, arguments)], stderr=subprocess.PIPE)
 
 
+@pytest.mark.heavy
 def test_unreadable_files_and_unwritable_folders(tmp_path):
     source = pictures(tmp_path / "in", 3)
     (source / "0.png").chmod(0)
@@ -382,6 +388,7 @@ def test_a_very_large_picture(tmp_path):
         assert image.crop((59_990, 59_990, 60_000, 60_000)).getcolors() == [(100, 77)]
 
 
+@pytest.mark.heavy
 def test_standard_output_that_is_closed_early(tmp_path):
     source = pictures(tmp_path / "in", 30)
     for command in (

@@ -52,6 +52,7 @@ def test_a_single_failure_is_an_object_too(pictures):
     assert json.loads(run("a.png", "out.jpg", "--json", cwd=pictures).stdout)["status"] == "failed"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("inputs", "name"), [(["photo.jpg"], "out.png"), (["photo.jpg", "in.png"], "out")])
 def test_sizes_before_and_after_turning(pictures, tmp_path, inputs, name):
     output = str(tmp_path / name)

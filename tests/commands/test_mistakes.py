@@ -20,6 +20,7 @@ UNREADABLE = {
     "logo.svg": b"<svg/>",
     "photo.heic": b"\0\0\0\x18ftypheic",
     "photo.jxl": b"\xff\x0a",
+    "photo.jxr": b"II\xbc\x01",
     "photo.nef": b"II*\0\x08\0\0\0",
 }
 
@@ -144,7 +145,7 @@ USAGE = [
     (("in.png", "out.xyz"), ".xyz cannot be written", "--format", ".png .apng"),
     (("in.png", "out.jpeg2000"), ".jpeg2000 cannot be written", "--format", ".png .apng"),
     (("in.png", "out.heic"), ".heic cannot be written", "--format", ".png .apng"),
-    (("in.png", "out.jxl"), ".jxl cannot be written", "--format", ".png .apng"),
+    (("in.png", "out.jxr"), ".jxr cannot be written", "--format", ".jxl"),
     (("in.png", "out.pgn"), "did you mean .png?"),
     (("folder", "out.png"), "out.png looks like a picture file", "out/"),
     (("in.png", "a.png", "b.png"), "b.png looks like a picture file", "2 inputs", "b/"),
@@ -204,8 +205,9 @@ FAILING = [
     (("empty.png", "out.png"), "empty.png: is empty"),
     (("scan.pdf", "out.png"), "scan.pdf: is a PDF", "pdftoppm"),
     (("logo.svg", "out.png"), "logo.svg: is an SVG", "rsvg-convert"),
-    (("photo.heic", "out.png"), "photo.heic: is a HEIF or HEIC picture", "heif-convert"),
-    (("photo.jxl", "out.png"), "photo.jxl: is a JPEG XL picture", "djxl"),
+    (("photo.heic", "out.png"), "photo.heic: "),
+    (("photo.jxl", "out.png"), "photo.jxl: damaged: the file ends inside its header"),
+    (("photo.jxr", "out.png"), "photo.jxr: is a JPEG XR picture", "JxrDecApp"),
     (("photo.nef", "out.png"), "photo.nef: is a camera RAW file", "darktable"),
     ((*IO, "--frame", "3"), "has no frame 3; its only frame is 0"),
     (("anim.gif", "out.png", "--frame", "3"), "has no frame 3; its frames are 0 to 2"),

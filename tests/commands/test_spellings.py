@@ -92,6 +92,7 @@ def test_no_help_lists_other_names(name):
     assert ("--zoom" in text) == (name == "upscale-compare")  # where it is an option of its own
 
 
+@pytest.mark.heavy
 def test_the_zoom_of_a_sheet_is_not_the_factor(tmp_path):
     _, compare = command("upscale-compare")
     done = compare(SAMPLES / "potion.png", "sheet.png", "-k", "nn", "--zoom", "3", cwd=tmp_path)

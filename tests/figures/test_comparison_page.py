@@ -75,6 +75,7 @@ def test_there_is_one_control_for_each_side():
     assert [a["id"] for tag, a in parsed.attributes if tag == "button"] == ["out", "in"]
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 def test_the_page_in_a_browser(tmp_path):
     path = tmp_path / "page.html"

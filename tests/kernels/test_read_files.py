@@ -142,6 +142,7 @@ def test_bad_npz(tmp_path):
         refused(path, name)
 
 
+@pytest.mark.heavy
 def test_a_zip_bomb_is_not_unpacked(tmp_path):
     path = tmp_path / "k.npz"
     header = io.BytesIO()
@@ -209,6 +210,7 @@ def test_garbled_kernels_are_a_kernel_or_one_line(tmp_path_factory, at, byte, cu
         assert str(path) in str(error)
 
 
+@pytest.mark.heavy
 def test_safetensors(tmp_path):
     numpy = pytest.importorskip("safetensors.numpy", reason="needs the extra `safetensors`")
     path = tmp_path / "k.safetensors"
@@ -331,3 +333,11 @@ def test_faults_of_the_program_are_not_called_damage(tmp_path, monkeypatch):
             read_kernel(str(path))
     monkeypatch.setattr(json, "load", lambda file: {}[1])
     refused(path, "k.json: is not a kernel, or is damaged")
+
+
+def test_names_of_arrays_with_line_breaks_are_still_one_line(tmp_path):
+    path = tmp_path / "k.npz"
+    np.savez(path, **{"format": "upscale kernel", "version": 1, "a\nname": np.ones(3)})
+    with pytest.raises(FileError) as caught:
+        read_kernel(str(path))
+    assert "a name" in str(caught.value) and "\n" not in str(caught.value)

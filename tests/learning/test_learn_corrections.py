@@ -35,6 +35,7 @@ def test_crops_are_bounded_and_spread():
     assert sum(low.size for low, _ in large.pairs) == 400 * 300
 
 
+@pytest.mark.heavy
 def test_it_is_better_on_pictures_it_has_not_seen():
     kernel = upscale.learn_kernel([scene(seed, (140, 140)) for seed in range(10)], 2, 10, adaptive=True)
     for seed in range(50, 53):

@@ -16,6 +16,7 @@ def python(code, **options):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=400, **options)
 
 
+@pytest.mark.heavy
 def test_loops_from_the_cache_need_nothing_to_compile_with():
     code = """
 import sys
@@ -63,6 +64,7 @@ def smallest(folder, before="", package=None):
     return {"1 0 True": "loaded", "0 1 True": "compiled"}.get(said, said)
 
 
+@pytest.mark.heavy
 def test_it_is_loaded_the_next_time(tmp_path):
     assert [smallest(tmp_path) for _ in range(2)] == ["compiled", "loaded"]
 
@@ -84,6 +86,7 @@ tempfile.TemporaryFile, os.access = refused, may
 """
 
 
+@pytest.mark.heavy
 def test_a_folder_that_cannot_be_written_is_loaded_from(tmp_path):
     """As in the image of a container that was prepared by another user, or is read-only."""
     nowhere, cache = READ_ONLY.format(folders=("/",)), tmp_path / "cache"
@@ -117,6 +120,7 @@ INDEXES = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "change", [pytest.param(c, id=n, marks=[] if n == "garbage" else pytest.mark.heavy) for n, c in INDEXES.items()]
 )

@@ -133,6 +133,7 @@ def test_a_grey_profile_that_libjxl_has_compressed():
     assert frame.picture.info["icc_profile"] == GREY  # libjxl 0.11.0 stores grey JPEG as RGB
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("size", [0, 1, 100, 127, 128, 129, 140, 3000, 300000])
 def test_profiles_of_any_size(size):
     profile = (SRGB + RNG.integers(0, 256, max(0, size - len(SRGB)), np.uint8).tobytes())[:size]

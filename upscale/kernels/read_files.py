@@ -120,7 +120,8 @@ def _as_file_error(path: str, what: str) -> Iterator[None]:
     except _DamagedError as error:
         raise FileError(f"{path}: is not {what}, or is damaged" + f": {error}" * bool(str(error))) from error
     except ArgumentError as error:
-        raise FileError(f"{path}: cannot be read as {what}: {error}") from error
+        # Names of arrays come from the file, and may have line breaks.
+        raise FileError(f"{path}: cannot be read as {what}: {' '.join(str(error).split())}") from error
 
 
 @contextmanager
