@@ -198,3 +198,28 @@ def test_a_signal_within_a_finalizer_is_not_lost(number):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.stdout == f"{int(number)}\n"
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer that sends signals")
+def test_a_signal_that_is_dropped_comes_again():
+    """C code that imports modules may drop what is raised within it."""
+    code = """
+import os, signal, time
+from upscale import signals
+
+signals._LOST_AFTER = 0.1
+signals.interrupt()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+except signals.Interrupted:
+    print("dropped")
+try:
+    time.sleep(100)
+except signals.Interrupted as found:
+    signals.arrived()
+    print(found.number)
+time.sleep(0.3)
+print("once")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert done.stdout.split() == ["dropped", str(int(signal.SIGTERM)), "once"], done.stderr

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
+#: Seconds after which a signal is taken to be lost: some C code that imports modules drops whatever is raised within it.
+_LOST_AFTER = 5.0
 _ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -29,11 +31,25 @@ class Interrupted(BaseException):
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     ignore()
+    if hasattr(signal, "setitimer"):
+        # Not by a thread, whose start would wait for ever where the signal came as another one was being started.
+        signal.signal(signal.SIGALRM, lambda alarm, frame: _raise(number))
+        signal.setitimer(signal.ITIMER_REAL, _LOST_AFTER, _LOST_AFTER)
+    _raise(number)
+
+
+def _raise(number: int) -> NoReturn:
     raise Interrupted(number)
 
 
+def arrived() -> None:
+    """Do not raise `Interrupted` once more; to be called where it is caught."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def interrupt() -> None:
-    """Have signals raise `Interrupted`, once: what is cleaned up afterwards is not interrupted again."""
+    """Have signals raise `Interrupted`, once: what is cleaned up afterwards is not interrupted again, unless it takes long."""
     chosen = [n for n in _ENDING_SIGNALS if signal.getsignal(n) in (signal.SIG_DFL, signal.default_int_handler)]
     for number in chosen:
         signal.signal(number, _interrupt)

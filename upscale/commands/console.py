@@ -41,6 +41,7 @@ def run(command: click.Command, name: str, arguments: list[str]) -> int:
         sys.stdout = None
         return 1
     except signals.Interrupted as signalled:
+        signals.arrived()
         _interrupted.append(signalled)
         return _fail(name, f"{signalled.ending}, nothing was written", 128 + signalled.number)
     except Exception as error:

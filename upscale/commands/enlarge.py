@@ -356,6 +356,7 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
                 report.begin()
                 batch.run()
     except signals.Interrupted as signalled:
+        signals.arrived()
         report.end(f"{signalled.ending}: ")
         return 128 + signalled.number
     except BrokenPipeError:
