@@ -7,6 +7,7 @@ import struct
 import numpy as np
 import pytest
 import tifffile
+from helpers import pixels, run
 from PIL import Image, TiffImagePlugin
 
 from upscale.errors import ArgumentError
@@ -381,3 +382,25 @@ def test_pillows_choice_of_decoders_is_restored():
     with pytest.raises(ArgumentError):
         tiff_decoders.by_libtiff(io.BytesIO(b"II*\0"), 0, {}, {}, None)
     assert TiffImagePlugin.READ_LIBTIFF is before
+
+
+def test_a_page_with_two_sizes_is_damaged_before_memory_is_taken(tmp_path):
+    file = io.BytesIO()
+    tifffile.imwrite(file, np.zeros((4, 5, 3), np.uint16), photometric="rgb", metadata=None)
+    data = bytearray(file.getvalue())
+    at = int.from_bytes(data[4:8], "little")
+    count = int.from_bytes(data[at : at + 2], "little")
+    entries = [bytes(data[at + 2 + 12 * i : at + 14 + 12 * i]) for i in range(count)]
+    width = next(e for e in entries if e[:2] == b"\0\1")
+    refused = []
+    for order in (1, -1):
+        both = [width[:2] + b"\4\0\1\0\0\0" + (1 << 24).to_bytes(4, "little"), width][::order]
+        others = [e for e in entries if e is not width]
+        new = len(data).to_bytes(4, "little")
+        table = (count + 1).to_bytes(2, "little") + b"".join(both + others) + bytes(4)
+        (tmp_path / "in.tif").write_bytes(bytes(data[:4]) + new + bytes(data[8:]) + table)
+        done = run("in.tif", "out.png", "--max-pixels", "1000", cwd=tmp_path)
+        refused.append(b"different sizes" in done.stderr or b"--max-pixels" in done.stderr)
+        if not refused[-1]:  # both decoders take the small one
+            assert pixels(tmp_path / "out.png").shape == (8, 10, 3)
+    assert any(refused)

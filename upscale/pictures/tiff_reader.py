@@ -22,6 +22,8 @@ Note = Callable[[str], None]
 _BIG_LOW_FIRST, _BIG_HIGH_FIRST = b"II+\0", b"MM\0+"
 #: A page that takes more bytes for each allowed pixel is refused as a possible decompression bomb.
 _MAX_PIXEL_BYTES = 16
+#: Samples a pixel that a page may have without saying so, as in old-style JPEG.
+_UNSAID_SAMPLES = 4
 
 
 def read(stream: BinaryIO, max_pixels: int, note: Note) -> FileContents:
@@ -173,8 +175,8 @@ class _File:
         raise ArgumentError(tiff_decoders.reason_unsupported(page) or str(errors[-1])) from errors[-1]
 
     def _decoders(self, number: int, image: Any, tags: Tags, info: dict[str, Any]) -> list[Callable[[], Picture]]:
-        first: Callable[[], Picture] = lambda: self._by_tifffile(number, info, True)  # noqa: E731
-        second: Callable[[], Picture] = lambda: self._by_tifffile(number, info, False)  # noqa: E731
+        first: Callable[[], Picture] = lambda: self._by_tifffile(number, tags, info, True)  # noqa: E731
+        second: Callable[[], Picture] = lambda: self._by_tifffile(number, tags, info, False)  # noqa: E731
         pillow: Callable[[], Picture] = lambda: tiff_decoders.by_pillow(image, tags, info, self._messages)  # noqa: E731
         if image is None:
             return [first]
@@ -187,8 +189,13 @@ class _File:
             return [first, pillow]
         return [pillow, second]
 
-    def _by_tifffile(self, number: int, info: dict[str, Any], is_first: bool) -> Picture:
+    def _by_tifffile(self, number: int, tags: Tags, info: dict[str, Any], is_first: bool) -> Picture:
         page = self._tifffile_page(number)
+        # Of tags that are there twice, tifffile may take the other one, whose size was not checked.
+        size = whole_number(tags, tiff_tags.HEIGHT), whole_number(tags, tiff_tags.WIDTH)
+        most = max(whole_number(tags, tiff_tags.SAMPLES, 1), _UNSAID_SAMPLES)
+        if (page.imagelength, page.imagewidth, page.imagedepth) != (*size, 1) or page.samplesperpixel > most:
+            raise ArgumentError("damaged: it has different sizes")
         whole = tiff_decoders.note_missing_parts(page, self._stream.seek(0, 2), self._note, self._messages)
         if not whole and not is_first:  # it would take for empty what the other one found to be missing
             raise ArgumentError("damaged: its data end too early")
