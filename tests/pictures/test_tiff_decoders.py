@@ -10,9 +10,10 @@ import tifffile
 from helpers import pixels, run
 from PIL import Image, TiffImagePlugin
 
-from upscale.errors import ArgumentError
+from upscale.errors import ArgumentError, FileError
 from upscale.pictures import tiff_decoders
 from upscale.pictures.picture import Frame
+from upscale.pictures.reading import Source
 from upscale.pictures.tiff_reader import read
 from upscale.pictures.tiff_writer import Writer
 from upscale.pictures.write_options import WriteOptions
@@ -404,3 +405,26 @@ def test_a_page_with_two_sizes_is_damaged_before_memory_is_taken(tmp_path):
         if not refused[-1]:  # both decoders take the small one
             assert pixels(tmp_path / "out.png").shape == (8, 10, 3)
     assert any(refused)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"tile": (16, 16)}, {"planarconfig": "separate"}], ids=str)
+def test_tags_of_any_type_and_number_are_read_or_refused(options):
+    file = io.BytesIO()
+    shape = (3, 20, 18) if "planarconfig" in options else (20, 18, 3)
+    tifffile.imwrite(file, np.ones(shape, np.uint16), photometric="rgb", metadata=None, **options)
+    whole = file.getvalue()
+    at = int.from_bytes(whole[4:8], "little")
+    refused = 0
+    for entry in range(at + 2, at + 2 + 12 * int.from_bytes(whole[at : at + 2], "little"), 12):
+        for kind in range(18):
+            for count in (0, 1, 2, 70000):
+                data = bytearray(whole)
+                data[entry + 2 : entry + 8] = struct.pack("<HI", kind, count)
+                file, note = io.BytesIO(data), lambda text: None
+                try:
+                    source = Source(file, "in", layout="hwc", allow_8_bit=False, max_pixels=10**4, note=note)
+                    list(source.frames(source.contents.frames))
+                except FileError as error:
+                    refused += 1
+                    assert "\n" not in str(error)
+    assert refused

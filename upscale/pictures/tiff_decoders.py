@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import index
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -256,7 +257,8 @@ def note_missing_parts(page: Any, size: int, note: Note, messages: Messages) -> 
     """
     with library_errors():
         expected = math.prod(page.chunked)
-        parts = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+        # Whatever the types of their tags are.
+        parts = [(index(at), index(length)) for at, length in zip(page.dataoffsets, page.databytecounts, strict=False)]
         says_so = any(code in page.tags for code in _BYTE_COUNTS)
     empty = sum(not at or not length for at, length in parts)
     if empty == len(parts) and not says_so:

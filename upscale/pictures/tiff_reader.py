@@ -194,12 +194,15 @@ class _File:
         # Of tags that are there twice, tifffile may take the other one, whose size was not checked.
         size = whole_number(tags, tiff_tags.HEIGHT), whole_number(tags, tiff_tags.WIDTH)
         most = max(whole_number(tags, tiff_tags.SAMPLES, 1), _UNSAID_SAMPLES)
-        if (page.imagelength, page.imagewidth, page.imagedepth) != (*size, 1) or page.samplesperpixel > most:
+        with library_errors():
+            fits = (page.imagelength, page.imagewidth, page.imagedepth) == (*size, 1) and page.samplesperpixel <= most
+            compression = int(page.compression)
+        if not fits:
             raise ArgumentError("damaged: it has different sizes")
         whole = tiff_decoders.note_missing_parts(page, self._stream.seek(0, 2), self._note, self._messages)
         if not whole and not is_first:  # it would take for empty what the other one found to be missing
             raise ArgumentError("damaged: its data end too early")
-        if not is_first and int(page.compression) in CCITT:  # of which it decodes anything
+        if not is_first and compression in CCITT:  # of which it decodes anything
             self._messages.add(["Decode"])
         return tiff_decoders.by_tifffile(page, info, self._note)
 
