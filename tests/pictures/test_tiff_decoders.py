@@ -428,3 +428,16 @@ def test_tags_of_any_type_and_number_are_read_or_refused(options):
                     refused += 1
                     assert "\n" not in str(error)
     assert refused
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_swapped_version_costs_no_line_of_libtiff(tmp_path, order):
+    file = io.BytesIO()
+    samples = np.random.default_rng(0).integers(0, 256, (10, 9, 3), np.uint8)
+    tifffile.imwrite(file, samples, photometric="rgb", byteorder=order, compression="zlib", metadata=None)
+    data = bytearray(file.getvalue())
+    data[2:4] = data[3:1:-1]
+    (tmp_path / "in.tif").write_bytes(data)
+    done = run("in.tif", "out.png", cwd=tmp_path)
+    assert done.returncode == 0 or done.stderr == b"upscale: in.tif: damaged: its data cannot be decoded\n"
+    assert b"libtiff" not in done.stderr and b"bad version" not in done.stderr

@@ -19,7 +19,8 @@ from upscale.pictures.picture import FileContents, Frame, Picture
 # What Pillow logs would reach standard error if nobody has set up logging; what a user should know is in notes and errors.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
-_TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+#: TIFF and BigTIFF, and TIFF whose writer swapped the bytes of its version.
+_TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")
 
 
 #: Held while a library decodes: filters of warnings, Pillow's limit of pixels and standard error belong to the whole process.
