@@ -10,10 +10,12 @@ import pytest
 from helpers import decoded, encoded, image_of, larger, ok, pixels, read_frames, run
 from PIL import Image, ImageCms
 
+from upscale.errors import FileError
 from upscale.pictures import coding_points, jxl_container, jxl_header, jxl_icc
 from upscale.pictures.boxes import read_boxes, write_box
 from upscale.pictures.formats import FORMATS, MODES
 from upscale.pictures.jxl_bits import BitReader, BitWriter
+from upscale.pictures.reading import Source
 
 RNG = np.random.default_rng(0)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -273,3 +275,10 @@ def test_truncated_files_leave_nothing(tmp_path, kind, where):
     done = run("in.jxl", "out.png", cwd=tmp_path)
     assert done.returncode == 1 and done.stderr.count(b"\n") == 1 and b"in.jxl: " in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["in.jxl"]
+
+
+def test_a_transfer_curve_that_is_not_defined_is_no_fault_of_ours():
+    data = bytes.fromhex("ff0a03000100000001000000ffffd3")
+    with pytest.raises(FileError, match="damaged"):
+        source = Source(io.BytesIO(data), "in", layout="hwc", allow_8_bit=False, max_pixels=10**5, note=lambda text: None)
+        list(source.frames(source.contents.frames))

@@ -86,7 +86,7 @@ def _info_of(header: Header, note: Note) -> dict[str, Any]:
         else:
             info["icc_profile"] = header.profile
         return info
-    if colours.transfer in coding_points.HDR_CURVES or (colours.transfer and colours.transfer not in coding_points.CURVES):
+    if colours.transfer in coding_points.HDR_CURVES or not (colours.gamma or colours.transfer in coding_points.CURVES):
         number = colours.primaries if isinstance(colours.primaries, int) else coding_points.UNSPECIFIED
         return info | coding_points.info_of(number, colours.transfer, note)
     # Floats are linear by convention, integers sRGB.
