@@ -7,7 +7,7 @@ if [ -z "${VIRTUAL_ENV:-}" ] && [ -d .venv ]; then PATH="$PWD/.venv/bin:$PATH"; 
 job=${1:-help}
 [ $# -eq 0 ] || shift
 case "$job" in
-  test)    pytest "$@" ;;                                             # the default tests, under 3 minutes
+  test)    pytest "$@" ;;                                             # the default tests
   heavy)   pytest -m heavy "$@" ;;                                    # those that take long
   stress)  pytest -m stress -n 0 "$@" ;;                              # a hundred kills, ten thousand files, all loops compiled in advance
   peers)   pytest -m peers "$@" ;;                                    # against PyTorch and OpenCV: pip install ".[peers]"

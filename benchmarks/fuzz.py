@@ -27,7 +27,9 @@ with atheris.instrument_imports(include=["upscale", "PIL.PsdImagePlugin", "PIL.T
     from upscale.kernels.kernel import Kernel
     from upscale.kernels.read_files import read_kernel
     from upscale.kernels.write_files import write_kernel
-    from upscale.pictures import gif_reader, pillow_formats, png_reader, tiff_reader, truncated_jpeg  # noqa: F401
+
+    # Imported here to be instrumented: `Source` would import them later.
+    from upscale.pictures import gif_reader, pillow_formats, png_reader, psd_reader, tiff_reader, truncated_jpeg  # noqa: F401
     from upscale.pictures.reading import Source
 
 #: A message must not have these: they are Python's, and mean nothing to a user.

@@ -1,4 +1,4 @@
-"""FITS: values in their type and sign, upright; what is no plain picture is refused."""
+"""FITS: values in their type and sign, upright; what is not a plain picture is refused."""
 
 import io
 

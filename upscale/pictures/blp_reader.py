@@ -1,6 +1,7 @@
 """Blizzard's textures (BLP) with a palette or plain colours: Pillow ignores their alpha. It reads the compressed ones."""
 
 import struct
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError
 from upscale.pictures.picture import FileContents, Frame, Picture
+from upscale.pictures.read_exactly import read_exactly
 
 Array = NDArray[Any]
 
@@ -21,22 +23,22 @@ _LISTS = {_FIRST: 28, _SECOND: 20}
 _LISTS_BYTES = 128
 
 
-def read(stream: BinaryIO) -> FileContents | None:
+def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents | None:
     """Read the header of a BLP file; None for one that Pillow reads completely.
 
     Parameters
     ----------
     stream : binary file
         Seekable; stays open until the picture has been decoded.
+    note : callable
+        Not called: nothing is lost.
 
     Raises
     ------
     ArgumentError
         Where the file is damaged.
     """
-    head = stream.read(_LISTS[_FIRST] + _LISTS_BYTES)
-    if len(head) < _LISTS[_FIRST] + _LISTS_BYTES:
-        raise ArgumentError("damaged: the file ends inside its header")
+    head = read_exactly(stream, _LISTS[_FIRST] + _LISTS_BYTES, "header")
     version = head[:4]
     (compression,) = struct.unpack_from("<I", head, 4)
     if version == _FIRST:
@@ -54,27 +56,24 @@ def read(stream: BinaryIO) -> FileContents | None:
 
     def frames() -> Any:
         stream.seek(palette_at)
-        palette = np.frombuffer(_taken(stream, _PALETTE_BYTES), np.uint8).reshape(256, 4)
+        palette = np.frombuffer(read_exactly(stream, _PALETTE_BYTES, "samples"), np.uint8).reshape(256, 4)
         stream.seek(begin)
         if encoding == _BGRA:
-            samples = np.frombuffer(_taken(stream, 4 * width * height), np.uint8).reshape(height, width, 4)
+            samples = np.frombuffer(read_exactly(stream, 4 * width * height, "samples"), np.uint8).reshape(height, width, 4)
             samples = samples[..., [2, 1, 0, 3] if alpha_bits else [2, 1, 0]]
         else:
-            samples = palette[np.frombuffer(_taken(stream, width * height), np.uint8), 2::-1].reshape(height, width, 3)
+            samples = palette[np.frombuffer(read_exactly(stream, width * height, "samples"), np.uint8), 2::-1].reshape(
+                height, width, 3
+            )
             if alpha_bits:
-                alpha = _alpha(_taken(stream, (width * height * alpha_bits + 7) // 8), alpha_bits, width * height)
+                alpha = _alpha(
+                    read_exactly(stream, (width * height * alpha_bits + 7) // 8, "samples"), alpha_bits, width * height
+                )
                 samples = np.concatenate((samples, alpha.reshape(height, width, 1)), axis=2)
         yield Frame(Picture(np.ascontiguousarray(samples), mode))
 
     mode = "RGBA" if alpha_bits else "RGB"
     return FileContents("BLP", (height, width), len(mode), frames, mode=mode)
-
-
-def _taken(stream: BinaryIO, size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) < size:
-        raise ArgumentError("damaged: the file ends inside its samples")
-    return data
 
 
 def _alpha(data: bytes, bits: int, count: int) -> Array:

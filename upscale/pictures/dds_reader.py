@@ -14,6 +14,7 @@ from upscale.pictures.alpha_channel import note_dropped
 from upscale.pictures.dds_formats import Layout
 from upscale.pictures.formats import mode_of
 from upscale.pictures.picture import FileContents, Frame, Picture
+from upscale.pictures.read_exactly import read_exactly
 
 Array = NDArray[Any]
 Note = Callable[[str], None]
@@ -98,7 +99,9 @@ def _decode(stream: BinaryIO, layout: Layout, size: tuple[int, int], note: Note)
         samples = bit_fields.unpack(_words(stream, layout.number, size), layout.masks)
     else:
         dtype = np.dtype(layout.dtype).newbyteorder("<")
-        samples = np.frombuffer(_taken(stream, math.prod(size) * _CHANNELS[layout.base] * dtype.itemsize), dtype)
+        samples = np.frombuffer(
+            read_exactly(stream, math.prod(size) * _CHANNELS[layout.base] * dtype.itemsize, "samples"), dtype
+        )
         samples = samples.reshape(*size, -1)
     samples = samples.reshape(*size, -1).astype(_dtype(layout))
     if layout.base == "RG":
@@ -115,19 +118,12 @@ def _decode(stream: BinaryIO, layout: Layout, size: tuple[int, int], note: Note)
     return picture.with_info(associated=True) if layout.premultiplied and picture.has_alpha else picture
 
 
-def _taken(stream: BinaryIO, size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) < size:
-        raise ArgumentError("damaged: the file ends inside its samples")
-    return data
-
-
 def _blocks(stream: BinaryIO, layout: Layout, size: tuple[int, int]) -> Array:
     """Decode blocks of 4x4 pixels."""
     import imagecodecs
 
     down, across = (-(-side // 4) for side in size)
-    data = _taken(stream, down * across * (8 if layout.number in (1, 4) else 16))
+    data = read_exactly(stream, down * across * (8 if layout.number in (1, 4) else 16), "samples")
     if layout.signed and layout.number != 6:  # signed values with an offset of 128, which interpolate as unsigned ones do
         data = (np.frombuffer(data, np.uint8).reshape(-1, 8) ^ _SIGNS).tobytes()
     data = data.ljust(_LEAST_BYTES, b"\0")
@@ -140,7 +136,7 @@ def _blocks(stream: BinaryIO, layout: Layout, size: tuple[int, int]) -> Array:
 
 def _words(stream: BinaryIO, bits: int, size: tuple[int, int]) -> Array:
     """Read pixels as words."""
-    data = np.frombuffer(_taken(stream, math.prod(size) * bits // 8), np.uint8)
+    data = np.frombuffer(read_exactly(stream, math.prod(size) * bits // 8, "samples"), np.uint8)
     if bits != 24:
         return data.view(f"<u{bits // 8}").reshape(size)
     padded = np.zeros((math.prod(size), 4), np.uint8)
@@ -149,8 +145,8 @@ def _words(stream: BinaryIO, bits: int, size: tuple[int, int]) -> Array:
 
 
 def _with_palette(stream: BinaryIO, size: tuple[int, int]) -> Picture:
-    palette = np.frombuffer(_taken(stream, _PALETTE_BYTES), np.uint8).reshape(256, 4)
-    indices = np.frombuffer(_taken(stream, math.prod(size)), np.uint8).reshape(size)
+    palette = np.frombuffer(read_exactly(stream, _PALETTE_BYTES, "samples"), np.uint8).reshape(256, 4)
+    indices = np.frombuffer(read_exactly(stream, math.prod(size), "samples"), np.uint8).reshape(size)
     info = (
         {}
         if (palette[:, 3] == palette[0, 3]).all() and palette[0, 3] in (0, 255)

@@ -2,6 +2,7 @@
 
 import io
 import struct
+from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -45,13 +46,15 @@ def frame_header(data: bytes) -> FrameHeader | None:
     return None
 
 
-def read(stream: BinaryIO) -> FileContents | None:
+def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents | None:
     """Read the headers of a JPEG file; None for one that Pillow decodes.
 
     Parameters
     ----------
     stream : binary file
         Seekable; stays open until the picture has been decoded.
+    note : callable
+        Not called: nothing is lost.
 
     Raises
     ------

@@ -118,7 +118,7 @@ def _names(header: Mapping[str, Any]) -> list[str]:
 
 
 def _model(names: list[str]) -> tuple[tuple[str, ...], str]:
-    """Choose the channels that are the picture, and its colour model; all of them and no model where there is no picture."""
+    """Choose the channels that are the picture, and its colour model; all, and no model, where they are not a picture."""
     return next((model for model in _MODELS if set(model[0]) <= set(names)), (tuple(names), ""))
 
 

@@ -120,7 +120,7 @@ def _shape(axes: list[int]) -> tuple[int, int]:
 def _dtype(header: Header) -> np.dtype[np.generic]:
     bits = _number(header, "BITPIX")
     if bits not in _DTYPES:
-        raise ArgumentError("damaged: BITPIX in its header is none that FITS has")
+        raise ArgumentError("damaged: BITPIX in its header has a value that FITS does not define")
     return np.dtype(_DTYPES[bits])
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from importlib import import_module
 from typing import BinaryIO
 
 from upscale.pictures import formats
@@ -9,22 +10,35 @@ from upscale.pictures.picture import FileContents
 
 Note = Callable[[str], None]
 
-#: How BMP files begin, and those without a file header (DIB): with the header's size, and 1 plane.
-_BMP = re.compile(rb"BM|\x0c\0\0\0.{4}\x01\0|[\x10-\x7c]\0\0\0.{8}\x01\0", re.DOTALL)
-_JPEG, _QOI, _SUN = b"\xff\xd8\xff", b"qoif", b"\x59\xa6\x6a\x95"
-#: Icons and cursors, of which the number is not 0.
-_ICON = re.compile(rb"\0\0[\x01\x02]\0(?!\0\0)", re.DOTALL)
-_PFM = re.compile(rb"PF\s")
-_BLP = (b"BLP1", b"BLP2")
-_PSD = b"8BPS\0\x01"
-_DDS = b"DDS \x7c\0\0\0"
-#: A PCX file: its version, its encoding and its bits; and DCX.
-_PCX = re.compile(rb"\n[\0\x02-\x05][\0\x01][\x01\x02\x04\x08]|\xb1\x68\xde\x3a")
-#: How animations begin (FLI, FLC); a Targa file might begin so too, for it has no signature.
-_NO_TARGA = re.compile(rb".{4}[\x11\x12]\xaf", re.DOTALL)
-_JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
-_EXR, _RADIANCE, _FITS = b"v/1\1", (b"#?RADIANCE", b"#?RGBE"), b"SIMPLE"
-#: So many bytes are compared.
+#: Modules by how a file begins. Each has a function `read(stream, note)`, which returns None for a file that Pillow reads
+#: completely.
+_BY_PREFIX = (
+    (b"\xff\xd8\xff", "deep_jpeg_reader"),
+    (b"8BPS\0\x01", "psd_reader"),
+    (b"DDS \x7c\0\0\0", "dds_reader"),
+    (b"qoif", "qoi"),
+    (b"\x59\xa6\x6a\x95", "sun_reader"),
+    (b"BLP1", "blp_reader"),
+    (b"BLP2", "blp_reader"),
+    (b"SIMPLE", "fits"),
+    (b"\xff\x0a", "jxl_reader"),
+    (b"\0\0\0\x0cJXL ", "jxl_reader"),
+    (b"v/1\1", "exr_format"),
+    (b"#?RADIANCE", "radiance"),
+    (b"#?RGBE", "radiance"),
+)
+_BY_PATTERN = (
+    # BMP, and DIB, which has no file header: the header's size, and 1 plane.
+    (re.compile(rb"BM|\x0c\0\0\0.{4}\x01\0|[\x10-\x7c]\0\0\0.{8}\x01\0", re.DOTALL), "bmp_reader"),
+    # Icons and cursors, at least one.
+    (re.compile(rb"\0\0[\x01\x02]\0(?!\0\0)", re.DOTALL), "icon_reader"),
+    (re.compile(rb"PF\s"), "netpbm_reader"),
+    # PCX: its version, its encoding and its bits; and DCX.
+    (re.compile(rb"\n[\0\x02-\x05][\0\x01][\x01\x02\x04\x08]|\xb1\x68\xde\x3a"), "pcx_reader"),
+)
+#: How animations begin (FLI, FLC). A Targa file may begin in the same way, because it has no signature.
+_ANIMATION = re.compile(rb".{4}[\x11\x12]\xaf", re.DOTALL)
+#: The number of bytes that are compared.
 _HEAD = 64
 
 
@@ -45,83 +59,23 @@ def read(stream: BinaryIO, note: Note) -> FileContents | None:
     """
     head = stream.read(_HEAD)
     stream.seek(0)
-    contents = _read(head, stream, note)
+    name = _module(head)
+    if name is None:
+        return None
+    contents: FileContents | None = import_module(f"upscale.pictures.{name}").read(stream, note)
     if contents is None:
         stream.seek(0)
     return contents
 
 
-def _read(head: bytes, stream: BinaryIO, note: Note) -> FileContents | None:
-    if _BMP.match(head):
-        from upscale.pictures import bmp_reader
-
-        return bmp_reader.read(stream, note)
-    if head.startswith(_JPEG):
-        from upscale.pictures import deep_jpeg_reader
-
-        return deep_jpeg_reader.read(stream)
-    if head.startswith(_PSD):
-        from upscale.pictures import psd_reader
-
-        return psd_reader.read(stream, note)
-    if head.startswith(_DDS):
-        from upscale.pictures import dds_reader
-
-        return dds_reader.read(stream, note)
-    if head.startswith(_QOI):
-        from upscale.pictures import qoi
-
-        return qoi.read(stream)
-    if head.startswith(_SUN):
-        from upscale.pictures import sun_reader
-
-        return sun_reader.read(stream)
-    if head.startswith(_BLP):
-        from upscale.pictures import blp_reader
-
-        return blp_reader.read(stream)
-    if _ICON.match(head):
-        from upscale.pictures import icon_reader
-
-        return icon_reader.read(stream, note)
-    if _PFM.match(head):
-        from upscale.pictures import netpbm_reader
-
-        return netpbm_reader.read(stream)
-    if _PCX.match(head):
-        from upscale.pictures import pcx_reader
-
-        return pcx_reader.read(stream, note)
-    if head.startswith(_FITS):
-        from upscale.pictures import fits
-
-        return fits.read(stream, note)
-    return _read_modern(head, stream, note) or (None if _NO_TARGA.match(head) else _read_targa(head, stream, note))
-
-
-def _read_modern(head: bytes, stream: BinaryIO, note: Note) -> FileContents | None:
-    """Read one of the formats that Pillow does not know."""
-    if head.startswith(_JPEG_XL):
-        from upscale.pictures import jxl_reader
-
-        return jxl_reader.read(stream, note)
-    if head.startswith(_EXR):
-        from upscale.pictures import exr_format
-
-        return exr_format.read(stream, note)
-    if head.startswith(_RADIANCE):
-        from upscale.pictures import radiance
-
-        return radiance.read(stream)
+def _module(head: bytes) -> str | None:
+    """Choose the module by the first bytes of a file."""
+    for prefix, name in _BY_PREFIX:
+        if head.startswith(prefix):
+            return name
+    for pattern, name in _BY_PATTERN:
+        if pattern.match(head):
+            return name
     if formats.is_heif(head):
-        from upscale.pictures import heif_reader
-
-        return heif_reader.read(stream, note)
-    return None
-
-
-def _read_targa(head: bytes, stream: BinaryIO, note: Note) -> FileContents | None:
-    from upscale.pictures import tga_reader
-
-    header = tga_reader.header_of(head)
-    return tga_reader.read(stream, header, note) if header else None
+        return "heif_reader"
+    return None if _ANIMATION.match(head) else "tga_reader"

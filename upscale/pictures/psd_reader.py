@@ -17,6 +17,7 @@ from upscale.pictures.formats import mode_of
 from upscale.pictures.orientation import orientation
 from upscale.pictures.picture import CHANNELS, FileContents, Frame, Picture
 from upscale.pictures.psd_sections import Sections
+from upscale.pictures.read_exactly import read_exactly
 
 Array = NDArray[Any]
 Note = Callable[[str], None]
@@ -67,10 +68,7 @@ def read(stream: BinaryIO, note: Note) -> FileContents:
     ArgumentError
         Where the file is damaged or not supported.
     """
-    head = stream.read(_HEADER.size)
-    if len(head) < _HEADER.size:
-        raise ArgumentError("damaged: the file ends inside its header")
-    header = Header(*_HEADER.unpack(head))
+    header = Header(*_HEADER.unpack(read_exactly(stream, _HEADER.size, "header")))
     if header.depth not in _DTYPES or (header.depth == 1) != (header.number == _BITMAP):
         raise ArgumentError(f"damaged: no PSD file has {header.depth} bits per sample in mode {header.number}")
     if header.number != _MULTICHANNEL and header.number not in _MODELS:

@@ -1,12 +1,14 @@
 """QOI, the Quite OK Image Format (qoiformat.org), by imagecodecs: Pillow takes a hundred times as long."""
 
 import struct
+from collections.abc import Callable
 from typing import BinaryIO
 
 import numpy as np
 
 from upscale.errors import ArgumentError, library_errors
 from upscale.pictures.picture import FileContents, Frame, Picture
+from upscale.pictures.read_exactly import read_exactly
 from upscale.pictures.write_options import WriteOptions
 
 _HEADER = 14
@@ -15,22 +17,22 @@ _END = b"\0\0\0\0\0\0\0\1"
 _MODES = {3: "RGB", 4: "RGBA"}
 
 
-def read(stream: BinaryIO) -> FileContents:
+def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents:
     """Read the header of a QOI file.
 
     Parameters
     ----------
     stream : binary file
         Seekable; stays open until the picture has been decoded.
+    note : callable
+        Not called: nothing is lost.
 
     Raises
     ------
     ArgumentError
         Where it is damaged.
     """
-    header = stream.read(_HEADER)
-    if len(header) < _HEADER:
-        raise ArgumentError("damaged: the file ends inside its header")
+    header = read_exactly(stream, _HEADER, "header")
     width, height, channels, space = struct.unpack(">4xIIBB", header)
     if not width * height or channels not in _MODES or space > 1:
         raise ArgumentError("damaged: its header has impossible values")

@@ -1,6 +1,7 @@
 """Radiance HDR: RGB in four bytes a pixel, three mantissas with one exponent (Ward, "Real Pixels", Graphics Gems II, 1991)."""
 
 import re
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -27,13 +28,15 @@ _DARKEST = 1e-32
 _BIAS = 128 + 8
 
 
-def read(stream: BinaryIO) -> FileContents:
+def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents:
     """Read the header of a Radiance HDR file.
 
     Parameters
     ----------
     stream : binary file
         Seekable; stays open until the picture has been decoded.
+    note : callable
+        Not called: nothing is lost.
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """Sun raster files: Pillow takes the first byte of 32 bits for the last, and rows of an odd number of bytes for even ones."""
 
 import struct
+from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError
 from upscale.pictures.picture import FileContents, Frame, Picture
+from upscale.pictures.read_exactly import read_exactly
 
 Array = NDArray[Any]
 
@@ -35,18 +37,22 @@ class Header(NamedTuple):
         return "RGB" if self.depth > 8 else "P" if self.map_length else "1" if self.depth == 1 else "L"
 
 
-def read(stream: BinaryIO) -> FileContents:
+def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents:
     """Read the header of a Sun raster file; the pixels are decoded when they are requested.
+
+    Parameters
+    ----------
+    stream : binary file
+        Seekable; stays open until the picture has been decoded.
+    note : callable
+        Not called: nothing is lost.
 
     Raises
     ------
     ArgumentError
         Where the file is damaged or not supported.
     """
-    head = stream.read(_HEADER.size)
-    if len(head) < _HEADER.size:
-        raise ArgumentError("damaged: the file ends inside its header")
-    header = Header(*_HEADER.unpack(head))
+    header = Header(*_HEADER.unpack(read_exactly(stream, _HEADER.size, "header")))
     if not header.width * header.height:
         raise ArgumentError("damaged: its width or height is 0")
     has_known_map = header.map_kind == _RGB_MAP or not header.map_length

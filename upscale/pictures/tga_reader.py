@@ -70,8 +70,8 @@ class Header(NamedTuple):
         return _HEADER.size + self.name_length + (self.map_length * entry if self.has_map else 0)
 
 
-def header_of(head: bytes) -> Header | None:
-    """Return the header if a file of these first bytes is of a kind that this module reads, which no signature tells."""
+def _header_of(head: bytes) -> Header | None:
+    """Return the header if a file of these first bytes is of a kind that this module reads."""
     if len(head) < _HEADER.size:
         return None
     header = Header(*_HEADER.unpack_from(head))
@@ -83,17 +83,19 @@ def header_of(head: bytes) -> Header | None:
     return None if header.model == _MAPPED else header
 
 
-def read(stream: BinaryIO, header: Header, note: Note) -> FileContents:
-    """Describe a Targa file, of which the pixels are decoded when they are requested.
+def read(stream: BinaryIO, note: Note) -> FileContents | None:
+    """Read the header of a Targa file; None where the file is not one that this module reads, which no signature says.
 
     Parameters
     ----------
     stream : binary file
         Seekable; stays open until the picture has been decoded.
-    header : Header
     note : callable
         Called with a line for what is lost.
     """
+    header = _header_of(stream.read(_HEADER.size))
+    if header is None:
+        return None
 
     def frames() -> Any:
         stream.seek(0)

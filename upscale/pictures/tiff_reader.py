@@ -198,7 +198,7 @@ class _File:
             fits = (page.imagelength, page.imagewidth, page.imagedepth) == (*size, 1) and page.samplesperpixel <= most
             compression = int(page.compression)
         if not fits:
-            raise ArgumentError("damaged: it has different sizes")
+            raise ArgumentError("damaged: its tags state different sizes")
         whole = tiff_decoders.note_missing_parts(page, self._stream.seek(0, 2), self._note, self._messages)
         if not whole and not is_first:  # it would take for empty what the other one found to be missing
             raise ArgumentError("damaged: its data end too early")
