@@ -209,7 +209,7 @@ def test_16_bits_that_another_program_declares_as_linear_get_such_a_profile():
     assert image.getpixel((0, 0)) == (128, 128, 128)  # 55/255 of light is the middle grey of sRGB
 
 
-@pytest.mark.parametrize(("mode", "profile"), [("RGBA", SRGB), ("L", GREY)])
+@pytest.mark.parametrize(("mode", "profile"), [("RGBA", SRGB), ("L", GREY)], ids=["RGBA", "L"])
 def test_lossy_files_with_a_profile_are_decoded_as_srgb(mode, profile):
     """Their colours are absolute: without the profile, libjxl would return linear light, too dark for the same numbers."""
     plain = bytes(imagecodecs.jpegxl_encode(np.asarray(image_of(mode).resize((64, 64))), level=95, lossless=False))
