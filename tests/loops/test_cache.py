@@ -146,10 +146,22 @@ def test_an_edit_of_any_file_of_the_loops_is_noticed(tmp_path):
     cache, loops = tmp_path / "cache", tmp_path / "copy" / "upscale" / "loops"
     assert smallest(cache, package=tmp_path / "copy") == "compiled"
     assert smallest(cache, package=tmp_path / "copy") == "loaded"
-    for path in sorted(loops.glob("*.py")):
-        with open(path, "a") as file:
-            file.write("\nCHANGED = True\n")
-        assert smallest(cache, package=tmp_path / "copy") == "compiled", path.name
+    with open(loops / "tables.py", "a") as file:
+        file.write("\nCHANGED = True\n")
+    assert smallest(cache, package=tmp_path / "copy") == "compiled"
+    stamps = python(STAMPS, env={"PYTHONPATH": str(tmp_path / "copy")}, cwd="/").stdout.split()
+    assert len(stamps) == len(set(stamps)) == len(list(loops.glob("*.py"))) + 1
+
+
+#: Prints the checksum of the folder of loops before and after an edit of each file.
+STAMPS = """
+from pathlib import Path
+from upscale.loops import numba_private
+print(numba_private._stamp()[1])
+for path in Path(numba_private.__file__).parent.glob("*.py"):
+    path.write_text(path.read_text() + "EDITED = True")
+    print(numba_private._stamp()[1])
+"""
 
 
 #: Undocumented names of Numba's are taken away from `numba_private`, before it is imported.
