@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError, library_errors
-from upscale.pictures import tiff_tags
+from upscale.pictures import tiff_lzw, tiff_tags
 from upscale.pictures.captured_stderr import capture_stderr
 from upscale.pictures.decoder_errors import pillow_errors
 from upscale.pictures.formats import mode_of
@@ -46,7 +46,7 @@ _MODELS = {
     (ICC_LAB, 3): "LAB",
 }
 _MEANINGS = {RGB: "RGB", PALETTE: "palette", 5: "CMYK", YCBCR: "YCbCr"}
-_OLD_JPEG = 6
+_LZW, _OLD_JPEG = 5, 6
 #: Tags with the lengths of strips, tiles and old-style JPEG.
 _BYTE_COUNTS = (279, 325, 514)
 #: Compressions that neither library decodes.
@@ -120,6 +120,8 @@ def _pillow_uses_libtiff() -> Iterator[None]:
 
 def by_tifffile(page: Any, info: dict[str, Any], note: Note) -> Picture:
     """Decode a page by tifffile."""
+    if int(page.compression) == _LZW:
+        _check_lzw(page)
     with library_errors():
         samples = np.asarray(page.asarray())
         extra, compression = tuple(int(e) for e in page.extrasamples), int(page.compression)
@@ -147,6 +149,24 @@ def by_tifffile(page: Any, info: dict[str, Any], note: Note) -> Picture:
     if channels >= 3 and (photometric == YCBCR or is_ycbcr(photometric, compression, planar)):
         photometric = RGB
     return _with_mode(samples, photometric, extra, bits, info, note)
+
+
+def _check_lzw(page: Any) -> None:
+    """Refuse a page with data that might end the process.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    import imagecodecs
+
+    with library_errors():
+        for segment, *_ in page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts):
+            data = bytes(segment or b"")
+            if page.fillorder == 2:
+                data = bytes(imagecodecs.bitorder_decode(data))
+            if not tiff_lzw.is_safe(data):
+                raise ArgumentError("damaged: its LZW data have a code that cannot be there")
 
 
 def _with_mode(
