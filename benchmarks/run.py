@@ -10,6 +10,7 @@ from pathlib import Path
 
 import batch
 import commands
+import deflate
 import engines
 import in_process
 import memory
@@ -95,9 +96,15 @@ SECTIONS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "threads": ("Threads", "Only the loops, on 2 megapixels of RGB.", _threads),
     "png": (
         "Compressing PNG",
-        "Bands of rows are compressed with run lengths (`fast`), with run lengths or a search, whichever is better for a\n"
-        "sample of the band (`balanced`), or with the smallest result of three settings (`small`).",
+        "Bands of rows are compressed with repetitions at one distance (`fast`), with these or a search, whichever is better\n"
+        "for a sample of the band (`balanced`), or with the smallest result of three settings (`small`).",
         png.report,
+    ),
+    "deflate": (
+        "The deflate loop",
+        "What `upscale` compresses PNG with where Numba runs: Huffman codes of its own for each block, and repetitions at one\n"
+        "distance only. Where a search makes files smaller, such as those of sprites, zlib-ng does it.",
+        deflate.report,
     ),
     "engines": (
         "When starting Numba pays off",

@@ -37,8 +37,9 @@ CAT = SAMPLES / "cat.png"
 )  # fmt: skip
 def test_it_writes_what_the_command_writes(tmp_path, arguments, options, name):
     os.makedirs(tmp_path / "command")
-    ok(CAT, tmp_path / "command" / name, *arguments)
-    result = upscale.enlarge_file(CAT, str(tmp_path / name), **options)
+    # By one engine, since each has its own way of compressing PNG.
+    ok(CAT, tmp_path / "command" / name, *arguments, "--engine", "numpy")
+    result = upscale.enlarge_file(CAT, str(tmp_path / name), **options, engine="numpy")
     assert (tmp_path / name).read_bytes() == (tmp_path / "command" / name).read_bytes()
     assert result.status == "written" and result.size == (444, 300)
     assert result.bytes_out == (tmp_path / name).stat().st_size

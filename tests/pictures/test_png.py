@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from upscale.loops import compiled, numpy_loops
-from upscale.pictures import png_reader, png_structure, png_texts, png_writer
+from upscale.pictures import png_deflate, png_reader, png_structure, png_texts, png_writer
 from upscale.pictures.picture import Frame, Picture
 from upscale.pictures.png_format import SIGNATURE, chunk
 from upscale.pictures.write_options import WriteOptions
@@ -135,6 +135,49 @@ def test_compression_is_worth_its_names(tmp_path):
         pillow = (tmp_path / "pillow.png").stat().st_size
         assert sizes[method, "small"] <= sizes[method, "balanced"] <= sizes[method, "fast"]
         assert sizes[method, "balanced"] <= 1.1 * pillow
+
+
+@pytest.mark.parametrize(
+    ("pixel", "block", "chosen"),
+    [
+        (3, 3, (1, 8)),  # no blocks
+        (3, 6, (6, 8)),  # three zeros are shorter as literals
+        (4, 8, (8, 4)),
+        (3, 9, (9, 6)),
+        (3, 12, (12, 8)),
+        (1, 30_000, (1, 8)),  # farther than the loop can
+    ],
+)
+def test_which_repetitions_are_looked_for(pixel, block, chosen):
+    assert png_deflate.repetitions(pixel, block) == chosen
+
+
+@ENGINES
+@pytest.mark.parametrize("factor", [(2, 2), (3, 5), (1, 4)])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "RGB;16"])
+def test_blocks_of_photographs_become_small_files(tmp_path, engine, factor, mode):
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:150, 0:180]
+    samples = np.stack([90 + 60 * np.sin(x / 17) * np.cos(y / 11) + 20 * c + rng.normal(0, 3, x.shape) for c in range(3)], -1)
+    image = Image.fromarray(samples.clip(0, 255).astype(np.uint8)).convert(mode.removesuffix(";16"))
+    picture = Picture.of_image(image, {})
+    if mode == "RGB;16":
+        deep = (samples * 257 + rng.integers(0, 200, samples.shape)).clip(0, 65535).astype(np.uint16)
+        picture = picture.with_samples(deep)._replace(mode=mode)
+    size = 150 * factor[0], 180 * factor[1]
+    file = io.BytesIO()
+    writer = png_writer.Writer(file, WriteOptions(size, loops=engine, smooth=False))
+    writer.add_bands(Frame(picture), iter([picture.samples]), size, factor)
+    writer.close()
+    (tmp_path / "out.png").write_bytes(file.getvalue())
+    enlarged = picture.samples.repeat(factor[0], 0).repeat(factor[1], 1)
+    if mode == "RGB;16":
+        assert np.array_equal(imagecodecs.png_decode(file.getvalue()), enlarged)
+        return
+    with Image.open(tmp_path / "out.png") as result:
+        assert np.array_equal(np.asarray(result), enlarged)
+        result.save(tmp_path / "pillow.png")
+    assert (tmp_path / "out.png").stat().st_size <= 1.1 * (tmp_path / "pillow.png").stat().st_size + 200
 
 
 @ENGINES

@@ -137,10 +137,12 @@ def _writer(run: FileRun, file: BinaryIO, size: tuple[int, int], enlargement: En
 
 def _planned(run: FileRun, picture: Picture) -> tuple[Prepared, Enlargement]:
     """Prepare a frame and plan its enlargement; what the output cannot store is reported before the work."""
-    floats = run.target == formats.NPY
+    floats, png = run.target == formats.NPY, run.target.name == "PNG"
     try:
         prepared = _prepare(run, picture)
-        enlargement = Enlargement(prepared.picture, run.request, run.options.engine, floats=floats, watch=run.log.use_engine)
+        enlargement = Enlargement(
+            prepared.picture, run.request, run.options.engine, floats=floats, png=png, watch=run.log.use_engine
+        )
     except ArgumentError as error:
         raise _explained(run, error) from error
     for note in enlargement.notes:

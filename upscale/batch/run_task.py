@@ -188,5 +188,7 @@ def _start_engine(run: "FileRun") -> None:
         work = Work("nn", pixels, samples)
     else:
         work = Work("tconv", pixels, min(samples, 4 * height * width), operator.taps)
+    if run.target.name == "PNG":
+        work = work._replace(png=samples)
     if CHOOSER.choose(run.options.engine, work).name == "numba":
         CHOOSER.start_early()

@@ -6,7 +6,7 @@ the result does not depend on the number of threads. Products of 32-bit floats a
 floats are rounded first.
 
 Each loop is one parallel loop over parts of the work. Threads fetch the number of the next part from a counter that they
-share, so that a thread whose core is slower, or taken away, does fewer.
+share, so that a thread whose core is slower, or taken away, does fewer. Only `deflate` runs on one thread, beside others.
 """
 
 # What Numba compiles has no types that a checker could follow.
@@ -17,6 +17,7 @@ import numba
 from upscale.loops import numba_private
 from upscale.loops.alpha import premultiply, store, unpremultiply
 from upscale.loops.corrections import correct
+from upscale.loops.deflate import deflate
 from upscale.loops.dense import dense
 from upscale.loops.nearest import nearest
 from upscale.loops.numba_private import prepare
@@ -27,6 +28,7 @@ __all__ = [
     "CACHED",
     "LOOPS",
     "correct",
+    "deflate",
     "dense",
     "has_safe_threads",
     "nearest",
@@ -40,7 +42,7 @@ __all__ = [
 ]
 
 #: All of them.
-LOOPS = (correct, dense, nearest, png_filter, premultiply, separable, store, unpremultiply)
+LOOPS = (correct, deflate, dense, nearest, png_filter, premultiply, separable, store, unpremultiply)
 #: Whether the machine code is kept for the next process.
 CACHED = numba_private.CACHED
 

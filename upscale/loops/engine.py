@@ -14,11 +14,12 @@ from upscale.errors import ArgumentError
 NUMBA_SECONDS = 0.24
 #: The same in a process in which Numba runs already: to wake the threads.
 WARM_SECONDS = 0.0001
-#: Seconds that NumPy takes longer than Numba's loops: for an output byte of nn, an output sample of tconv (of which 2e-9 is to
-#: filter it for PNG) and each of its taps.
+#: Seconds that NumPy takes longer than Numba's loops: for an output byte of nn, an output sample of tconv and each of its taps,
+#: and for a byte that is filtered and deflated for PNG.
 NN_BYTE = 4e-10
-TCONV_SAMPLE = 3.6e-9
+TCONV_SAMPLE = 1.6e-9
 TCONV_TAP = 8e-10
+PNG_BYTE = 3e-9
 #: From so many input pixels on tconv always runs on Numba: the larger the picture, the less its start is noticed.
 TCONV_PIXELS = 2_000_000
 
@@ -40,16 +41,20 @@ class Work(NamedTuple):
         Output bytes for nn, output samples for tconv.
     taps : float
         Multiplications for an output sample, for tconv.
+    png : int
+        Bytes that become a PNG file.
     """
 
     method: str
     pixels: int
     size: int
     taps: float = 0
+    png: int = 0
 
     def numpy_seconds(self) -> float:
         """Estimate how much longer NumPy takes than Numba's loops."""
-        return self.size * (NN_BYTE if self.method == "nn" else TCONV_SAMPLE + self.taps * TCONV_TAP)
+        computing = self.size * (NN_BYTE if self.method == "nn" else TCONV_SAMPLE + self.taps * TCONV_TAP)
+        return computing + self.png * PNG_BYTE
 
 
 class Engine(NamedTuple):

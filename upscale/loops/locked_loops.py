@@ -8,11 +8,12 @@ import os
 import threading
 
 from upscale.loops import compiled
-from upscale.loops.compiled import CACHED, use_threads
+from upscale.loops.compiled import CACHED, deflate, use_threads
 
 __all__ = [
     "CACHED",
     "correct",
+    "deflate",
     "dense",
     "nearest",
     "png_filter",

@@ -30,12 +30,21 @@ CACHED = True
 
 def compiled_loop(function):
     """Compile a loop at its first call, for all cores, and keep the machine code where a cache folder can be written."""
+    return _compiled(function, parallel=True)
+
+
+def serial_loop(function):
+    """Do the same for one core; several threads may call the loop at once, and run beside Python."""
+    return _compiled(function, nogil=True)
+
+
+def _compiled(function, **options):
     global CACHED
     kept = True
     try:
-        loop = numba.njit(parallel=True, cache=True)(function)
+        loop = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # Numba found no folder for its cache
-        loop, kept = numba.njit(parallel=True)(function), False
+        loop, kept = numba.njit(**options)(function), False
     with contextlib.suppress(AttributeError, ImportError, RuntimeError):  # another release's cache works in its own way
         if kept:
             _improve(loop._cache)

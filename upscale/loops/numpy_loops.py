@@ -350,6 +350,16 @@ def _png_rows(rows: Array, above: Array, step: int, kinds: Array, spread: int, o
         out[chosen, 1:] = filtered[chosen]
 
 
+def deflate(data: Array, distance: int, shortest: int, out: Array) -> int:
+    """Deflate bytes into `out`; return how many bytes that are. zlib-ng does it, which only looks for runs of one value."""
+    from zlib_ng import zlib_ng
+
+    packer = zlib_ng.compressobj(1, zlib_ng.DEFLATED, -15, 9, zlib_ng.Z_RLE)
+    packed = packer.compress(data) + packer.flush(zlib_ng.Z_FULL_FLUSH)
+    out[: len(packed)] = np.frombuffer(packed, np.uint8)
+    return len(packed)
+
+
 def _distance(one: Array, other: Array) -> Array:
     distance: Array = np.maximum(one, other) - np.minimum(one, other)
     return distance

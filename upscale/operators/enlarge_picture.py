@@ -32,6 +32,8 @@ class Enlargement:
     engine : str
     floats : bool
         Leave tconv's results as they are, and do not round them to the picture's own integers.
+    png : bool
+        Whether the result becomes a PNG file, for which the engine has loops, too.
     watch : callable
         Called with the engine and its loops before it begins.
 
@@ -57,6 +59,7 @@ class Enlargement:
         engine: str = "auto",
         *,
         floats: bool = False,
+        png: bool = False,
         watch: Callable[[Engine, ModuleType], None] = lambda engine, loops: None,
     ) -> None:
         if request.operator is not None:
@@ -85,7 +88,8 @@ class Enlargement:
         self._picture, self._source, self._request = picture, source, request
         self._plan = make_plan(source, request, dtype, **options)
         self.shape, self.dtype, self.notes = self._plan.shape, self._plan.dtype, self._plan.notes
-        chosen, self.loops = CHOOSER.load(engine, self._plan.work)
+        work = self._plan.work._replace(png=int(np.prod(self.shape)) * self.dtype.itemsize) if png else self._plan.work
+        chosen, self.loops = CHOOSER.load(engine, work)
         if CHOOSER.unusable and engine == "auto":
             self.notes.append(f"{CHOOSER.unusable}, so NumPy is used, which is slower")
         watch(chosen, self.loops)

@@ -52,7 +52,7 @@ def precompile() -> Precompiled:
         raise FileError("no cache folder is writable; set NUMBA_CACHE_DIR to a writable folder")
     for plan in _plans():
         plan.fill(compiled, np.empty(plan.shape, plan.dtype))
-    _filter_png(compiled)
+    _write_png(compiled)
     statistics = [loop.stats for loop in compiled.LOOPS]
     loaded, made = (sum(getattr(s, name).total() for s in statistics) for name in ("cache_hits", "cache_misses"))
     return Precompiled(loaded, made, statistics[0].cache_path)
@@ -77,9 +77,10 @@ def _plans() -> Iterator[NearestPlan | TransposedPlan]:
                     yield TransposedPlan(source, Operator(kernel, _FACTOR), result, alpha=alpha)
 
 
-def _filter_png(loops: ModuleType) -> None:
-    """Filter rows for PNG, which can be written to or not, as can be the row above them."""
+def _write_png(loops: ModuleType) -> None:
+    """Filter rows for PNG, which can be written to or not, as can be the row above them, and deflate them."""
     rows, kinds = np.zeros((2, 4), np.uint8), np.zeros(1, np.uint8)
     views: tuple[Any, ...] = ((rows, rows[0]), (read_only_view(rows), rows[0]), (read_only_view(rows), read_only_view(rows[0])))
     for below, above in views:
         loops.png_filter(below, above, 1, kinds, 1, np.empty((2, 5), np.uint8))
+    loops.deflate(np.zeros(9, np.uint8), 1, 3, np.empty(1100, np.uint8))

@@ -46,7 +46,12 @@ class Filtering:
         # Neighbours predict mixed pixels well; rows of other pictures may repeat more without a filter.
         self._choices: tuple[tuple[int, ...], ...] = ((1, 2, 4), (1, 2, 4) if smooth else (0, 2))
         if base in ("1", "P") or depth < 8:
-            self._choices = ((0, 2), (0, 2))
+            self._choices = ((0, 2), (0,))
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """How many bytes wide a pixel and a block of equal pixels are; the same where there are none, or not of whole bytes."""
+        return self._step, self._step * (1 if self._expands else self._blocks[1])
 
     @property
     def row_bytes(self) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from upscale import threads
 from upscale.errors import ArgumentError
-from upscale.pictures import png_filters
+from upscale.pictures import png_deflate, png_filters
 from upscale.pictures.picture import DISPOSALS, Frame, Picture
 from upscale.pictures.png_format import SIGNATURE, chunk
 from upscale.pictures.png_metadata import png_chunks
@@ -26,8 +26,6 @@ Array = NDArray[Any]
 _COLOUR_TYPES = {"1": 0, "L": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
 #: Bytes of rows that are deflated in one go: so many that starting anew for each band costs next to nothing.
 _BAND = 1 << 20
-#: Bytes of a band on which the ways of packing are tried.
-_TRIAL = 1 << 14
 #: The header of a zlib stream, and an empty block that ends it.
 _BEGIN, _FINISH = b"\x78\x01", b"\x03\x00"
 
@@ -123,14 +121,15 @@ class Writer:
         )
         checksum, unwritten = 1, _BEGIN
         made = filtering.bands(_in_bands(bands, filtering.rows_of(_BAND)))
-        ways = (_SMOOTH_WAYS if self._options.smooth else _WAYS)[self._options.compression]
-        tasks = _with_ways(ways, made, self._options.smooth)
-        for data, adler, length in self._workers.run(_deflated, tasks):
+        deflating = png_deflate.Deflating(
+            self._options.compression, filtering.widths, smooth=self._options.smooth, loops=self._options.loops
+        )
+        for data, adler, length in self._workers.run(deflating.deflated, deflating.tasks(made)):
             if len(unwritten) > len(_BEGIN):
                 self._data(unwritten, framed)
                 unwritten = b""
             unwritten += data
-            checksum = _adler_joined(checksum, adler, length)
+            checksum = png_deflate.joined_adler32(checksum, adler, length)
         self._data(unwritten + _FINISH + struct.pack(">I", checksum), framed)
 
     def _data(self, data: bytes, framed: bool) -> None:
@@ -172,81 +171,6 @@ def _in_bands(pieces: Iterable[Array], height: int) -> Iterator[Array]:
     for piece in pieces:
         for at in range(0, len(piece), height):
             yield piece[at : at + height]
-
-
-# Each way of packing: which filtering, zlib's level and strategy (Z_RLE or the default).
-_RUNS, _SEARCH, _BEST = (0, 1, 3), (1, 6, 0), (1, 9, 0)
-#: Which ways are tried. Runs are fastest, and smallest where pixels mix; a search finds the repeats of sprites.
-_WAYS = {"fast": (_RUNS,), "balanced": (_RUNS, _SEARCH), "small": (_RUNS, (0, 9, 0), _BEST)}
-#: Where pixels mix, a shorter search finds most of it in a third of the time.
-_SMOOTH_WAYS = _WAYS | {"balanced": (_RUNS, (1, 4, 0))}
-#: So many successive bands of mixed pixels are packed in the way that suits a piece of the first one.
-_SAME_WAY = 8
-
-Ways = tuple[tuple[int, int, int], ...]
-
-
-def _with_ways(ways: Ways, bands: Iterable[png_filters.Band], smooth: bool) -> Iterator[tuple[tuple[Array, int, int], ...]]:
-    """Yield each band, filtered, with the levels and strategies to be tried on it; a piece of it shows which are promising."""
-    chosen, bands_left = ways, 0
-    for band in bands:
-        if bands_left == 0:
-            chosen, bands_left = (ways, 1) if ways is _WAYS["small"] else _promising(ways, band)
-            bands_left = _SAME_WAY if smooth else bands_left
-        yield tuple((band.whole(variant), level, strategy) for variant, level, strategy in chosen)
-        bands_left -= 1
-
-
-def _promising(ways: Ways, band: png_filters.Band) -> tuple[Ways, int]:
-    """Choose the way that packs a piece of a band best; all of them where the band is no larger than a piece.
-
-    Returns
-    -------
-    (Ways, int)
-        And for how many bands the choice is valid: 2 where a search finds nothing at all.
-    """
-    if len(ways) == 1:
-        return ways, 1
-    sizes = []
-    for variant, level, strategy in ways:
-        piece = band.piece(variant, _TRIAL)
-        if piece is None:
-            return ways, 1
-        sizes.append(len(_packed(piece, level, strategy)))
-    runs, search = sizes
-    # A search takes several times as long: it must be worth it.
-    return (ways[1:], 1) if search < 0.95 * runs else (ways[:1], 1 if search < runs else 2)
-
-
-def _deflated(*ways: tuple[Array, int, int]) -> tuple[bytes, int, int]:
-    """Deflate a band in the way that makes it smallest, as blocks that others may follow.
-
-    Returns
-    -------
-    (bytes, int, int)
-        The blocks, and checksum and length of the data in them.
-    """
-    from zlib_ng import zlib_ng
-
-    data, rows = min(((_packed(*way), way[0]) for way in ways), key=lambda r: len(r[0]))
-    return data, zlib_ng.adler32(rows), rows.size
-
-
-def _packed(rows: Array, level: int, strategy: int) -> bytes:
-    from zlib_ng import zlib_ng
-
-    # Raw blocks, flushed so that they end on a byte; nothing in them refers to an earlier band.
-    packer = zlib_ng.compressobj(level, zlib_ng.DEFLATED, -15, 9, strategy)
-    data: bytes = packer.compress(rows) + packer.flush(zlib_ng.Z_FULL_FLUSH)
-    return data
-
-
-def _adler_joined(first: int, second: int, length: int) -> int:
-    """Compute the Adler-32 checksum of two pieces from theirs and the second's length (RFC 1950, 8.2)."""
-    prime = 65521
-    low = (first % 65536 + second % 65536 - 1) % prime
-    high = (first // 65536 + second // 65536 + (first % 65536 - 1) * length) % prime
-    return high * 65536 + low
 
 
 class _Workers:

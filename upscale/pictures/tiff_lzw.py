@@ -30,7 +30,7 @@ class _Layout(NamedTuple):
 def _layout(is_old: bool, bit: int) -> _Layout:
     # The code after which the table has 511 entries, or 512 in old files, is the last one of 9 bits; and so on.
     number = np.arange(_MOST)
-    sizes = 9 + sum((number > border - 258 + is_old).astype(np.int64) for border in (511, 1023, 2047))
+    sizes = 9 + np.sum([number > border - 258 + is_old for border in (511, 1023, 2047)], axis=0)
     ends = bit + np.cumsum(sizes)
     begins = ends - sizes
     shift = begins & 7 if is_old else 24 - sizes - (begins & 7)

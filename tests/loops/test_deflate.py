@@ -1,0 +1,190 @@
+"""The deflate loop against zlib's inflate, and its parts against plain versions."""
+
+import zlib
+
+import imagecodecs
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from zlib_ng import zlib_ng
+
+from upscale.loops import compiled, huffman, numpy_loops, words
+
+
+def deflated(data, distance=1, shortest=8, loops=compiled):
+    """Deflate bytes, as a raw stream that ends; nothing behind the room that is asked for is written."""
+    room = data.size + data.size // 1000 + 1024
+    out = np.full(room + 64, 77, np.uint8)
+    size = loops.deflate(data, distance, shortest, out[:room])
+    assert (out[room:] == 77).all()
+    return out[:size].tobytes() + b"\x03\x00"
+
+
+def inflated(stream):
+    unpacker = zlib.decompressobj(-15)
+    data = unpacker.decompress(stream) + unpacker.flush()
+    assert unpacker.eof
+    assert unpacker.unused_data == b""
+    return data
+
+
+def zeros(rng, size):
+    return np.zeros(size, np.uint8)
+
+
+def one_symbol(rng, size):
+    return np.full(size, 200, np.uint8)
+
+
+def two_symbols(rng, size):
+    return rng.integers(0, 2, size, np.uint8) * np.uint8(255)
+
+
+def random(rng, size):
+    return rng.integers(0, 256, size, np.uint8)
+
+
+def residuals(rng, size):
+    """What filters leave of photographs."""
+    return rng.normal(0, 6, size).round().astype(np.int8).view(np.uint8)
+
+
+def runs(rng, size):
+    """Runs of all lengths, also longer than the longest match."""
+    lengths = rng.choice([1, 2, 3, 4, 7, 8, 9, 31, 32, 33, 257, 258, 259, 600], size + 1)
+    return rng.integers(0, 3, size + 1, np.uint8).repeat(lengths)[:size]
+
+
+def repeated(rng, size):
+    """Pieces that repeat at distances of 2 to 12, with some errors."""
+    data = np.resize(rng.integers(0, 256, rng.integers(2, 13), np.uint8), size)
+    wrong = rng.random(size) < 0.02
+    data[wrong] = rng.integers(0, 256, wrong.sum(), np.uint8)
+    return data
+
+
+def many_lengths(rng, size):
+    """Symbols whose numbers grow like Fibonacci's, so that codes would become longer than allowed."""
+    counts = [1, 1]
+    while sum(counts) + counts[-1] + counts[-2] <= size:
+        counts.append(counts[-1] + counts[-2])
+    return rng.permutation(np.repeat(np.arange(len(counts), dtype=np.uint8), counts))[:size]
+
+
+KINDS = (zeros, one_symbol, two_symbols, random, residuals, runs, repeated, many_lengths)
+
+
+@given(
+    st.sampled_from(KINDS),
+    st.integers(0, 70_000),
+    st.integers(0, 2**32),
+    st.integers(1, 300) | st.just(24_576),
+    st.integers(3, 8),
+)
+@settings(max_examples=150, deadline=None)
+def test_zlib_inflates_it(kind, size, seed, distance, shortest):
+    data = kind(np.random.default_rng(seed), size)
+    assert inflated(deflated(data, distance, shortest)) == data.tobytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 31, 32, 33, 65_534, 65_535, 65_536, 65_570, 131_070, 150_000])
+def test_at_the_borders_of_blocks(kind, size):
+    data = kind(np.random.default_rng(size), size)
+    for distance in (1, 3, 6):
+        assert inflated(deflated(data, distance, 3)) == data.tobytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_libraries_inflate_it(kind):
+    data = kind(np.random.default_rng(0), 100_000)
+    stream = deflated(data, 6, 3)
+    assert zlib_ng.decompress(stream, -15) == data.tobytes()
+    assert imagecodecs.deflate_decode(stream, raw=True, out=data.size) == data.tobytes()
+
+
+def test_bands_follow_each_other():
+    one, other = residuals(np.random.default_rng(0), 70_000), runs(np.random.default_rng(1), 1000)
+    assert inflated(deflated(one)[:-2] + deflated(other)) == one.tobytes() + other.tobytes()
+
+
+def test_random_bytes_are_stored():
+    data = random(np.random.default_rng(0), 200_000)
+    assert len(deflated(data)) <= data.size + 5 * 8 + 2  # 7 blocks, an empty one, and the end
+
+
+def test_long_runs_take_next_to_nothing():
+    assert len(deflated(zeros(None, 1 << 20))) < (1 << 20) / 800
+
+
+@pytest.mark.parametrize(("kind", "most"), [(residuals, 1.003), (runs, 1.1), (zeros, 1.1)])
+def test_it_is_about_as_small_as_zlibs_runs(kind, most):
+    data = kind(np.random.default_rng(0), 300_000)
+    ours, theirs = (len(deflated(data, loops=loops)) for loops in (compiled, numpy_loops))
+    assert ours <= most * theirs
+
+
+def test_a_distance_finds_blocks_of_pixels():
+    """What filters leave of pixels that are three times as wide: two thirds are zeros."""
+    pixels = residuals(np.random.default_rng(0), 90_000).reshape(-1, 3)
+    data = np.concatenate((pixels, np.zeros((len(pixels), 6), np.uint8)), axis=1).reshape(-1)
+    assert len(deflated(data, 9, 3)) < 0.96 * len(deflated(data, 1, 3))
+
+
+# Huffman codes ------------------------------------------------------------------------------------------------------------
+
+
+@numba.njit
+def lengths_of(counts, longest):
+    lengths, scratch = np.full(counts.size, 99, np.uint8), np.full((4, 320), 99, np.int64)
+    huffman.code_lengths(counts, longest, lengths, scratch)
+    return lengths
+
+
+def least_bits(counts, longest):
+    """The bits that the best code of at most `longest` bits takes (package-merge, Larmore and Hirschberg 1990)."""
+    coins = sorted(int(c) for c in counts if c)
+    row = coins
+    for _ in range(longest - 1):
+        row = sorted([*coins, *(a + b for a, b in zip(row[::2], row[1::2], strict=False))])
+    return sum(row[: 2 * len(coins) - 2])
+
+
+@given(st.lists(st.integers(0, 5) | st.integers(0, 65_535), min_size=2, max_size=286), st.sampled_from([7, 14]))
+@settings(max_examples=200, deadline=None)
+def test_code_lengths(counts, longest):
+    counts = np.array(counts[: 19 if longest == 7 else 286], np.uint32)
+    if np.count_nonzero(counts) < 2:
+        counts[:2] = 1
+    lengths = lengths_of(counts, longest)
+    assert ((lengths > 0) == (counts > 0)).all()
+    assert lengths.max() <= longest
+    assert sum(2.0 ** -int(length) for length in lengths[counts > 0]) == 1  # no code is missing, none too many
+    bits, best = int((counts * lengths.astype(np.int64)).sum()), least_bits(counts, longest)
+    assert bits == best or (lengths.max() == longest and best < bits < 1.1 * best)
+
+
+# Words --------------------------------------------------------------------------------------------------------------------
+
+
+@numba.njit
+def both_words(data, at, distance, changed):
+    words.store_word(changed, at, words.load_word(data, at) + np.uint64(1))
+    return words.load_word(data, at), words.equal_bytes(data, at, distance), words.lowest_bit(words.load_word(data, at))
+
+
+def test_words():
+    rng = np.random.default_rng(0)
+    for at in range(9, 50):
+        data, distance = rng.integers(0, 3, 100, np.uint8), int(rng.integers(1, 10))
+        data[at + 7] = 128
+        changed = data.copy()
+        word, equal, lowest = both_words(data, at, distance, changed)
+        number = int.from_bytes(data[at : at + 8].tobytes(), "little")
+        assert word == number
+        assert equal == sum(int(data[at + i] == data[at + i - distance]) << i for i in range(32))
+        assert lowest == next(i for i in range(64) if number >> i & 1)
+        assert changed[at : at + 8].tobytes() == (number + 1).to_bytes(8, "little")
+        assert np.delete(changed, slice(at, at + 8)).tobytes() == np.delete(data, slice(at, at + 8)).tobytes()
