@@ -38,7 +38,8 @@ _RUNS, _SEARCH, _BEST = _Way(0, 0), _Way(1, 6), _Way(1, 9)
 _WAYS = {"fast": (_RUNS,), "balanced": (_RUNS, _Way(0, 6), _SEARCH), "small": (_RUNS, _Way(0, 9), _BEST)}
 #: Where pixels mix, a shorter search finds most of it in a third of the time.
 _SMOOTH_WAYS = _WAYS | {"balanced": (_RUNS, _Way(1, 4))}
-#: So many successive bands of mixed pixels are deflated in the way that suits a piece of the first one.
+#: So many successive bands are deflated in the way that suits a piece of the first one, at most: of mixed pixels at once, of
+#: others twice as many each time that the next choice is the same.
 _SAME_WAY = 8
 #: Bytes of a band on which the ways are tried.
 _TRIAL = 1 << 14
@@ -71,30 +72,23 @@ class Deflating:
 
     def tasks(self, bands: Iterable[Band]) -> Iterator[Task]:
         """Yield the arguments of `deflated` for each band: filtered rows and a level for each way that is promising."""
-        chosen, bands_left = self._ways, 0
+        chosen, valid, bands_left = self._ways, 0, 0
         for band in bands:
             if bands_left == 0:
-                chosen, bands_left = self._promising(band) if self._tries else (self._ways, 1)
-                bands_left = _SAME_WAY if self._smooth else bands_left
+                before, chosen = chosen, self._promising(band) if self._tries else self._ways
+                valid = _SAME_WAY if self._smooth else min(2 * valid, _SAME_WAY) if chosen == before and valid else 1
+                bands_left = valid
             yield tuple((band.whole(way.variant), way.level) for way in chosen)
             bands_left -= 1
 
-    def _promising(self, band: Band) -> tuple[tuple[_Way, ...], int]:
-        """Choose the way that makes a piece of a band smallest; all of them where the band is no larger than a piece.
-
-        Returns
-        -------
-        (tuple of _Way, int)
-            And for how many bands the choice is valid: 2 where a search finds nothing at all.
-        """
+    def _promising(self, band: Band) -> tuple[_Way, ...]:
+        """Choose the way that makes a piece of a band smallest; all of them where the band is no larger than a piece."""
         pieces = [band.piece(way.variant, _TRIAL) for way in self._ways]
         sizes = [len(self._packed(p, way.level)) for p, way in zip(pieces, self._ways, strict=True) if p is not None]
         if len(sizes) < len(self._ways):
-            return self._ways, 1
-        runs, search = sizes[0], min(sizes[1:])
-        if search < _WORTH * runs:
-            return (self._ways[sizes.index(search, 1)],), 1
-        return self._ways[:1], 1 if search < runs else 2
+            return self._ways
+        search = min(sizes[1:])
+        return (self._ways[sizes.index(search, 1)],) if search < _WORTH * sizes[0] else self._ways[:1]
 
     def deflated(self, *ways: tuple[Array, int]) -> tuple[bytes, int, int]:
         """Deflate a band in the way that makes it smallest.
