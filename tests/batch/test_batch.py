@@ -435,10 +435,11 @@ def test_pillows_own_guard_follows(tmp_path):
 
 
 @pytest.mark.heavy
-def test_results_are_the_same_at_any_number_of_threads(tmp_path):
+@pytest.mark.parametrize("engine", ["numba", "numpy"])
+def test_results_are_the_same_at_any_number_of_threads(tmp_path, engine):
     for number, size in enumerate([(600, 500), (64, 64), (64, 64), (900, 700)]):
         picture(tmp_path / "in" / f"{number}.png", size, number)
-    arguments = ("-m", "tconv", "-k", "bicubic", "-q")
+    arguments = ("-m", "tconv", "-k", "bicubic", "-q", "--engine", engine)
     for threads in (1, 2, 5):
         ok("in", f"out{threads}", "-j", threads, *arguments, cwd=tmp_path)
     ok("in/3.png", "one.png", *arguments, "-j", "1", cwd=tmp_path)
