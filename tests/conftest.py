@@ -1,6 +1,11 @@
 """Fixtures, and the order in which tests run."""
 
+import os
 import signal
+
+# Before NumPy is imported, here and in the commands: as many tests run at once as there are cores, and threads of OpenBLAS that
+# wait for each other keep the cores busy. What learns kernels takes a quarter of the time so.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
