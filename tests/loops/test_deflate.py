@@ -1,5 +1,8 @@
 """The deflate loop against zlib's inflate, and its parts against plain versions."""
 
+import ctypes
+import mmap
+import sys
 import zlib
 
 import imagecodecs
@@ -103,6 +106,27 @@ def test_other_libraries_inflate_it(kind):
     stream = deflated(data, 6, 3)
     assert zlib_ng.decompress(stream, -15) == data.tobytes()
     assert imagecodecs.deflate_decode(stream, raw=True, out=data.size) == data.tobytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="protects memory as POSIX does")
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_beside_the_data_is_read(kind):
+    """The pages before and behind them cannot be read: whoever does is ended."""
+    page, protect = mmap.PAGESIZE, ctypes.CDLL(None).mprotect
+    room = mmap.mmap(-1, 18 * page)
+    memory = np.frombuffer(room, np.uint8)
+    for at in (0, 17 * page):
+        assert protect(ctypes.c_void_p(memory.ctypes.data + at), ctypes.c_size_t(page), 0) == 0
+    late = np.arange(35, dtype=np.uint8)  # a repetition that begins near the end of the last window
+    late[31:] = late[28:32]
+    memory[17 * page - 35 : 17 * page] = late
+    assert inflated(deflated(memory[17 * page - 35 : 17 * page], 3, 3)) == late.tobytes()
+    for size in (31, 32, 36, 63, 64, 100, 1001, 16 * page):
+        for begin in (page, 17 * page - size):
+            data = memory[begin : begin + size]
+            for shortest in (3, 4, 8):
+                data[:] = np.resize(kind(np.random.default_rng(size + shortest), size), size)
+                assert inflated(deflated(data, 3, shortest)) == data.tobytes()
 
 
 def test_bands_follow_each_other():

@@ -54,11 +54,14 @@ _EXTRA[_MATCH[:, 0]] = _MATCH[:, 1]
 
 @inner
 def _starts(equal, shortest):
-    """Return at which bits `shortest` ones or more begin, of which there are 3 to 8."""
+    """Return at which of the lowest 28 bits `shortest` ones or more begin, of which there are 3 to 8.
+
+    Of the last literals before such a place, whole words are read, which must end within the window.
+    """
     second = min(shortest - 2, 2)
     equal &= equal >> np.uint64(1)
     equal &= equal >> np.uint64(second)
-    return equal & equal >> np.uint64(shortest - 2 - second)
+    return equal & equal >> np.uint64(shortest - 2 - second) & np.uint64((1 << 28) - 1)
 
 
 @inner

@@ -15,7 +15,8 @@ NUMBA_SECONDS = 0.24
 #: The same in a process in which Numba runs already: to wake the threads.
 WARM_SECONDS = 0.0001
 #: Seconds that NumPy takes longer than Numba's loops: for an output byte of nn, an output sample of tconv and each of its taps,
-#: and for a byte that is filtered and deflated for PNG.
+#: and for a byte that is filtered and deflated for PNG. The last is a third of what the benchmark prints for one thread, as the
+#: mean of nn and tconv: threads do it, while the next rows are computed.
 NN_BYTE = 4e-10
 TCONV_SAMPLE = 1.6e-9
 TCONV_TAP = 8e-10

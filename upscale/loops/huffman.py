@@ -160,7 +160,10 @@ class Description(NamedTuple):
 
 @inner
 def describe(lengths, literals, distances, symbols, repeats, counts, own, table, scratch):
-    """List the codes that describe `lengths`, in `symbols` and `repeats`, and make these codes; returns a `Description`."""
+    """List the codes that describe `lengths`, in `symbols` and `repeats`, and make these codes; returns a `Description`.
+
+    `own` and `table` become the lengths of these codes, and the codes; the other arrays are room.
+    """
     many, at, total = 0, 0, literals + distances
     while at < total:
         length, run = lengths[at], 1

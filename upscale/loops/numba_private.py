@@ -34,7 +34,7 @@ def compiled_loop(function):
 
 
 def serial_loop(function):
-    """Do the same for one core; several threads may call the loop at once, and run beside Python."""
+    """Compile a loop like `compiled_loop`, but for one core, and without Python's lock: several threads may call it at once."""
     return _compiled(function, nogil=True)
 
 

@@ -1,6 +1,7 @@
 """Hand-written LLVM for loops over bytes: eight of them at any place as one number, and where they equal earlier ones.
 
-A plain loop over bytes takes 5 to 8 times as long. `vectors.py` explains how to read such code.
+With the plain versions that stand above them in their place, `deflate` takes 3.5 times as long, with any one of them 1.2 to 2.4
+times. `vectors.py` explains how to read such code.
 """
 
 # Code for LLVM has no types that a checker could follow.

@@ -43,7 +43,7 @@ _SMOOTH_WAYS = _WAYS | {"balanced": (_RUNS, _Way(1, 4))}
 _SAME_WAY = 8
 #: Bytes of a band on which the ways are tried.
 _TRIAL = 1 << 14
-#: A search takes ten times as long: it must make a band smaller than this share.
+#: A search takes several times as long: it must make a band smaller than this share.
 _WORTH = 0.95
 #: The greatest distance that the engine's loop takes.
 _FARTHEST = 24_576
@@ -72,12 +72,13 @@ class Deflating:
 
     def tasks(self, bands: Iterable[Band]) -> Iterator[Task]:
         """Yield the arguments of `deflated` for each band: filtered rows and a level for each way that is promising."""
-        chosen, valid, bands_left = self._ways, 0, 0
+        chosen: tuple[_Way, ...] = ()
+        valid = bands_left = 0
         for band in bands:
             if bands_left == 0:
                 before, chosen = chosen, self._promising(band) if self._tries else self._ways
-                valid = _SAME_WAY if self._smooth else min(2 * valid, _SAME_WAY) if chosen == before and valid else 1
-                bands_left = valid
+                valid = 2 * valid if chosen == before else 1
+                valid = bands_left = _SAME_WAY if self._smooth else min(valid, _SAME_WAY)
             yield tuple((band.whole(way.variant), way.level) for way in chosen)
             bands_left -= 1
 
@@ -124,8 +125,8 @@ def repetitions(pixel: int, block: int) -> tuple[int, int]:
     Returns
     -------
     (int, int)
-        The distance, and how many equal bytes it takes: of shorter repetitions, `benchmarks/deflate.py` finds that they make
-        files no smaller and writing slower. But a block's zeros are worth it from 4 on.
+        The distance, and how many equal bytes it takes. For the pictures of `benchmarks/deflate.py`, shorter repetitions make
+        files at most 1 % smaller, or even larger, and take longer; only the zeros of a block are worth it, from 4 on.
     """
     zeros = block - pixel
     distance = block if zeros and block <= _FARTHEST else 1

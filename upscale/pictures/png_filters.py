@@ -45,6 +45,7 @@ class Filtering:
         self._expands = depth < 8 and blocks != (1, 1)
         # Neighbours predict mixed pixels well; rows of other pictures may repeat more without a filter.
         self._choices: tuple[tuple[int, ...], ...] = ((1, 2, 4), (1, 2, 4) if smooth else (0, 2))
+        # Numbers of colours say nothing of their neighbours. A search finds most where no row is filtered.
         if base in ("1", "P") or depth < 8:
             self._choices = ((0, 2), (0,))
 

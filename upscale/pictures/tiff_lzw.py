@@ -19,7 +19,7 @@ _FIRST_LOOK = 32
 
 
 class _Layout(NamedTuple):
-    """Where codes lie that begin at a clear code's last bit, which is one of the 8 of a byte."""
+    """Where the codes after a clear code lie, counted from the byte in which the first one begins."""
 
     ends: Array  #: After how many bits each of them ends.
     first: Array  #: Its first byte.
@@ -68,6 +68,7 @@ def is_safe(data: bytes) -> bool:
 
 
 def _codes(data: Array, layout: _Layout, many: int, is_old: bool) -> Array:
+    """Read the first `many` codes of a layout."""
     if not many:
         return np.empty(0, np.int32)
     near = data[: layout.first[many - 1] + 3].astype(np.int32)
