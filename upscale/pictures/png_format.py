@@ -4,7 +4,6 @@ The names of chunks, their layout and the colour types are those of the PNG spec
 """
 
 import struct
-import zlib
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -31,4 +30,7 @@ XMP_KEY = "XML:com.adobe.xmp"
 
 def chunk(kind: bytes, data: bytes = b"") -> bytes:
     """Make a chunk of its type and its data: length, type, data, checksum."""
-    return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))))
+    from zlib_ng import zlib_ng  # ten times as fast as zlib
+
+    checksum = zlib_ng.crc32(data, zlib_ng.crc32(kind))
+    return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", checksum)))
