@@ -55,9 +55,8 @@ def filtered(picture: Array, base: str, method: str) -> tuple[Array, tuple[int, 
         size, blocks = samples.shape[:2], (1, 1)
     depth = 8 * samples.dtype.itemsize
     filtering = png_filters.Filtering(depth, base, size, blocks, smooth=blocks == (1, 1), loops=compiled)
-    return np.concatenate([band.whole(0).reshape(-1) for band in filtering.bands([samples])]), png_deflate.repetitions(
-        *filtering.widths
-    )
+    band = png_filters.Band(filtering, filtering.as_bytes(samples), None)
+    return band.whole(0).reshape(-1), png_deflate.repetitions(filtering.step, filtering.step * blocks[1])
 
 
 def by_zlib_ng(data: Array, level: int, strategy: int) -> int:

@@ -69,11 +69,14 @@ def png_report() -> str:
 def _compress(picture: np.ndarray, size: tuple[int, int], blocks: tuple[int, int], loops: ModuleType) -> None:
     smooth = blocks == (1, 1)
     filtering = png_filters.Filtering(8, "RGB", size, blocks, smooth=smooth, loops=loops)
-    deflating = png_deflate.Deflating("fast", filtering.widths, smooth=smooth, loops=loops)
+    deflating = png_deflate.Deflating("fast", filtering, smooth=smooth, loops=loops)
     height = filtering.rows_of(1 << 20)
-    bands = (picture[at : at + height] for at in range(0, len(picture), height))
-    for task in deflating.tasks(filtering.bands(bands)):
-        deflating.deflated(*task)
+    previous, choice = None, png_deflate.Choice()
+    for at in range(0, len(picture), height):
+        rows = filtering.as_bytes(picture[at : at + height])
+        band = png_filters.Band(filtering, rows, previous)
+        previous, choice = rows[-1], deflating.choose(band, choice)
+        deflating.deflated(band, choice)
 
 
 if __name__ == "__main__":

@@ -157,6 +157,76 @@ def test_a_distance_finds_blocks_of_pixels():
     assert len(deflated(data, 9, 3)) < 0.96 * len(deflated(data, 1, 3))
 
 
+# Blocks of pixels ---------------------------------------------------------------------------------------------------------
+
+
+def block_rows(filtered, step, vertical, horizontal):
+    """Make the filtered rows of blocks of pixels, from their definition."""
+    rows = []
+    for kind, *row in filtered.tolist():
+        pixels = [row[at : at + step] for at in range(0, len(row), step)]
+        others = [0] * step if kind in (1, 4) else None
+        wide = [value for pixel in pixels for value in pixel + (others or pixel) * (horizontal - 1)]
+        rows += [[kind, *wide]] + [[2] + [0] * len(wide)] * (vertical - 1)
+    return bytes(value for row in rows for value in row)
+
+
+def deflated_blocks(filtered, step, vertical, horizontal):
+    """Deflate rows of blocks, with as little room as is asked for; the 8 bytes behind the rows are any."""
+    memory = np.full(filtered.size + 8, 77, np.uint8)
+    rows = memory[:-8].reshape(filtered.shape)
+    rows[:] = filtered
+    height, width = filtered.shape[0], (filtered.shape[1] - 1) // step
+    made = height * vertical
+    room = 2 * rows.size + 6 * height * width + made * (1 + width * step * horizontal) // 32 + 4 * (step + 4) * made + 2048
+    out = np.full(room + 64, 77, np.uint8)
+    size, checksum = compiled.deflate_blocks(rows, step, vertical, horizontal, out[:room])
+    assert (out[room:] == 77).all()
+    return out[:size].tobytes() + b"\x03\x00", checksum
+
+
+@given(
+    st.sampled_from((zeros, two_symbols, random, residuals, runs)),
+    st.sampled_from([1, 2, 3, 4, 6, 8]),
+    st.integers(1, 5),
+    st.integers(2, 40) | st.just(300),
+    st.integers(1, 60),
+    st.integers(1, 12),
+    st.sampled_from([(1,), (4,), (0,), (2,), (0, 1, 2, 4)]),
+    st.integers(0, 2**32),
+)
+@settings(max_examples=150, deadline=None)
+def test_zlib_inflates_blocks(kind, step, vertical, horizontal, width, height, filters, seed):
+    if step * (horizontal - 1) < 3:
+        horizontal = 5
+    rng = np.random.default_rng(seed)
+    filtered = np.empty((height, 1 + width * step), np.uint8)
+    filtered[:, 1:] = kind(rng, height * width * step).reshape(height, -1)
+    filtered[:, 0] = rng.choice(filters, height)
+    stream, checksum = deflated_blocks(filtered, step, vertical, horizontal)
+    expected = block_rows(filtered, step, vertical, horizontal)
+    assert inflated(stream) == expected
+    assert checksum == zlib.adler32(expected)
+
+
+@pytest.mark.parametrize(("width", "horizontal"), [(3000, 4), (30, 8192)], ids=["wide rows", "as far apart as matches may be"])
+def test_large_rows_of_blocks(width, horizontal):
+    rng = np.random.default_rng(0)
+    filtered = residuals(rng, 40 * (3 * width + 1)).reshape(40, -1).copy()
+    filtered[:, 0] = rng.choice([1, 2, 4], 40)
+    stream, checksum = deflated_blocks(filtered, 3, 3, horizontal)
+    expected = block_rows(filtered, 3, 3, horizontal)
+    assert inflated(stream) == expected
+    assert checksum == zlib.adler32(expected)
+
+
+def test_blocks_become_smaller_than_rows_of_bytes():
+    pixels = residuals(np.random.default_rng(0), 60 * 901).reshape(60, -1).copy()
+    pixels[:, 0] = 4
+    rows = np.frombuffer(block_rows(pixels, 3, 4, 4), np.uint8)
+    assert len(deflated_blocks(pixels, 3, 4, 4)[0]) < 0.99 * len(deflated(rows, 12, 8))
+
+
 # Huffman codes ------------------------------------------------------------------------------------------------------------
 
 

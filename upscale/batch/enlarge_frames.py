@@ -1,8 +1,9 @@
 """The frames of one file, one after another: converted to what the output's format supports, enlarged, encoded."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from upscale import threads
 from upscale.batch.frame_plan import FramePlan, conversions
@@ -14,13 +15,13 @@ from upscale.kernels.normalize import phase_sums
 from upscale.operators.enlarge_picture import CLIPPED, Enlargement
 from upscale.operators.methods import Request
 from upscale.pictures import formats, metadata, mode_conversion, reading, writing
-from upscale.pictures.adapt_to_format import adapt, apply_options, restore_colour_key
+from upscale.pictures.adapt_to_format import ConversionOptions, adapt, apply_options, restore_colour_key
 from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import FileContents, Frame, Picture
 from upscale.pictures.write_options import WriteOptions
 
-#: Bytes of a band that is computed in one go.
-_BAND = 1 << 24
+if TYPE_CHECKING:
+    from upscale.pictures.row_stream import RowStream
 
 
 class FileRun(NamedTuple):
@@ -35,6 +36,8 @@ class FileRun(NamedTuple):
     contents : FileContents
     plan : FramePlan
     log : RunLog
+    numba : bool
+        Whether Numba is the engine that will be chosen, or has been started for it.
     """
 
     task: Task
@@ -44,6 +47,7 @@ class FileRun(NamedTuple):
     contents: FileContents
     plan: FramePlan
     log: RunLog
+    numba: bool = False
 
 
 class Prepared(NamedTuple):
@@ -80,7 +84,31 @@ def enlarge_frames(run: FileRun, source: reading.Source, file: BinaryIO) -> tupl
     FileError
         Where a frame cannot be decoded, enlarged or encoded.
     """
-    frames = source.frames(_frames_of(run))
+    streamed = source.stream() if _is_streamable(run) else None
+    if streamed is None:
+        return _enlarge_frames(run, source, source.frames(_frames_of(run)), file)
+    picture, stream = streamed
+    with contextlib.closing(stream):
+        return _enlarge_frames(run, source, iter([Frame(picture)]), file, stream)
+
+
+def _is_streamable(run: FileRun) -> bool:
+    """Return whether nothing but the enlargement looks at the samples, so that they need not all be there at once."""
+    operator = run.request.operator
+    return (
+        run.numba
+        and run.target.streamed
+        and run.options.frame is None
+        and run.contents.orientation == 1
+        and conversions(run.options) == ConversionOptions()
+        # Alpha is taken out of the whole picture where it needs a kernel of its own.
+        and (operator is None or (operator.kernel.normalized and operator.kernel.channels is None))
+    )
+
+
+def _enlarge_frames(
+    run: FileRun, source: reading.Source, frames: Iterator[Frame], file: BinaryIO, stream: "RowStream | None" = None
+) -> tuple[int, int]:
     writer: Any = None
     clipped, size = 0.0, (0, 0)
     for number in range(run.plan.total):
@@ -89,7 +117,7 @@ def enlarge_frames(run: FileRun, source: reading.Source, file: BinaryIO) -> tupl
         if frame is None:
             raise FileError(f"{run.task.name}: damaged: frame {number} is missing")
         with run.log.notices:
-            prepared, enlargement = _planned(run, frame.picture)
+            prepared, enlargement = _planned(run, frame.picture, stream)
             vertical, horizontal = run.request.factor
             frame = frame._replace(left=frame.left * horizontal, top=frame.top * vertical)
             with writing.encoder_errors(run.task.output):
@@ -135,13 +163,22 @@ def _writer(run: FileRun, file: BinaryIO, size: tuple[int, int], enlargement: En
     return writing.make_writer(run.target, file, settings)
 
 
-def _planned(run: FileRun, picture: Picture) -> tuple[Prepared, Enlargement]:
+def _planned(run: FileRun, picture: Picture, stream: "RowStream | None" = None) -> tuple[Prepared, Enlargement]:
     """Prepare a frame and plan its enlargement; what the output cannot store is reported before the work."""
     floats, png = run.target == formats.NPY, run.target.name == "PNG"
     try:
         prepared = _prepare(run, picture)
+        if stream is not None and prepared.picture.samples is not stream.samples:  # they were converted, before they were there
+            stream.decode_whole()
+            prepared, stream = _prepare(run, picture), None
         enlargement = Enlargement(
-            prepared.picture, run.request, run.options.engine, floats=floats, png=png, watch=run.log.use_engine
+            prepared.picture,
+            run.request,
+            run.options.engine,
+            floats=floats,
+            png=png,
+            watch=run.log.use_engine,
+            stream=stream,
         )
     except ArgumentError as error:
         raise _explained(run, error) from error
@@ -213,8 +250,8 @@ def _add(run: FileRun, writer: Any, frame: Frame, prepared: Prepared, enlargemen
         and result.base in ("LA", "RGBA")
     )
     if target.streamed and result.mode in target.modes and not keyed:
-        bands = enlargement.bands(_BAND) if blocks is None else [enlargement.source]
         with run.log.stage("enlarge and write"):
+            bands = enlargement.bands(writer.band_bytes(result))
             writer.add_bands(frame._replace(picture=result), bands, enlargement.size, blocks or (1, 1))
         return
     with run.log.stage("enlarge"):

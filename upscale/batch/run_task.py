@@ -82,7 +82,7 @@ def run_task(
         if options.dry_run:
             return result
         admit(run.plan.memory)
-        _start_engine(run)
+        run = run._replace(numba=_starts_numba(run))
 
         def check() -> None:
             file_checks.check_unchanged(task.name, identity, stream)
@@ -180,8 +180,8 @@ def _write(
     return filled
 
 
-def _start_engine(run: "FileRun") -> None:
-    """Start Numba before anything is decoded, if it will be needed."""
+def _starts_numba(run: "FileRun") -> bool:
+    """Start Numba before anything is decoded, if it will be needed; return whether it will."""
     (height, width), contents, operator = run.plan.size, run.contents, run.request.operator
     samples, pixels = height * width * contents.pixel_bytes, contents.size[0] * contents.size[1]
     if operator is None:
@@ -190,5 +190,7 @@ def _start_engine(run: "FileRun") -> None:
         work = Work("tconv", pixels, min(samples, 4 * height * width), operator.taps)
     if run.target.name == "PNG":
         work = work._replace(png=samples)
-    if CHOOSER.choose(run.options.engine, work).name == "numba":
-        CHOOSER.start_early()
+    if CHOOSER.choose(run.options.engine, work).name != "numba":
+        return False
+    CHOOSER.start_early()
+    return True

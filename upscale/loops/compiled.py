@@ -6,7 +6,8 @@ the result does not depend on the number of threads. Products of 32-bit floats a
 floats are rounded first.
 
 Each loop is one parallel loop over parts of the work. Threads fetch the number of the next part from a counter that they
-share, so that a thread whose core is slower, or taken away, does fewer. Only `deflate` runs on one thread, beside others.
+share, so that a thread whose core is slower, or taken away, does fewer. Only
+`deflate`, `deflate_blocks` and `png_unfilter` run on one thread, beside others.
 """
 
 # What Numba compiles has no types that a checker could follow.
@@ -18,21 +19,26 @@ from upscale.loops import numba_private
 from upscale.loops.alpha import premultiply, store, unpremultiply
 from upscale.loops.corrections import correct
 from upscale.loops.deflate import deflate
+from upscale.loops.deflate_blocks import deflate_blocks
 from upscale.loops.dense import dense
 from upscale.loops.nearest import nearest
 from upscale.loops.numba_private import prepare
 from upscale.loops.png_filter import png_filter
+from upscale.loops.png_unfilter import png_unfilter
 from upscale.loops.separable import separable
 
 __all__ = [
     "CACHED",
     "LOOPS",
+    "SAFE_IN_THREADS",
     "correct",
     "deflate",
+    "deflate_blocks",
     "dense",
     "has_safe_threads",
     "nearest",
     "png_filter",
+    "png_unfilter",
     "premultiply",
     "prepare",
     "separable",
@@ -42,7 +48,12 @@ __all__ = [
 ]
 
 #: All of them.
-LOOPS = (correct, deflate, dense, nearest, png_filter, premultiply, separable, store, unpremultiply)
+LOOPS = (
+    *(correct, deflate, deflate_blocks, dense, nearest, png_filter, png_unfilter, premultiply, separable, store),
+    unpremultiply,
+)
+#: Whether several threads may call loops at once.
+SAFE_IN_THREADS = True
 #: Whether the machine code is kept for the next process.
 CACHED = numba_private.CACHED
 

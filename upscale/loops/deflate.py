@@ -23,11 +23,11 @@ from upscale.loops.numba_private import inner, new_array, new_zeros, serial_loop
 from upscale.loops.words import equal_bytes, load_word, lowest_bit
 
 #: Symbols of a block, after which the next one gets codes of its own; about as many as zlib takes.
-_BLOCK = 32768
+BLOCK_SYMBOLS = 32768
 #: Bytes of a stored block, at most.
 _STORED = 65535
 #: The longest match.
-_MOST = 258
+LONGEST_MATCH = 258
 #: Bytes that are looked at together, and how far the next ones begin if no match of at most 8 bytes begins among them.
 _WINDOW, _STEP = 32, 24
 #: Where literals are counted that are none: behind the symbols.
@@ -36,20 +36,20 @@ _NOWHERE = 300
 
 def _match_symbols():
     """Return the symbol, the number of extra bits and their value for each length of a match (RFC 1951, 3.2.5)."""
-    table = np.zeros((_MOST + 1, 3), np.uint16)
+    table = np.zeros((LONGEST_MATCH + 1, 3), np.uint16)
     symbol, length = 257, 3
     for extra in (0,) * 8 + (1,) * 4 + (2,) * 4 + (3,) * 4 + (4,) * 4 + (5,) * 4:
         for value in range(1 << extra):
-            table[min(length, _MOST)] = symbol, extra, value
+            table[min(length, LONGEST_MATCH)] = symbol, extra, value
             length += 1
         symbol += 1
-    table[_MOST] = 285, 0, 0
+    table[LONGEST_MATCH] = 285, 0, 0
     return table
 
 
-_MATCH = _match_symbols()
-_EXTRA = np.zeros(SYMBOLS, np.uint16)
-_EXTRA[_MATCH[:, 0]] = _MATCH[:, 1]
+MATCH_SYMBOLS = _match_symbols()
+EXTRA_BITS = np.zeros(SYMBOLS, np.uint16)
+EXTRA_BITS[MATCH_SYMBOLS[:, 0]] = MATCH_SYMBOLS[:, 1]
 
 
 @inner
@@ -96,7 +96,7 @@ def _count(data, begin, distance, shortest, counts):
     while at < min(distance, data.size):
         first[data[at]] += 1
         at += 1
-    while at + _WINDOW <= data.size and symbols < _BLOCK:
+    while at + _WINDOW <= data.size and symbols < BLOCK_SYMBOLS:
         starts = _starts(equal_bytes(data, at, distance), shortest)
         if starts == np.uint64(0):
             for i in range(0, _STEP, 4):
@@ -113,10 +113,10 @@ def _count(data, begin, distance, shortest, counts):
         third[word >> np.uint64(16) & low if left > 2 else np.uint64(_NOWHERE)] += 1
         at += literals
         symbols += literals + 1
-        match_end = _match_end(data, at + shortest, min(data.size, at + _MOST), distance)
-        fourth[_MATCH[match_end - at, 0]] += 1
+        match_end = _match_end(data, at + shortest, min(data.size, at + LONGEST_MATCH), distance)
+        fourth[MATCH_SYMBOLS[match_end - at, 0]] += 1
         at = match_end
-    if symbols < _BLOCK:
+    if symbols < BLOCK_SYMBOLS:
         while at < data.size:
             first[data[at]] += 1
             at += 1
@@ -151,7 +151,8 @@ def _put_literals(out, writer, table, word):
 
 
 @inner
-def _put_one(out, writer, entry):
+def put_one(out, writer, entry):
+    """Write one code out of the table."""
     return put(out, writer, np.uint64(entry) >> np.uint64(8), np.uint64(entry) & np.uint64(63))
 
 
@@ -160,7 +161,7 @@ def _write_symbols(data, begin, end, distance, shortest, table, distance_bits, d
     """Write the codes of a block and of its end."""
     low, none, at = np.uint64(255), np.uint64(0), begin
     while at < min(distance, end):
-        writer = _put_one(out, writer, table[data[at]])
+        writer = put_one(out, writer, table[data[at]])
         at += 1
     while at + _WINDOW <= data.size and at < end:
         starts = _starts(equal_bytes(data, at, distance), shortest)
@@ -174,8 +175,8 @@ def _write_symbols(data, begin, end, distance, shortest, table, distance_bits, d
             writer = _put_literals(out, writer, table, load_word(data, at + i))
         word, left = load_word(data, at + (literals & ~3)), literals & 3
         at += literals
-        match_end = _match_end(data, at + shortest, min(data.size, at + _MOST), distance)
-        symbol, extra, value = _MATCH[match_end - at]
+        match_end = _match_end(data, at + shortest, min(data.size, at + LONGEST_MATCH), distance)
+        symbol, extra, value = MATCH_SYMBOLS[match_end - at]
         # Up to three literals that are left and the match's length go together: no branch, since none could be foreseen.
         writer = _put_four(
             out,
@@ -189,13 +190,13 @@ def _write_symbols(data, begin, end, distance, shortest, table, distance_bits, d
         writer = put(out, writer, bits, np.uint64(extra) + distance_size)
         at = match_end
     while at < end:
-        writer = _put_one(out, writer, table[data[at]])
+        writer = put_one(out, writer, table[data[at]])
         at += 1
-    return _put_one(out, writer, table[256])
+    return put_one(out, writer, table[256])
 
 
 @inner
-def _write_stored(data, begin, end, out, writer):
+def write_stored(data, begin, end, out, writer):
     """Write at most 65,535 bytes as they are in a block, or an empty one, after which the next block begins with a byte."""
     nothing, size = np.uint64(0), end - begin
     writer = put(out, writer, nothing, np.uint64(3))
@@ -209,7 +210,7 @@ def _write_stored(data, begin, end, out, writer):
 
 
 @inner
-def _distance_symbol(distance):
+def distance_symbol(distance):
     """Return the symbol of a distance, the number of its extra bits, and their value (RFC 1951, 3.2.5)."""
     if distance <= 4:
         return distance - 1, 0, 0
@@ -231,7 +232,7 @@ def deflate(data, distance, shortest, out):
     lengths, own = new_zeros(np.uint8, 1, 320)[0], new_array(np.uint8, 1, 19)[0]
     symbols, repeats = new_array(np.uint8, 1, 320)[0], new_array(np.uint8, 1, 320)[0]
     own_counts = new_array(np.uint32, 1, 19)[0]
-    distance_symbol, distance_extra, distance_value = _distance_symbol(distance)
+    symbol_of_distance, distance_extra, distance_value = distance_symbol(distance)
     # The distance's code is one bit, 0. The next distance has the other one, since some decoders want no code to be incomplete.
     distance_bits, distance_size = np.uint64(distance_value << 1), np.uint64(distance_extra + 1)
     writer = BitWriter(np.int64(0), np.uint64(0), np.uint64(0))
@@ -244,19 +245,19 @@ def deflate(data, distance, shortest, out):
             if lengths[symbol]:
                 size = np.int64(lengths[symbol])
                 if symbol > 256:
-                    size += _EXTRA[symbol] + distance_extra + 1
+                    size += EXTRA_BITS[symbol] + distance_extra + 1
                     literals = symbol + 1
                 body += counts[0, symbol] * size
         assign_codes(lengths[:SYMBOLS], table, scratch[0, :16])
-        described = lengths[literals : literals + distance_symbol + 2]
+        described = lengths[literals : literals + symbol_of_distance + 2]
         described[:] = 0
-        described[distance_symbol:] = 1
+        described[symbol_of_distance:] = 1
         description = describe(lengths, literals, described.size, symbols, repeats, own_counts, own, own_table, scratch)
         if description.bits + body < 8 * (end - begin) + 32:
             writer = write_description(out, writer, description, symbols, repeats, own, own_table)
             writer = _write_symbols(data, begin, end, distance, shortest, table, distance_bits, distance_size, out, writer)
         else:
             for at in range(begin, end, _STORED):
-                writer = _write_stored(data, at, min(end, at + _STORED), out, writer)
+                writer = write_stored(data, at, min(end, at + _STORED), out, writer)
         begin = end
-    return _write_stored(data, begin, begin, out, writer).at
+    return write_stored(data, begin, begin, out, writer).at

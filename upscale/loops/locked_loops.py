@@ -8,15 +8,18 @@ import os
 import threading
 
 from upscale.loops import compiled
-from upscale.loops.compiled import CACHED, deflate, use_threads
+from upscale.loops.compiled import CACHED, deflate, deflate_blocks, png_unfilter, use_threads
 
 __all__ = [
     "CACHED",
+    "SAFE_IN_THREADS",
     "correct",
     "deflate",
+    "deflate_blocks",
     "dense",
     "nearest",
     "png_filter",
+    "png_unfilter",
     "premultiply",
     "separable",
     "store",
@@ -24,6 +27,7 @@ __all__ = [
     "use_threads",
 ]
 
+SAFE_IN_THREADS = False
 _lock = threading.Lock()
 # The layer survives a fork, but a loop that another thread was compiling or running would not.
 if hasattr(os, "register_at_fork"):

@@ -29,22 +29,25 @@ CACHED = True
 
 
 def compiled_loop(function):
-    """Compile a loop at its first call, for all cores, and keep the machine code where a cache folder can be written."""
+    """Compile a loop at its first call, for all cores, and keep the machine code where a cache folder can be written.
+
+    It runs without Python's lock: several threads may call it at once, where Numba's own threads allow that.
+    """
     return _compiled(function, parallel=True)
 
 
 def serial_loop(function):
-    """Compile a loop like `compiled_loop`, but for one core, and without Python's lock: several threads may call it at once."""
-    return _compiled(function, nogil=True)
+    """Compile a loop like `compiled_loop`, but for one core: several threads may always call it at once."""
+    return _compiled(function)
 
 
 def _compiled(function, **options):
     global CACHED
     kept = True
     try:
-        loop = numba.njit(cache=True, **options)(function)
+        loop = numba.njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # Numba found no folder for its cache
-        loop, kept = numba.njit(**options)(function), False
+        loop, kept = numba.njit(nogil=True, **options)(function), False
     with contextlib.suppress(AttributeError, ImportError, RuntimeError):  # another release's cache works in its own way
         if kept:
             _improve(loop._cache)

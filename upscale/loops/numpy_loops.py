@@ -314,6 +314,14 @@ def store(values: Array, rounded: bool, limits: Array, out: Array) -> int:
     return clipped
 
 
+#: Its loops run on threads of their own.
+SAFE_IN_THREADS = False
+#: zlib-ng deflates blocks, too.
+deflate_blocks = None
+#: NumPy has no fast way to undo filters, in which each pixel needs the one before; readers decode whole pictures instead.
+png_unfilter = None
+
+
 def png_filter(rows: Array, above: Array, step: int, kinds: Array, spread: int, out: Array) -> None:
     """Filter rows of bytes (H, W) by the PNG filter of `kinds` that leaves the least; `above` is the row before the first."""
     # A few rows at a time, so that what lies between the steps stays in the cache.

@@ -1,6 +1,11 @@
 """One `Picture` enlarged by one of the methods, whole or in bands of rows."""
 
+import contextlib
+import itertools
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +19,16 @@ from upscale.operators.methods import Request, computable, make_plan
 
 if TYPE_CHECKING:
     from upscale.pictures.picture import Picture
+    from upscale.pictures.row_stream import RowStream
     from upscale.pictures.tone_curves import Curve
 
 Array = NDArray[Any]
 
+#: Some rows: a context manager that computes them; they are valid within its block.
+Band = AbstractContextManager[Array]
+
+#: Source rows of a band, at least: a band reads some rows that the one before has read, too.
+_MIN_BAND = 16
 #: A user is warned if more than this share of the samples was clipped.
 CLIPPED = 0.01
 
@@ -36,6 +47,8 @@ class Enlargement:
         Whether the result becomes a PNG file, for which the engine has loops, too.
     watch : callable
         Called with the engine and its loops before it begins.
+    stream : RowStream, optional
+        Where the picture's rows come from while it is enlarged.
 
     Attributes
     ----------
@@ -61,6 +74,7 @@ class Enlargement:
         floats: bool = False,
         png: bool = False,
         watch: Callable[[Engine, ModuleType], None] = lambda engine, loops: None,
+        stream: "RowStream | None" = None,
     ) -> None:
         if request.operator is not None:
             from upscale.pictures.mode_conversion import filterable
@@ -93,6 +107,11 @@ class Enlargement:
         if CHOOSER.unusable and engine == "auto":
             self.notes.append(f"{CHOOSER.unusable}, so NumPy is used, which is slower")
         watch(chosen, self.loops)
+        self._stream = stream
+        self._lock, self._numbers, self._under_way = threading.Lock(), itertools.count(), dict[int, int]()
+        if stream is not None:
+            assert source is stream.samples
+            stream.start(self.loops)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -114,27 +133,67 @@ class Enlargement:
         """How high and wide the blocks are that each sample of the source becomes; None where samples are mixed."""
         return self._request.factor if self._request.operator is None else None
 
-    @property
-    def source(self) -> Array:
-        """The samples that are enlarged."""
-        return self._source
-
     def whole(self) -> "Picture":
         """Compute the result."""
-        return self.result._replace(samples=self._filled(0, np.empty(self.shape, self.dtype)))
+        if self._stream is not None:
+            self._stream.wait(len(self._source))
+        return self.result._replace(samples=self._computed(slice(0, self.shape[0]), threads.limit()))
 
-    def bands(self, size: int) -> Iterator[Array]:
-        """Compute the result in bands of rows, of at most some bytes; each one only holds until the next."""
+    def bands(self, size: int) -> Iterator[Band]:
+        """Yield bands of rows of the result, of about some bytes, to be computed in any thread, several at once.
+
+        Where samples become blocks, the bands are those of the source: see `blocks`.
+        """
+        for rows, needed in self._rows_of_bands(size):
+            with self._lock:
+                number = next(self._numbers)
+                self._under_way[number] = needed[0]
+            if self.blocks is not None:
+                yield self._band(number, partial(self._source_rows, needed))
+            elif self.loops.SAFE_IN_THREADS:
+                yield self._band(number, partial(self._computed, rows, 1))
+            else:
+                made = self._computed(rows, threads.limit())
+                yield self._band(number, partial(np.asarray, made))
+
+    @contextlib.contextmanager
+    def _band(self, number: int, compute: Callable[[], Array]) -> Iterator[Array]:
+        """Compute a band; when its user is done, the source's rows that it needs may be released."""
+        try:
+            yield compute()
+        finally:
+            with self._lock:
+                del self._under_way[number]
+
+    def _rows_of_bands(self, size: int) -> Iterator[tuple[slice, tuple[int, int]]]:
+        """Yield the rows of each band, and the source's rows that it needs, once those are there."""
         factor = self._request.factor[0]
         row = max(1, int(np.prod(self.shape[1:])) * self.dtype.itemsize)
-        height = min(max(1, size // row // factor) * factor, self.shape[0])
-        band = np.empty((height, *self.shape[1:]), self.dtype)  # one for all: fresh memory takes as long as filling it
-        for first in range(0, self.shape[0], height):
-            yield self._filled(first, band[: self.shape[0] - first])
+        height = min(max(_MIN_BAND, size // row // factor) * factor, self.shape[0])
+        bands = [slice(first, min(first + height, self.shape[0])) for first in range(0, self.shape[0], height)]
+        needed = [self._plan.rows_needed(rows) for rows in bands]
+        # Rows wrap around, or are mirrored, at the borders: a later band may need an earlier row.
+        begins = np.minimum.accumulate([first for first, _ in needed][::-1])[::-1]
+        for rows, wanted, begin in zip(bands, needed, begins, strict=True):
+            if self._stream is not None:
+                with self._lock:
+                    unused = min(self._under_way.values(), default=int(begin))
+                self._stream.release(min(unused, int(begin)))
+                self._stream.wait(wanted[1])
+            yield rows, wanted
+        if self._stream is not None:  # rows that no band needs may be damaged
+            self._stream.wait(len(self._source))
 
-    def _filled(self, first: int, rows: Array) -> Array:
+    def _source_rows(self, rows: tuple[int, int]) -> Array:
+        return self._source[slice(*rows)]
+
+    def _computed(self, rows: slice, number: int) -> Array:
+        """Compute rows of the result on so many threads; 0 leaves their number to Numba."""
+        return self._filled(rows.start, np.empty((rows.stop - rows.start, *self.shape[1:]), self.dtype), number)
+
+    def _filled(self, first: int, rows: Array, number: int) -> Array:
         with np.errstate(all="ignore"):  # NaN, infinity and overflow are the picture's and stay what they are
-            self.loops.use_threads(threads.limit())  # which may have changed since the band before
+            self.loops.use_threads(number)
             self._plan.fill(self.loops, rows, first)
         return rows
 

@@ -51,6 +51,10 @@ class NearestPlan:
         self._factor = factor
         self._source = source
 
+    def rows_needed(self, rows: slice) -> tuple[int, int]:
+        """Return which input rows are needed for rows of the result: the first one, and the one after the last."""
+        return rows.start // self._factor[0], -(-rows.stop // self._factor[0])
+
     def fill(self, loops: ModuleType, out: Array, first_row: int = 0) -> None:
         """Compute rows `first_row` and following into `out`, with one of the engines' loops; both are whole blocks."""
         vertical, horizontal = self._factor

@@ -78,9 +78,11 @@ def _plans() -> Iterator[NearestPlan | TransposedPlan]:
 
 
 def _write_png(loops: ModuleType) -> None:
-    """Filter rows for PNG, which can be written to or not, as can be the row above them, and deflate them."""
+    """Filter rows for PNG, which can be written to or not, as can be the row above them, deflate them, and undo the filters."""
     rows, kinds = np.zeros((2, 4), np.uint8), np.zeros(1, np.uint8)
     views: tuple[Any, ...] = ((rows, rows[0]), (read_only_view(rows), rows[0]), (read_only_view(rows), read_only_view(rows[0])))
     for below, above in views:
         loops.png_filter(below, above, 1, kinds, 1, np.empty((2, 5), np.uint8))
     loops.deflate(np.zeros(9, np.uint8), 1, 3, np.empty(1100, np.uint8))
+    loops.deflate_blocks(np.zeros(18, np.uint8)[:-8].reshape(2, 5), 4, 2, 2, np.empty(2200, np.uint8))
+    loops.png_unfilter(read_only_view(np.zeros((2, 5), np.uint8)), np.zeros(4, np.uint8), 1, rows)

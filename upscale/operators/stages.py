@@ -92,11 +92,17 @@ class CorrectionStage:
         self._alpha, self._batch = alpha, batch
         self._tables = correction_tables(corrections, source.shape[1] + 2 * _REACH, computed)
 
+    def rows_needed(self, rows: slice) -> Array:
+        """Return the input row for each row of a block from which a band of output rows is corrected."""
+        factor = self._tables.factor
+        first, last = rows.start // factor, -(-rows.stop // factor)
+        return beyond(np.arange(first - _REACH, last + _REACH), len(self._source), self._edge)
+
     def add(self, loops: ModuleType, sums: Array, first_row: int) -> None:
         """Add corrections to a band of sums (rows, W' * C) that begins with output row `first_row`."""
-        factor, (height, width) = self._tables.factor, self._source.shape[:2]
-        first, last = first_row // factor, -(-(first_row + len(sums)) // factor)
-        rows = beyond(np.arange(first - _REACH, last + _REACH), height, self._edge)
+        factor, width = self._tables.factor, self._source.shape[1]
+        first = first_row // factor
+        rows = self.rows_needed(slice(first_row, first_row + len(sums)))
         columns = beyond(np.arange(-_REACH, width + _REACH), width, self._edge)
         block = self._source[rows].reshape(len(rows), width, -1)[:, columns]
         planes = np.ascontiguousarray(np.moveaxis(self._convert(loops, block), 2, 0))

@@ -5,6 +5,7 @@ that mix channels, corrections, and types that the loops are not compiled for. T
 sums a band of floats, and that becomes samples. A band is small enough for its floats to stay in the cache.
 """
 
+import threading
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -91,7 +92,7 @@ class TransposedPlan:
     ) -> None:
         kernel = operator.kernel
         self.dtype = np.dtype(dtype)
-        self.clipped, self.notes = 0, list[str]()
+        self.clipped, self.notes, self._lock = 0, list[str](), threading.Lock()
         self._source, self._operator, self._curve = source, operator, curve
         self._channels = channels = _channels(source, kernel, alpha)
         size = operator.size(source.shape[:2])
@@ -134,12 +135,30 @@ class TransposedPlan:
             self.notes.append("the kernel cannot be normalised, so alpha is enlarged by nn")
             return None
 
+    def rows_needed(self, rows: slice) -> tuple[int, int]:
+        """Return which input rows are needed for rows of the result: the first one, and the one after the last."""
+        taps = self._sums.rows_of(rows)
+        needed = [taps.source[np.unique(taps.line[taps.line >= 0])]]
+        if self._corrections is not None:
+            needed.append(self._corrections.rows_needed(rows))
+        if self._nearest is not None:
+            needed.append(self._nearest[0][rows])
+        if self._alpha_plan is not None:
+            first, stop = self._alpha_plan.rows_needed(rows)
+            needed.append(np.arange(first, stop))
+        numbers = np.concatenate(needed)
+        numbers = numbers[numbers >= 0]
+        return (int(numbers.min()), int(numbers.max()) + 1) if numbers.size else (0, 0)
+
     def fill(self, loops: ModuleType, out: Array, first_row: int = 0) -> None:
-        """Compute rows `first_row` and following into `out`, rows of the result, with one of the engines' loops."""
+        """Compute rows `first_row` and following into `out`, rows of the result, with one of the engines' loops.
+
+        Several threads may do so at once where the loops are `SAFE_IN_THREADS`.
+        """
         flat = out.reshape(len(out), -1)
         if not self._staged:
             rows = self._sums.rows_of(slice(first_row, first_row + len(out)))
-            self.clipped += self._sums.add(loops, self._source, rows, self._rounding, flat)
+            self._count_clipped(self._sums.add(loops, self._source, rows, self._rounding, flat))
             return
         height = max(1, _BAND // flat.shape[1])
         for begin in range(0, len(out), height):
@@ -164,7 +183,11 @@ class TransposedPlan:
             sums[..., :colours] = curve.encode(sums[..., :colours])
         if alpha and self._operator.kernel.channels is None:
             self._restore_transparent_colours(sums, band)
-        self.clipped += loops.store(sums.reshape(out.shape), *self._rounding, out)
+        self._count_clipped(loops.store(sums.reshape(out.shape), *self._rounding, out))
+
+    def _count_clipped(self, number: int) -> None:
+        with self._lock:  # several threads may compute bands
+            self.clipped += number
 
     def _rows_needed(self, band: slice) -> tuple[Array, RowTaps]:
         """Take the input rows (H, W, C) that a band of output needs, and its taps with the rows numbered anew."""

@@ -1,6 +1,7 @@
 """What reading a file yields: `Picture`s, and `FileContents`, the frames or pages that they are."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +12,8 @@ from upscale.pictures.formats import NPY, base_of, mode_of
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from upscale.pictures.row_stream import RowStream
 
 Array = NDArray[Any]
 
@@ -171,6 +174,9 @@ class FileContents(NamedTuple):
         1 to 8 as in EXIF, of the first picture; each page may have another.
     mode : str
         Of the first picture, one of `formats.MODES`; only of formats that cannot be written, for the choice of another.
+    stream : callable or None
+        Begins to decode the only picture in bands: returns the picture, and what fills its samples. It takes a context manager
+        in which the whole picture is decoded, if it has to be.
     """
 
     format: str
@@ -185,6 +191,7 @@ class FileContents(NamedTuple):
     extras: bytes = b""
     orientation: int = 1
     mode: str = ""
+    stream: "Callable[[Callable[[], AbstractContextManager[None]]], tuple[Picture, RowStream]] | None" = None
 
     @property
     def upright_size(self) -> tuple[int, int]:

@@ -3,14 +3,13 @@
 Each band becomes blocks of a raw deflate stream (RFC 1951) that others may follow, and refers to no earlier band.
 """
 
-from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale.pictures.png_filters import Band
+from upscale.pictures.png_filters import Band, Filtering
 
 Array = NDArray[Any]
 
@@ -30,7 +29,22 @@ class _Way(NamedTuple):
     level: int
 
 
-Task = tuple[tuple[Array, int], ...]
+class Choice(NamedTuple):
+    """The ways in which a band is deflated, of which the best result counts.
+
+    Attributes
+    ----------
+    ways : tuple of _Way
+    valid : int
+        For how many bands in a row the choice was made.
+    left : int
+        For how many of them it holds from here on.
+    """
+
+    ways: tuple[_Way, ...] = ()
+    valid: int = 0
+    left: int = 0
+
 
 #: The fastest way, and the smallest where pixels mix; a search finds the repetitions of sprites.
 _RUNS, _SEARCH, _BEST = _Way(0, 0), _Way(1, 6), _Way(1, 9)
@@ -41,11 +55,13 @@ _SMOOTH_WAYS = _WAYS | {"balanced": (_RUNS, _Way(1, 4))}
 #: So many successive bands are deflated in the way that suits a piece of the first one, at most: of mixed pixels at once, of
 #: others twice as many each time that the next choice is the same.
 _SAME_WAY = 8
-#: Bytes of a band on which the ways are tried.
+#: Bytes of a band on which the ways are tried, not counting rows that repeat the one above.
 _TRIAL = 1 << 14
 #: A search takes several times as long: it must make a band smaller than this share.
 _WORTH = 0.95
-#: The greatest distance that the engine's loop takes.
+#: From so many zeros on that a block adds to a pixel, the loop for blocks makes smaller files than that for rows of bytes.
+_LEAST_ZEROS = 4
+#: The greatest distance that the engine's loops take.
 _FARTHEST = 24_576
 
 
@@ -56,43 +72,43 @@ class Deflating:
     ----------
     compression : str
         One of `choices.COMPRESSIONS`.
-    widths : (int, int)
-        Bytes of a pixel and of a block of equal ones, as `png_filters.Filtering.widths` says.
+    filtering : Filtering
+        Of the same frame.
     smooth : bool
         Whether neighbouring pixels mix.
     loops : module
         One of the engines' loops.
     """
 
-    def __init__(self, compression: str, widths: tuple[int, int], *, smooth: bool, loops: ModuleType) -> None:
+    def __init__(self, compression: str, filtering: Filtering, *, smooth: bool, loops: ModuleType) -> None:
         self._ways = (_SMOOTH_WAYS if smooth else _WAYS)[compression]
         self._tries = compression == "balanced"
         self._smooth, self._loops = smooth, loops
-        self._repetitions = repetitions(*widths)
+        self._step, self._blocks = filtering.step, (1, 1) if filtering.expands else filtering.blocks
+        block = self._step * self._blocks[1]
+        self._repetitions = repetitions(self._step, block)
+        self._knows_blocks = loops.deflate_blocks is not None and block - self._step >= _LEAST_ZEROS and block <= _FARTHEST
 
-    def tasks(self, bands: Iterable[Band]) -> Iterator[Task]:
-        """Yield the arguments of `deflated` for each band: filtered rows and a level for each way that is promising."""
-        chosen: tuple[_Way, ...] = ()
-        valid = bands_left = 0
-        for band in bands:
-            if bands_left == 0:
-                before, chosen = chosen, self._promising(band) if self._tries else self._ways
-                valid = 2 * valid if chosen == before else 1
-                valid = bands_left = _SAME_WAY if self._smooth else min(valid, _SAME_WAY)
-            yield tuple((band.whole(way.variant), way.level) for way in chosen)
-            bands_left -= 1
+    def choose(self, band: Band, before: Choice) -> Choice:
+        """Choose how a band is deflated, from the choice for the band before it."""
+        if before.left > 0:
+            return before._replace(left=before.left - 1)
+        ways = self._promising(band) if self._tries else self._ways
+        valid = 2 * before.valid if ways == before.ways else 1
+        valid = _SAME_WAY if self._smooth else min(valid, _SAME_WAY)
+        return Choice(ways, valid, valid - 1)
 
     def _promising(self, band: Band) -> tuple[_Way, ...]:
         """Choose the way that makes a piece of a band smallest; all of them where the band is no larger than a piece."""
-        pieces = [band.piece(way.variant, _TRIAL) for way in self._ways]
-        sizes = [len(self._packed(p, way.level)) for p, way in zip(pieces, self._ways, strict=True) if p is not None]
-        if len(sizes) < len(self._ways):
+        part = band.part(_TRIAL)
+        if part is None:
             return self._ways
+        sizes = [len(self._packed(part, way)[0]) for way in self._ways]
         search = min(sizes[1:])
         return (self._ways[sizes.index(search, 1)],) if search < _WORTH * sizes[0] else self._ways[:1]
 
-    def deflated(self, *ways: tuple[Array, int]) -> tuple[bytes, int, int]:
-        """Deflate a band in the way that makes it smallest.
+    def deflated(self, band: Band, choice: Choice) -> tuple[bytes, int, int]:
+        """Deflate a band in that one of the chosen ways which makes it smallest.
 
         Returns
         -------
@@ -101,20 +117,28 @@ class Deflating:
         """
         from zlib_ng import zlib_ng
 
-        data, rows = min(((self._packed(*way), way[0]) for way in ways), key=lambda r: len(r[0]))
-        return data, zlib_ng.adler32(rows), rows.size
+        made = ((*self._packed(band, way), way.variant) for way in choice.ways)
+        data, checksum, variant = min(made, key=lambda result: len(result[0]))
+        return data, zlib_ng.adler32(band.whole(variant)) if checksum is None else checksum, band.size
 
-    def _packed(self, rows: Array, level: int) -> bytes:
-        if level == 0:
+    def _packed(self, band: Band, way: _Way) -> tuple[bytes, int | None]:
+        """Deflate a band; return the blocks, and the checksum of the data if it is known."""
+        if way.level == 0 and self._knows_blocks:
+            rows = band.filtered(way.variant)
+            room = 2 * rows.size + 6 * (rows.size // self._step) + band.size // 32
+            out = np.empty(room + 4 * (self._step + 4) * len(rows) * self._blocks[0] + 2048, np.uint8)
+            size, checksum = self._loops.deflate_blocks(rows, self._step, *self._blocks, out)
+            return out[:size].tobytes(), checksum
+        rows = band.whole(way.variant)
+        if way.level == 0:
             flat = rows.reshape(-1)
             out = np.empty(flat.size + flat.size // 1000 + 1024, np.uint8)
-            return out[: self._loops.deflate(flat, *self._repetitions, out)].tobytes()
+            return out[: self._loops.deflate(flat, *self._repetitions, out)].tobytes(), None
         from zlib_ng import zlib_ng
 
         # Flushed, so that the blocks end on a byte.
-        packer = zlib_ng.compressobj(level, zlib_ng.DEFLATED, -15, 9)
-        data: bytes = packer.compress(rows) + packer.flush(zlib_ng.Z_FULL_FLUSH)
-        return data
+        packer = zlib_ng.compressobj(way.level, zlib_ng.DEFLATED, -15, 9)
+        return packer.compress(rows) + packer.flush(zlib_ng.Z_FULL_FLUSH), None
 
 
 def repetitions(pixel: int, block: int) -> tuple[int, int]:

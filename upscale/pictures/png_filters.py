@@ -1,6 +1,5 @@
 """PNG's filters: rows of samples to rows of bytes that deflate well."""
 
-from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -30,29 +29,32 @@ class Filtering:
         Whether neighbouring pixels mix.
     loops : module
         One of the engines' loops.
+
+    Attributes
+    ----------
+    step : int
+        Bytes of a pixel, at least 1.
+    blocks : (int, int)
+    expands : bool
+        Whether samples become blocks before they are filtered.
     """
 
     def __init__(
         self, depth: int, base: str, size: tuple[int, int], blocks: tuple[int, int], *, smooth: bool, loops: ModuleType
     ) -> None:
         self._depth, self._loops = depth, loops
-        self._step = max(1, _CHANNELS[base] * depth // 8)
+        self.step = max(1, _CHANNELS[base] * depth // 8)
         # Grey samples of few bits are scaled to 8 bits.
         self._scale = 255 // ((1 << depth) - 1) if base == "L" else 1
         self._bytes = -(-size[1] * _CHANNELS[base] * depth // 8)
         # Samples of less than a byte are expanded first: their blocks do not end on bytes.
-        self._blocks = blocks
-        self._expands = depth < 8 and blocks != (1, 1)
+        self.blocks = blocks
+        self.expands = depth < 8 and blocks != (1, 1)
         # Neighbours predict mixed pixels well; rows of other pictures may repeat more without a filter.
         self._choices: tuple[tuple[int, ...], ...] = ((1, 2, 4), (1, 2, 4) if smooth else (0, 2))
         # Numbers of colours say nothing of their neighbours. A search finds most where no row is filtered.
         if base in ("1", "P") or depth < 8:
             self._choices = ((0, 2), (0,))
-
-    @property
-    def widths(self) -> tuple[int, int]:
-        """How many bytes wide a pixel and a block of equal pixels are; the same where there are none, or not of whole bytes."""
-        return self._step, self._step * (1 if self._expands else self._blocks[1])
 
     @property
     def row_bytes(self) -> int:
@@ -65,22 +67,12 @@ class Filtering:
 
     def rows_of(self, size: int) -> int:
         """Return how many incoming rows make a band of at most `size` bytes."""
-        return max(1, size // ((self._bytes + 1) * self._blocks[0]))
+        return max(1, size // ((self._bytes + 1) * self.blocks[0]))
 
-    def bands(self, bands: Iterable[Array]) -> Iterator["Band"]:
-        """Yield each band, which is filtered once the variant is chosen."""
-        previous: Array | None = None
-        for band in bands:
-            rows = self._as_bytes(band)
-            if previous is None:
-                previous = np.zeros(rows.shape[1], np.uint8)
-            yield Band(self, rows, previous)
-            previous = rows[-1].copy()
-
-    def _as_bytes(self, band: Array) -> Array:
+    def as_bytes(self, band: Array) -> Array:
         """Lay out rows as PNG stores them before filtering; blocks stay single samples where they are whole bytes."""
-        if self._expands:
-            band = band.repeat(self._blocks[0], 0).repeat(self._blocks[1], 1)
+        if self.expands:
+            band = band.repeat(self.blocks[0], 0).repeat(self.blocks[1], 1)
         if band.dtype == bool:
             return np.packbits(band, axis=1)
         if self._depth < 8:
@@ -90,50 +82,75 @@ class Filtering:
         return np.ascontiguousarray(band.reshape(len(band), -1)).view(np.uint8)
 
     def filtered(self, rows: Array, previous: Array, variant: int) -> Array:
-        """Filter rows of bytes by one of the two variants.
+        """Filter rows of bytes by one of the two variants; blocks stay single pixels.
 
         Returns
         -------
         ndarray, shape (rows, 1 + bytes of a row)
-            uint8; the filter's type precedes each row.
+            uint8; the filter's type precedes each row. 8 bytes behind it may be read.
         """
         kinds = self._choices[variant]
         height, width = rows.shape
-        vertical, horizontal = (1, 1) if self._expands else self._blocks
-        filtered = np.empty((height, 1 + width), np.uint8)
-        self._loops.png_filter(rows, previous, self._step, np.array(kinds, np.uint8), horizontal, filtered)
-        if (vertical, horizontal) == (1, 1):
+        filtered = np.empty(height * (1 + width) + 8, np.uint8)[:-8].reshape(height, 1 + width)
+        horizontal = 1 if self.expands else self.blocks[1]
+        self._loops.png_filter(rows, previous, self.step, np.array(kinds, np.uint8), horizontal, filtered)
+        return filtered
+
+    def in_blocks(self, filtered: Array) -> Array:
+        """Turn filtered rows of single pixels into those of the picture with blocks."""
+        if self.expands or self.blocks == (1, 1):
             return filtered
-        return _in_blocks(filtered, vertical, horizontal, self._step)
+        return _in_blocks(filtered, *self.blocks, self.step)
 
 
 class Band:
-    """Rows of bytes, filtered by either variant on request; a band is valid until the next one is made."""
+    """Rows of bytes, filtered by either variant on request.
 
-    def __init__(self, filtering: Filtering, rows: Array, previous: Array) -> None:
-        self._filtering, self._rows, self._previous = filtering, rows, previous
-        self._made: dict[tuple[int, ...], Array] = {}
+    Parameters
+    ----------
+    filtering : Filtering
+    rows : ndarray
+        As `Filtering.as_bytes` makes them.
+    previous : ndarray or None
+        The row above the first one; None where there is none.
+    """
+
+    def __init__(self, filtering: Filtering, rows: Array, previous: Array | None) -> None:
+        self._filtering, self._rows = filtering, rows
+        self._previous = np.zeros(rows.shape[1], np.uint8) if previous is None else previous
+        self._filtered: dict[tuple[int, ...], Array] = {}
+        self._whole: dict[tuple[int, ...], Array] = {}
+
+    @property
+    def size(self) -> int:
+        """Bytes of the filtered rows, with blocks."""
+        return len(self._rows) * (1 if self._filtering.expands else self._filtering.blocks[0]) * self._filtering.row_bytes
+
+    def filtered(self, variant: int) -> Array:
+        """Filter it by one of the two variants, as `Filtering.filtered`."""
+        kinds = self._filtering.kinds(variant)
+        if kinds not in self._filtered:
+            self._filtered[kinds] = self._filtering.filtered(self._rows, self._previous, variant)
+        return self._filtered[kinds]
 
     def whole(self, variant: int) -> Array:
-        """Filter all of it by one of the two variants, as `Filtering.filtered`."""
+        """Filter it by one of the two variants, with blocks."""
         kinds = self._filtering.kinds(variant)
-        if kinds not in self._made:
-            self._made[kinds] = self._filtering.filtered(self._rows, self._previous, variant)
-        return self._made[kinds]
+        if kinds not in self._whole:
+            self._whole[kinds] = self._filtering.in_blocks(self.filtered(variant))
+        return self._whole[kinds]
 
-    def piece(self, variant: int, size: int) -> Array | None:
-        """Filter about `size` bytes from the band's middle; None where the band has no more.
+    def part(self, size: int) -> "Band | None":
+        """Return the rows in the middle that make about `size` bytes; None where the band has no more.
 
-        The piece begins with the first row of a block, since the filtered bytes of the other rows are all zeros.
+        The other rows of blocks, whose filtered bytes are all zeros, come on top.
         """
-        height, many = len(self._rows), self._filtering.rows_of(size)
-        if many >= height:
+        many = self._filtering.rows_of(size * self._filtering.blocks[0])
+        if many >= len(self._rows):
             return None
-        at = height // 2
-        part = self._rows[at : at + many]
-        row = self._filtering.filtered(part, self._rows[at - 1] if at else self._previous, variant).reshape(-1)
-        begin = max(0, self._filtering.row_bytes - size) // 2
-        return row[begin : begin + size]
+        at = len(self._rows) // 2
+        at = min(at, len(self._rows) - many)
+        return Band(self._filtering, self._rows[at : at + many], self._rows[at - 1] if at else self._previous)
 
 
 def _packed(band: Array, depth: int, scale: int) -> Array:

@@ -2,7 +2,8 @@
 
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,17 @@ from upscale.pictures.picture import DISPOSALS, FileContents, Frame, Picture
 from upscale.pictures.png_format import SIGNATURE, chunk
 from upscale.pictures.png_structure import Chunks, Header, Part
 
+if TYPE_CHECKING:
+    from upscale.pictures.row_stream import RowStream
+
 Array = NDArray[Any]
 
 #: Colour model and number of samples a pixel by colour type.
 _COLOURS = {0: ("L", 1), 2: ("RGB", 3), 3: ("P", 1), 4: ("LA", 2), 6: ("RGBA", 4)}
 #: Bytes of rows between which another library inflates them: fewer do not pay, more would be in memory twice for a moment.
 _MIN_INFLATED, _MAX_INFLATED = 1 << 16, 1 << 25
+#: Bytes of samples from which on they are decoded while they are enlarged.
+_MIN_STREAMED = 1 << 20
 
 
 #: imagecodecs loses a reference to None with each picture that libpng refuses, and Python before 3.12 ends with the last one.
@@ -78,7 +84,10 @@ class _Decoder:
         pixel_bytes = self._channels * (2 if self._header.depth == 16 else 1)
         turned = orientation(self._info)
         if self._animation is None or not frames:
-            return FileContents("PNG", size, pixel_bytes, lambda: iter([Frame(self._decoded(still))]), orientation=turned)
+            whole = lambda: iter([Frame(self._decoded(still))])  # noqa: E731
+            plain = self._header.depth >= 8 and not self._header.interlace
+            stream = self._stream_rows if plain and size[0] * size[1] * pixel_bytes >= _MIN_STREAMED else None
+            return FileContents("PNG", size, pixel_bytes, whole, orientation=turned, stream=stream)
         return FileContents(
             "PNG",
             size,
@@ -143,6 +152,39 @@ class _Decoder:
         elif header.depth == 1:
             return Picture(samples > 0, "1", None, self._info)
         return Picture(samples, mode_of(base, samples.dtype) or "", self._palette, self._info)
+
+    def _stream_rows(self, guard: Callable[[], AbstractContextManager[None]]) -> "tuple[Picture, RowStream]":
+        """Decode the still picture in bands."""
+        from upscale.pictures.row_stream import RowStream
+
+        def whole() -> Array:
+            with guard():
+                return self._decoded(self._parts[0]).samples
+
+        header = self._header
+        shape = (header.height, header.width) if self._channels == 1 else (header.height, header.width, self._channels)
+        dtype, base = np.dtype(np.uint16 if header.depth == 16 else np.uint8), _COLOURS[header.colour][0]
+        stream = RowStream(shape, dtype, self._faultless_pieces(), whole)
+        return Picture(stream.samples, mode_of(base, dtype) or "", self._palette, self._info), stream
+
+    def _faultless_pieces(self) -> Iterator[bytes]:
+        """Read the still picture's compressed data in small pieces, as long as all checksums are right."""
+        from zlib_ng import zlib_ng
+
+        from upscale.pictures.row_stream import PIECE, FaultyDataError
+
+        for at, length in self._parts[0].pieces:
+            checksum = zlib_ng.crc32(b"IDAT")
+            self._stream.seek(at)
+            while length > 0:
+                piece = self._stream.read(min(length, PIECE))
+                if not piece:
+                    raise FaultyDataError
+                checksum = zlib_ng.crc32(piece, checksum)
+                length -= len(piece)
+                yield piece
+            if self._stream.read(4) != checksum.to_bytes(4, "big"):
+                raise FaultyDataError
 
     def _samples(self, part: Part, width: int, height: int) -> Array:
         import imagecodecs

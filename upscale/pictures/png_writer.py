@@ -7,8 +7,9 @@ The layout of chunks is that of the PNG specification, third edition (W3C, 2025)
 import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +22,18 @@ from upscale.pictures.png_format import SIGNATURE, chunk
 from upscale.pictures.png_metadata import png_chunks
 from upscale.pictures.write_options import WriteOptions
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 Array = NDArray[Any]
 
 _COLOUR_TYPES = {"1": 0, "L": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
 #: Bytes of rows that are deflated in one go: so many that starting anew for each band costs next to nothing.
 _BAND = 1 << 20
+#: Some rows of a picture: see `Writer.add_bands`.
+Band = AbstractContextManager[Array]
+#: What a band needs of the one before it: the last row, if there is one, and the way of deflating.
+_Before = tuple[Array | None, png_deflate.Choice]
 #: The header of a zlib stream, and an empty block that ends it.
 _BEGIN, _FINISH = b"\x78\x01", b"\x03\x00"
 
@@ -46,16 +54,17 @@ class Writer:
     def add(self, frame: Frame) -> None:
         """Encode the next frame."""
         picture = frame.picture
-        self.add_bands(frame, iter([picture.samples]), picture.samples.shape[:2])
+        self.add_bands(frame, self._split(picture), picture.samples.shape[:2])
 
-    def add_bands(self, frame: Frame, bands: Iterable[Array], size: tuple[int, int], blocks: tuple[int, int] = (1, 1)) -> None:
-        """Encode the next frame, whose samples come in bands of rows.
+    def add_bands(self, frame: Frame, bands: Iterable[Band], size: tuple[int, int], blocks: tuple[int, int] = (1, 1)) -> None:
+        """Encode the next frame, whose samples come in bands of rows of about `band_bytes`.
 
         Parameters
         ----------
         frame : Frame
             Its picture's samples are ignored.
-        bands : iterable of ndarray
+        bands : iterable of context managers
+            Each makes its rows, in any thread; they are used until its block ends.
         size : (int, int)
             Height and width, blocks included.
         blocks : (int, int)
@@ -77,7 +86,7 @@ class Writer:
     def add_cover(self, picture: Picture) -> None:
         """Encode the picture that viewers without animation show; call it before the frames are added."""
         self._begin(picture)
-        self._encode(picture, iter([picture.samples]), picture.samples.shape[:2], (1, 1), framed=False)
+        self._encode(picture, self._split(picture), picture.samples.shape[:2], (1, 1), framed=False)
         self._frames = 1
 
     def close(self) -> None:
@@ -112,19 +121,45 @@ class Writer:
         if self._options.plays is not None:
             write(chunk(b"acTL", struct.pack(">II", self._options.total, self._options.plays)))
 
+    def band_bytes(self, picture: Picture) -> int:
+        """Return how many bytes of a picture's samples make a band."""
+        return _BAND * max(1, 8 // _depth(picture))
+
+    def _split(self, picture: Picture) -> Iterator[Band]:
+        """Split a picture's samples into bands."""
+        samples = picture.samples
+        height = max(1, self.band_bytes(picture) // max(1, samples[0].nbytes))
+        return (nullcontext(samples[at : at + height]) for at in range(0, len(samples), height))
+
     def _encode(
-        self, picture: Picture, bands: Iterable[Array], size: tuple[int, int], blocks: tuple[int, int], *, framed: bool
+        self, picture: Picture, bands: Iterable[Band], size: tuple[int, int], blocks: tuple[int, int], *, framed: bool
     ) -> None:
         """Write the image data of one frame: the deflated bands, in order, as one zlib stream in many chunks."""
         filtering = png_filters.Filtering(
             self._depth, picture.base, size, blocks, smooth=self._options.smooth, loops=self._options.loops
         )
         checksum, unwritten = 1, _BEGIN
-        made = filtering.bands(_in_bands(bands, filtering.rows_of(_BAND)))
         deflating = png_deflate.Deflating(
-            self._options.compression, filtering.widths, smooth=self._options.smooth, loops=self._options.loops
+            self._options.compression, filtering, smooth=self._options.smooth, loops=self._options.loops
         )
-        for data, adler, length in self._workers.run(deflating.deflated, deflating.tasks(made)):
+
+        def encode(band: Band, before: "Future[_Before]", after: "Future[_Before]") -> tuple[bytes, int, int]:
+            """Deflate a band, and hand its last row and the way of deflating on to the next one."""
+            try:
+                with band as samples:
+                    rows = filtering.as_bytes(samples)
+                    last = rows[-1].copy()
+                    previous, choice = before.result()
+                    unfiltered = png_filters.Band(filtering, rows, previous)
+                    choice = deflating.choose(unfiltered, choice)
+                    after.set_result((last, choice))
+                    return deflating.deflated(unfiltered, choice)
+            except BaseException as error:
+                if not after.done():  # or the next one would wait for ever
+                    after.set_exception(error)
+                raise
+
+        for data, adler, length in self._workers.run(encode, _in_a_row(bands)):
             if len(unwritten) > len(_BEGIN):
                 self._data(unwritten, framed)
                 unwritten = b""
@@ -166,11 +201,16 @@ def _delay(seconds: tuple[int, int]) -> tuple[int, int]:
     return min(round(1000 * numerator / denominator), 65535), 1000
 
 
-def _in_bands(pieces: Iterable[Array], height: int) -> Iterator[Array]:
-    """Split pieces of rows into pieces of at most `height` rows."""
-    for piece in pieces:
-        for at in range(0, len(piece), height):
-            yield piece[at : at + height]
+def _in_a_row(bands: Iterable[Band]) -> Iterator[tuple[Band, "Future[_Before]", "Future[_Before]"]]:
+    """Yield each band with what the one before it hands on, and what it hands on itself."""
+    from concurrent.futures import Future
+
+    before: Future[_Before] = Future()
+    before.set_result((None, png_deflate.Choice()))
+    for band in bands:
+        after: Future[_Before] = Future()
+        yield band, before, after
+        before = after
 
 
 class _Workers:

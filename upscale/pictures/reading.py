@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from upscale.choices import MOST_PIXELS
 from upscale.errors import ArgumentError
@@ -15,6 +15,9 @@ from upscale.pictures.decoder_errors import TOO_MANY_PIXELS, Note, file_errors, 
 from upscale.pictures.formats import NPY
 from upscale.pictures.orientation import orientation, upright
 from upscale.pictures.picture import FileContents, Frame, Picture
+
+if TYPE_CHECKING:
+    from upscale.pictures.row_stream import RowStream
 
 # What Pillow logs would reach standard error if nobody has set up logging; what a user should know is in notes and errors.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -111,6 +114,13 @@ class Source:
             if frame is None:
                 return
             yield frame
+
+    def stream(self) -> "tuple[Picture, RowStream] | None":
+        """Begin to decode the only picture in bands, if its format and its size are such that it pays.
+
+        Its samples are valid as far as the stream has filled them.
+        """
+        return None if self.contents.stream is None else self.contents.stream(self._decoding)
 
     def decoded(self, source: Callable[[], Picture]) -> Picture:
         """Decode a single picture from one of the contents' sources."""
