@@ -213,9 +213,11 @@ def _add(run: FileRun, writer: Any, frame: Frame, prepared: Prepared, enlargemen
         and result.base in ("LA", "RGBA")
     )
     if target.streamed and result.mode in target.modes and not keyed:
-        bands = enlargement.bands(_BAND) if blocks is None else [enlargement.source]
         with run.log.stage("enlarge and write"):
-            writer.add_bands(frame._replace(picture=result), bands, enlargement.size, blocks or (1, 1))
+            if blocks is not None and target.blocks:
+                writer.add_bands(frame._replace(picture=result), [enlargement.source], enlargement.size, blocks)
+            else:
+                writer.add_bands(frame._replace(picture=result), enlargement.bands(_BAND), enlargement.size)
         return
     with run.log.stage("enlarge"):
         picture = enlargement.whole()
