@@ -31,7 +31,7 @@ _LONGEST = {"exif": 65533, "xmp": 65504, "comment": 65533}
 _BAND = 1 << 19
 #: Pictures of at most so many bytes of samples are encoded as a whole: importing the encoder of bands and starting threads
 #: takes longer than they save.
-_SMALL = 1 << 21
+_SMALL = 1 << 22
 
 
 class Writer:
