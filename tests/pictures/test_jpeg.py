@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ import threading
 import imagecodecs
 import numpy as np
 import pytest
+from batches import begin, wait_for
 from helpers import UPSCALE, decoded, encoded, ok, pixels
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -272,6 +274,19 @@ def test_the_output_is_never_in_memory_as_a_whole(tmp_path, options):
     assert int(done.stdout) * 1024 < 160e6, done.stderr  # of 216 MB of samples
     with Image.open(tmp_path / "out.jpg") as image:
         assert image.size == (9000, 8000)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="signals")
+def test_an_interrupt_while_bands_are_encoded_leaves_nothing(tmp_path):
+    (tmp_path / "out").mkdir()
+    Image.fromarray(samples("RGB", (1200, 1200))).save(tmp_path / "in.png")
+    command = ["in.png", "out/out.jpg", "-f", "20", "--max-pixels", "1000000000", "--engine", "numpy"]
+    process = begin(*command, "--threads", "2", cwd=tmp_path)
+    wait_for(lambda: any((tmp_path / "out" / name).stat().st_size for name in os.listdir(tmp_path / "out")))
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (130, b"upscale: interrupted, nothing was written\n")
+    assert not os.listdir(tmp_path / "out")
 
 
 def test_the_quality_is_the_users(small_bands):
