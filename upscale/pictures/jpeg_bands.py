@@ -69,7 +69,7 @@ def entropy_coded(encoded: bytes) -> memoryview:
 
 
 def restart_marker(number: int) -> bytes:
-    """Return the marker after a band; they are numbered from 0 to 7 in turn (E.1.4)."""
+    """Return the marker after a band; they are numbered from 0 to 7 in turn (B.2.1)."""
     return bytes((0xFF, _RESTART + number % 8))
 
 
