@@ -1,7 +1,6 @@
 """Time, size and peak memory of JPEG, encoded as a whole by Pillow and in bands: `python benchmarks/jpeg.py [PICTURE...]`."""
 
 import io
-import resource
 import statistics
 import subprocess
 import sys
@@ -52,7 +51,7 @@ def print_peak(job: str, side: int) -> None:
     """Encode a picture whose rows are computed as they are needed; prints the growth of this process at its peak, in bytes."""
     rows = photograph(ROWS, side)
     encoded(job, rows)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak()
     pieces = (np.roll(rows, y, 1)[: side - y] for y in range(0, side, ROWS))
     with open("/dev/null", "wb") as file:
         if job == WHOLE:
@@ -62,7 +61,12 @@ def print_peak(job: str, side: int) -> None:
             Image.fromarray(samples).save(file, "JPEG", quality=92, subsampling=0)
         else:
             Writer(file, WriteOptions((side, side))).add_bands(Frame(Picture(rows, "RGB")), pieces, (side, side))
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+    print(_peak() - before)
+
+
+def _peak() -> int:
+    """Read this process's peak; what `getrusage` returns may be that of the process which started it."""
+    return 1024 * int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 
 
 def peak(job: str, side: int) -> int:
