@@ -110,8 +110,8 @@ SECTIONS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "jpeg": (
         "Encoding JPEG",
         "Pictures of more than 4 MiB of samples are encoded in bands, which restart markers join. Decoders read the same\n"
-        "pixels. `memory` is what a process grows by that encodes rows as they are computed. Two threads are no faster than one\n"
-        "while other programs keep the cores busy.",
+        "pixels. `memory` is what a process grows by that encodes rows as they are computed. Two threads are no faster than\n"
+        "one while other programs keep the cores busy.",
         jpeg.report,
     ),
     "engines": (
