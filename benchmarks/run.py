@@ -13,6 +13,7 @@ import commands
 import deflate
 import engines
 import in_process
+import jpeg
 import memory
 import plots
 import png
@@ -105,6 +106,13 @@ SECTIONS: dict[str, tuple[str, str, Callable[[], str]]] = {
         "What `upscale` compresses PNG with where Numba runs: Huffman codes of its own for each block, and repetitions at one\n"
         "distance only. Where a search makes files smaller, such as those of sprites, zlib-ng does it.",
         deflate.report,
+    ),
+    "jpeg": (
+        "Encoding JPEG",
+        "Pictures of more than 4 MiB of samples are encoded in bands, which restart markers join. Decoders read the same\n"
+        "pixels. `memory` is what a process grows by that encodes rows as they are computed. Two threads are no faster than\n"
+        "one while other programs keep the cores busy.",
+        jpeg.report,
     ),
     "engines": (
         "When starting Numba pays off",

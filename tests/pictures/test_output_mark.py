@@ -47,6 +47,17 @@ def test_a_mark_is_read_again_and_changes_no_pixel(tmp_path, form):
     assert path.stat().st_size - length < 70
 
 
+@pytest.mark.parametrize("block", [1, 47, 48, 49, 1000, 10**6])
+def test_a_jpeg_of_many_blocks_is_moved_behind_its_mark(tmp_path, monkeypatch, block):
+    path = saved(tmp_path / "a", formats.FORMATS[".jpg"], comment=b"c")
+    before = path.read_bytes()
+    monkeypatch.setattr(output_mark, "_BLOCK", block)
+    mark(path, formats.FORMATS[".jpg"])
+    after = path.read_bytes()
+    at = after.index(b"\xff\xea\0\x2eupscale ")
+    assert after[:at] + after[at + 48 :] == before
+
+
 @pytest.mark.parametrize("form", [f for f in MARKED if f.pillow != "JPEG"], ids=[n for n in IDS if n != "JPEG"])
 def test_a_second_mark_replaces_the_first(tmp_path, form):
     path = saved(tmp_path / "a", form)

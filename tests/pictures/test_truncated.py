@@ -68,6 +68,21 @@ def test_a_jpeg_without_its_last_rows(options, cut):
     assert cut < 1000 or (samples[-4:, -8:] == 128).all()
 
 
+@pytest.mark.parametrize("number", range(15))
+def test_a_jpeg_that_ends_before_a_restart_marker(number):
+    whole = encoded("JPEG", restart_marker_rows=1, subsampling=0)
+    begin = whole.index(b"\xff\xda")
+    markers = [at for at in range(begin, len(whole)) if whole[at] == 0xFF and 0xD0 <= whole[at + 1] <= 0xD7]
+    assert len(markers) == 14  # of 120 rows
+    end = [*markers, len(whole) - 2][number]
+    for cut in (end, end + 1):
+        frames, notes = read(whole[:cut])
+        rows = 120 - 8 * (number + 1)
+        assert np.array_equal(frames[0][: 120 - rows], read(whole)[0][0][: 120 - rows])
+        missing = f"the last {rows} of its 120 rows of pixels are missing, wholly or in part, and grey"
+        assert notes == [f"truncated: {missing if rows else 'it lacks the JPEG end marker, but no pixels'}"]
+
+
 def test_a_jpeg_without_the_end_of_its_last_scan():
     whole = encoded("JPEG", progressive=True)
     last = whole.rindex(b"\xff\xda")

@@ -23,6 +23,9 @@ from upscale.pictures.write_options import WriteOptions
 if TYPE_CHECKING:
     from upscale.pictures.row_stream import RowStream
 
+#: Bytes of a band, for writers that take them one after another.
+_BAND = 1 << 22
+
 
 class FileRun(NamedTuple):
     """One file on its way: all that is known before its first frame is decoded.
@@ -251,8 +254,11 @@ def _add(run: FileRun, writer: Any, frame: Frame, prepared: Prepared, enlargemen
     )
     if target.streamed and result.mode in target.modes and not keyed:
         with run.log.stage("enlarge and write"):
-            bands = enlargement.bands(writer.band_bytes(result))
-            writer.add_bands(frame._replace(picture=result), bands, enlargement.size, blocks or (1, 1))
+            if target.blocks:
+                bands = enlargement.bands(writer.band_bytes(result))
+                writer.add_bands(frame._replace(picture=result), bands, enlargement.size, blocks or (1, 1))
+            else:
+                writer.add_bands(frame._replace(picture=result), enlargement.computed_bands(_BAND), enlargement.size)
         return
     with run.log.stage("enlarge"):
         picture = enlargement.whole()

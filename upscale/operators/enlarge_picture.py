@@ -156,6 +156,11 @@ class Enlargement:
                 made = self._computed(rows, threads.limit())
                 yield self._band(number, partial(np.asarray, made))
 
+    def computed_bands(self, size: int) -> Iterator[Array]:
+        """Compute bands of about some bytes, one after another, each on all threads."""
+        for rows, _ in self._rows_of_bands(size):
+            yield self._computed(rows, threads.limit())
+
     @contextlib.contextmanager
     def _band(self, number: int, compute: Callable[[], Array]) -> Iterator[Array]:
         """Compute a band; when its user is done, the source's rows that it needs may be released."""

@@ -54,6 +54,8 @@ class Format(NamedTuple):
         A transparent colour stays one, instead of an alpha channel.
     streamed : bool
         Its writer takes bands of rows (`add_bands`), so that the output is never in memory as a whole.
+    blocks : bool
+        `add_bands` also takes the samples of a nearest-neighbour enlargement, and how large a block each of them becomes.
     one_mode : bool
         All frames of an animation have the same mode.
     cover : bool
@@ -72,6 +74,7 @@ class Format(NamedTuple):
     any_channels: bool = False
     colour_key: bool = False
     streamed: bool = False
+    blocks: bool = False
     one_mode: bool = False
     cover: bool = False
     kept_until_end: bool = False
@@ -102,6 +105,7 @@ _PNG = Format(
     tuple(key for key in METADATA if key not in ("photoshop", "exr", "radiance")),
     colour_key=True,
     streamed=True,
+    blocks=True,
     one_mode=True,
     cover=True,
 )
@@ -110,7 +114,12 @@ _TIFF = Format(
     "TIFF", "TIFF", _TIFF_MODES, _SIDE, "pages", ("icc_profile", "exif", "xmp", "dpi", "photoshop"), any_channels=True
 )
 _JPEG = Format(
-    "JPEG", "JPEG", ("L", "RGB", "CMYK"), 65500, metadata=("icc_profile", "exif", "xmp", "dpi", "comment", "photoshop")
+    "JPEG",
+    "JPEG",
+    ("L", "RGB", "CMYK"),
+    65500,
+    metadata=("icc_profile", "exif", "xmp", "dpi", "comment", "photoshop"),
+    streamed=True,
 )
 _GIF = Format("GIF", "GIF", ("L", "P"), 65535, "animation", ("xmp", "comment"), palette_only=True)
 _WEBP = Format("WebP", "WEBP", ("RGB", "RGBA"), 16383, "animation", ("icc_profile", "exif", "xmp"), kept_until_end=True)

@@ -67,11 +67,8 @@ def add_mark(file: BinaryIO, target: Format, digest: str) -> None:
     length = file.seek(0, 2)
     if kind == "JPEG":
         begin = _end_of_jpeg_head(file)
-        file.seek(begin)
-        rest = file.read()
         mark = _text(digest, _checksum(file, begin, begin), length + len(_JPEG_HEAD) + _LENGTH)
-        file.seek(begin)
-        file.write(_JPEG_HEAD + mark + rest)
+        _insert(file, begin, _JPEG_HEAD + mark)
     elif kind in _ENDINGS and target.metadata:  # a codestream of JPEG 2000 alone has no boxes
         file.seek(max(0, length - _LONGEST_ENDING))
         ending = file.read()
@@ -90,6 +87,20 @@ def add_mark(file: BinaryIO, target: Format, digest: str) -> None:
         file.seek(begin)
         file.write(_ending(kind, mark))
     file.seek(0, 2)
+
+
+def _insert(file: BinaryIO, begin: int, data: bytes) -> None:
+    """Insert bytes into a file; what is behind them is moved block by block, the last one first, since it may be large."""
+    end = file.seek(0, 2)
+    while end > begin:
+        start = max(begin, end - _BLOCK)
+        file.seek(start)
+        block = file.read(end - start)
+        file.seek(start + len(data))
+        file.write(block)
+        end = start
+    file.seek(begin)
+    file.write(data)
 
 
 def _search_ending(kind: str, ending: bytes) -> "re.Match[bytes] | None":

@@ -1,4 +1,4 @@
-"""The formats that Pillow reads and writes: all but those with modules of their own."""
+"""The formats that Pillow reads and writes: all but those with modules of their own. JPEG is only read here."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from upscale.pictures import (
     truncated_jpeg,
 )
 from upscale.pictures.decoder_errors import Note, not_supported, pillow_errors
-from upscale.pictures.formats import METADATA, Format
+from upscale.pictures.formats import Format
 from upscale.pictures.orientation import orientation
 from upscale.pictures.picture import FileContents, Frame, Picture
 from upscale.pictures.write_options import WriteOptions
@@ -31,8 +31,6 @@ _ANIMATED = ("WEBP", "AVIF", "FLI", "GIF")
 _ONE = ("ICNS",)
 #: Where in an AVIF file its colour space is looked for, in bytes.
 _SEARCHED = 1 << 16
-#: Bytes that fit into one segment of a JPEG file.
-_LONGEST_JPEG = {"exif": 65533, "xmp": 65504, "comment": 65533}
 
 
 def read(stream: BinaryIO, allow_8_bit: bool, note: Note, truncated: Note) -> FileContents:
@@ -270,24 +268,7 @@ def _save_options(target: str, picture: Picture, options: WriteOptions) -> dict[
     """
     info = picture.info
     arguments: dict[str, Any] = {}
-    if target == "JPEG":
-        arguments = {k: info[k] for k in ("icc_profile", "dpi", "exif", "comment", "xmp") if k in info}
-        for key, longest in _LONGEST_JPEG.items():
-            if len(arguments.get(key, b"")) > longest:
-                options.note(f"its {METADATA[key]} was dropped, because JPEG is limited to {longest} bytes of it")
-                del arguments[key]
-        if "dpi" in arguments:
-            rounded = tuple(round(float(v)) for v in arguments["dpi"])
-            if not 1 <= min(rounded) <= max(rounded) <= 65535:
-                options.note("its resolution was dropped, because JPEG cannot store it")
-                del arguments["dpi"]
-            else:
-                arguments["dpi"] = rounded
-        if "photoshop" in info:
-            arguments["extra"] = photoshop_blocks.write_segments(info["photoshop"])
-        quality = 92 if options.quality is None else options.quality
-        arguments |= {"quality": quality, "subsampling": 0}
-    elif target in ("WEBP", "AVIF"):
+    if target in ("WEBP", "AVIF"):
         arguments = {k: info[k] for k in ("icc_profile", "exif", "xmp") if k in info}
         if target == "WEBP" and (options.lossless or options.quality is None):
             arguments |= {"lossless": True, "exact": True}

@@ -5,18 +5,16 @@ The layout of chunks is that of the PNG specification, third edition (W3C, 2025)
 """
 
 import struct
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale import threads
 from upscale.errors import ArgumentError
 from upscale.pictures import png_deflate, png_filters
+from upscale.pictures.ordered_tasks import OrderedTasks
 from upscale.pictures.picture import DISPOSALS, Frame, Picture
 from upscale.pictures.png_format import SIGNATURE, chunk
 from upscale.pictures.png_metadata import png_chunks
@@ -49,7 +47,7 @@ class Writer:
         self._begun = False
         self._number = 0
         self._frames = 0
-        self._workers = _Workers()
+        self._tasks = OrderedTasks("deflate")
 
     def add(self, frame: Frame) -> None:
         """Encode the next frame."""
@@ -92,7 +90,7 @@ class Writer:
     def close(self) -> None:
         """End the file."""
         self._file.write(chunk(b"IEND"))
-        self._workers.close()
+        self._tasks.close()
 
     def _control(self, data: bytes) -> None:
         self._file.write(chunk(b"fcTL", struct.pack(">I", self._number) + data))
@@ -159,7 +157,7 @@ class Writer:
                     after.set_exception(error)
                 raise
 
-        for data, adler, length in self._workers.run(encode, _in_a_row(bands)):
+        for data, adler, length in self._tasks.run(encode, _in_a_row(bands)):
             if len(unwritten) > len(_BEGIN):
                 self._data(unwritten, framed)
                 unwritten = b""
@@ -211,46 +209,3 @@ def _in_a_row(bands: Iterable[Band]) -> Iterator[tuple[Band, "Future[_Before]", 
         after: Future[_Before] = Future()
         yield band, before, after
         before = after
-
-
-class _Workers:
-    """Threads that start when there is a second task; no more tasks are under way than keep them busy.
-
-    The number of threads is read again for each task, since it may change while a large picture is written.
-    """
-
-    def __init__(self) -> None:
-        self._pool: Any = None
-
-    def run(self, function: Any, tasks: Iterator[tuple[Any, ...]]) -> Iterator[Any]:
-        """Call a function with each task's arguments; yields the results in the tasks' order."""
-        first, second = next(tasks, None), next(tasks, None)
-        if first is None or second is None:
-            if first is not None:
-                yield function(*first)
-            return
-        under_way: deque[Any] = deque()
-        try:
-            for task in chain((first, second), tasks):
-                if threads.count() == 1 and not under_way:
-                    yield function(*task)
-                    continue
-                under_way.append(self._executor().submit(function, *task))
-                if len(under_way) > threads.count() + 1:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
-        finally:
-            for future in under_way:
-                future.cancel()
-
-    def _executor(self) -> Any:
-        if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._pool = ThreadPoolExecutor(max(threads.count(), threads.cores()), "deflate")
-        return self._pool
-
-    def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()

@@ -18,6 +18,7 @@ _END_OF_IMAGE, _START_OF_SCAN, _PROGRESSIVE = 0xD9, 0xDA, 0xC2
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 #: A marker that ends a scan: neither a byte of data, nor a fill byte, nor a restart marker.
 _AFTER_SCAN = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
+_RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 _COEFFICIENTS = 64
 #: What may have followed; decoders take a missing end for zeros. Pixels that are the same with all of these were there.
 _FOLLOWING = (bytes(range(1, 200, 3)), bytes(range(254, 50, -3)))
@@ -72,7 +73,8 @@ def complete(stream: BinaryIO) -> Completed | None:
     image = _decoded(data + end)
     samples = np.asarray(image)
     differs = np.zeros(len(samples), bool)
-    for following in _FOLLOWING:
+    marker = _next_restart_marker(data)
+    for following in (*_FOLLOWING, *(marker + following for following in _FOLLOWING)):
         other = np.asarray(_decoded(data + following + end))
         differs |= (other != samples).reshape(len(samples), -1).any(1)
     if not differs.any():
@@ -92,6 +94,12 @@ def _decoded(data: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=["JPEG"])
         image.load()
     return image
+
+
+def _next_restart_marker(data: bytes) -> bytes:
+    """Return the marker without which decoders ignore what follows, if the file ends before one; they are numbered in turn."""
+    before = _RESTART.findall(data, data.rindex(bytes((0xFF, _START_OF_SCAN))))
+    return bytes((0xFF, 0xD0 + (before[-1][0] + 1) % 8 if before else 0xD0))
 
 
 def _find_scans(data: bytes) -> _Scans | None:

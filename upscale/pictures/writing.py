@@ -35,6 +35,10 @@ def make_writer(target: Format, file: BinaryIO, options: WriteOptions) -> Writer
         from upscale.pictures import tiff_writer
 
         return tiff_writer.Writer(file, options)
+    if target.name == "JPEG":
+        from upscale.pictures import jpeg_writer
+
+        return jpeg_writer.Writer(file, options)
     if target.name == "QOI":
         from upscale.pictures import qoi
 
