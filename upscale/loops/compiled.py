@@ -27,6 +27,7 @@ from upscale.loops.separable import separable
 __all__ = [
     "CACHED",
     "LOOPS",
+    "are_saved",
     "correct",
     "deflate",
     "dense",
@@ -45,6 +46,11 @@ __all__ = [
 LOOPS = (correct, deflate, dense, nearest, png_filter, premultiply, separable, store, unpremultiply)
 #: Whether the machine code is kept for the next process.
 CACHED = numba_private.CACHED
+
+
+def are_saved():
+    """Return whether all machine code that was compiled so far was written to the cache: the disk may be full."""
+    return not numba_private.unsaved
 
 
 def use_threads(number):
