@@ -1,7 +1,9 @@
 """The first commands of a user, while no loop is compiled: none waits, and later ones are fast."""
 
 import os
+import pty
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -80,3 +82,47 @@ def test_a_batch_changes_to_the_loops_in_the_middle(tmp_path, new_user):
         os.link(tmp_path / "in" / "0.bmp", tmp_path / "in" / f"{number}.bmp")
     told = run(new_user, tmp_path, "in", "out", "-k", "adaptive", "-j", "2")
     assert ", numpy (the loops are not compiled yet; " in told and ", numba (NumPy would take" in told
+
+
+def on_a_terminal(environment, folder, *arguments):
+    """Run a command whose standard error is a terminal, and return what it wrote there."""
+    leader, follower = pty.openpty()
+    subprocess.run([UPSCALE, *arguments], cwd=folder, env=environment, stderr=follower, timeout=300, check=True)
+    os.close(follower)
+    try:
+        return os.read(leader, 10000).decode()
+    except OSError:  # nothing was written
+        return ""
+    finally:
+        os.close(leader)
+
+
+#: Leaves what a process that compiles leaves, without one.
+AS_IF_COMPILING = """
+from types import SimpleNamespace
+from upscale.loops import background_compile
+from upscale.loops.ready_loops import ReadyLoops
+background_compile._detached = lambda command: SimpleNamespace(pid="another")
+background_compile.BackgroundCompile(ReadyLoops()).add_lost(9, 9, frozenset())
+"""
+
+
+def test_a_terminal_is_told_of_a_slow_picture(tmp_path, new_user):
+    picture(tmp_path / "in.bmp", 512, 640)
+    subprocess.run([sys.executable, "-c", AS_IF_COMPILING], env=new_user, check=True)
+    told = on_a_terminal(new_user, tmp_path, "in.bmp", "out.bmp", "-k", "adaptive").splitlines()
+    assert [line for line in told if "clipped" not in line] == [
+        "upscale: the loops are not compiled yet; they are being compiled in the background; until then NumPy does the work, "
+        "more slowly"
+    ]
+
+
+@pytest.mark.heavy
+def test_a_terminal_is_told_if_marks_were_wrong(tmp_path, new_user):
+    """As after somebody has removed the machine code, but not the marks."""
+    code = "from upscale.loops.ready_loops import ReadyLoops; ReadyLoops().mark({'separable uint8'})"
+    subprocess.run([sys.executable, "-c", code], env=new_user, check=True)
+    picture(tmp_path / "in.bmp", 1500, 1500)
+    told = on_a_terminal(new_user, tmp_path, "in.bmp", "out.bmp", "-k", "bicubic")
+    assert told == "upscale: compiling the loops for this processor, once; later runs load them from the cache\r\n"
+    assert on_a_terminal(new_user, tmp_path, "in.bmp", "out.bmp", "-k", "bicubic") == ""

@@ -45,14 +45,22 @@ def test_it_is_started_when_a_second_was_lost(folder):
     assert [new().add_lost(0.3, 0.3, LOOPS) for _ in range(3)] == [False] * 3  # by three commands
     assert not Process.started
     assert new().add_lost(0.3, 0.3, LOOPS)
-    assert [p.command[-2:] for p in Process.started] == [sorted(LOOPS)]
+    assert [p.command[-3:] for p in Process.started] == [["5", *sorted(LOOPS)]]
     assert new().is_running()
     assert not (folder / "lost").exists()
 
 
-def test_a_long_batch_starts_it_at_once(folder):
-    assert new().add_lost(0.01, 5, LOOPS)
-    assert len(Process.started) == 1
+@pytest.mark.parametrize(("expected", "niceness"), [(5, "5"), (15, "0")])
+def test_a_long_batch_starts_it_at_once(folder, expected, niceness):
+    """And has it hurry if the batch will last longer than compiling."""
+    assert new().add_lost(0.01, expected, LOOPS)
+    assert [p.command[-3] for p in Process.started] == [niceness]
+
+
+def test_of_one_process_no_time_counts_twice(folder):
+    assert not new().add_lost(0.4, 0.4, LOOPS)
+    assert not new().add_lost(0.4, 0.8, LOOPS)
+    assert not Process.started
 
 
 def test_a_sprite_never_starts_it(folder):

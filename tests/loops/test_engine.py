@@ -263,7 +263,7 @@ def test_without_numba_numpy_computes_and_the_user_is_told(tmp_path, without_num
     command = [UPSCALE, "in.png", "out.png", "-m", "tconv", "-k", "bilinear"]
     environment = without_numba | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "UPSCALE_BACKGROUND_COMPILE": "1"}
     os.makedirs(ReadyLoops().folder().replace(str(writable_folder()), environment["NUMBA_CACHE_DIR"]))
-    in_background = "from upscale.operators.precompile_in_background import main; main()"
+    in_background = "import sys; sys.argv[1:] = '0'; from upscale.operators.precompile_in_background import main; main()"
     assert python(in_background, env=environment).stderr == ""
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -7,17 +7,24 @@ the last one failed.
 
 import contextlib
 import os
-import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from upscale.loops.ready_loops import ReadyLoops
+
+if TYPE_CHECKING:
+    import subprocess
 
 #: The environment variable that turns it off with 0.
 VARIABLE = "UPSCALE_BACKGROUND_COMPILE"
 #: How many seconds must be lost before it is started.
 WORTH = 1.0
+#: How much the process gives way to others; and how many seconds a command must expect to lose, for it not to: compiling takes
+#: less, so that the command itself waits for the loops, to use them for the rest of its work.
+_NICENESS, _URGENT = 5, 10.0
+#: Seconds for which a process that was seen is not looked for again.
+_SEEN = 1.0
 #: Seconds after which a process that has compiled nothing more is taken for dead, and after which a failure is forgotten.
 _STALE, _FORGOTTEN = 600, 86400
 _CODE = "import sys; sys.path[:] = {!r}; from upscale.operators.precompile_in_background import main; main()"
@@ -35,6 +42,7 @@ class BackgroundCompile:
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
         self._refused = False
+        self._seen = float("-inf")
 
     def is_possible(self) -> bool:
         """Return whether a process may be started, and could keep what it compiles."""
@@ -47,7 +55,12 @@ class BackgroundCompile:
         return self._read("failed") if self._age("failed") < _FORGOTTEN else ""
 
     def is_running(self) -> bool:
-        """Return whether a process is compiling, whoever started it."""
+        """Return whether a process is compiling, whoever started it, or was a second ago."""
+        if time.monotonic() - self._seen >= _SEEN and self._is_alive():
+            self._seen = time.monotonic()
+        return time.monotonic() - self._seen < _SEEN
+
+    def _is_alive(self) -> bool:
         if self._process is not None:
             self._process.poll()  # or one that was killed would still seem to live
         if self._age("compiling") > _STALE:
@@ -70,9 +83,9 @@ class BackgroundCompile:
         Parameters
         ----------
         seconds : float
-            Lost by the work that is about to be done.
+            Lost by the work that is about to be done; several commands' add up.
         expected : float
-            Lost by it and what follows in this process.
+            Lost by this process in all, if it does what it expects to.
         loops : frozenset of str
 
         Returns
@@ -88,30 +101,30 @@ class BackgroundCompile:
             before = 0.0
         try:
             os.makedirs(self._path(""), exist_ok=True)
-            if before + max(seconds, expected) >= WORTH:
-                return self._start(loops)
-            self._path("lost").write_text(f"{before + seconds:.3f}", "ascii")
+            if max(before + seconds, expected) >= WORTH:
+                return self._start(loops, 0 if expected >= _URGENT else _NICENESS)
+            with open(self._path("lost"), "w", encoding="ascii") as file:
+                file.write(f"{before + seconds:.3f}")
         except OSError:  # a folder that only looked writable, or no more processes
             self._refused = True
         return False
 
-    def _start(self, loops: frozenset[str]) -> bool:
+    def _start(self, loops: frozenset[str], niceness: int) -> bool:
         lock = self._path("compiling")
-        if lock.exists():  # of a process that is dead
-            lock.unlink(missing_ok=True)
+        self._remove("compiling")  # of a process that is dead
         try:
             handle = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:  # another command was faster
             return True
         with os.fdopen(handle, "w", encoding="ascii") as file:
             try:
-                self._process = _detached([sys.executable, "-P", "-c", _CODE.format(sys.path), *sorted(loops)])
+                self._process = _detached([sys.executable, "-P", "-c", _CODE.format(sys.path), str(niceness), *sorted(loops)])
             except OSError:
-                lock.unlink(missing_ok=True)
+                self._remove("compiling")
                 raise
             file.write(f"{self._process.pid} {_host()}")
-        for name in ("lost", "failed"):
-            self._path(name).unlink(missing_ok=True)
+        self._remove("lost")
+        self.forget_failure()
         return True
 
     def go_on(self) -> None:
@@ -121,29 +134,35 @@ class BackgroundCompile:
 
     def end(self, failure: str) -> None:
         """Record that the process that compiles, this one, has ended, and why it failed if it did."""
-        with contextlib.suppress(OSError):
-            if failure:
-                self._path("failed").write_text(" ".join(failure.split()), "utf-8")
-            else:
-                self._path("failed").unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self._path("compiling").unlink(missing_ok=True)
+        if failure:
+            with contextlib.suppress(OSError), open(self._path("failed"), "w", encoding="utf-8") as file:
+                file.write(" ".join(failure.split()))
+        self._remove("compiling")
 
-    def _path(self, name: str) -> Path:
+    def forget_failure(self) -> None:
+        """Let loops be compiled in the background again, since they have been compiled or are about to be."""
+        self._remove("failed")
+
+    def _path(self, name: str) -> str:
         folder = self._ready.folder()
         if folder is None:
             raise FileNotFoundError("no cache folder is writable")
-        return Path(folder, name)
+        return os.path.join(folder, name)
+
+    def _remove(self, name: str) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self._path(name))
 
     def _read(self, name: str) -> str:
         try:
-            return self._path(name).read_text("utf-8")
+            with open(self._path(name), encoding="utf-8") as file:
+                return file.read()
         except (OSError, ValueError):
             return ""
 
     def _age(self, name: str) -> float:
         try:
-            return max(0.0, time.time() - self._path(name).stat().st_mtime)
+            return max(0.0, time.time() - os.stat(self._path(name)).st_mtime)
         except OSError:
             return float("inf")
 
@@ -154,6 +173,8 @@ def _host() -> str:
 
 def _detached(command: list[str]) -> "subprocess.Popen[bytes]":
     """Start a process that holds nothing of this one's: no terminal, no pipe that somebody reads to its end, no folder."""
+    import subprocess  # which commands that compile nothing do without
+
     environment = dict(os.environ)
     if environment.get("NUMBA_CACHE_DIR"):
         environment["NUMBA_CACHE_DIR"] = os.path.abspath(environment["NUMBA_CACHE_DIR"])

@@ -11,6 +11,7 @@ from upscale.argument_checks import read_only_view
 from upscale.errors import FileError
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.load import load_kernel
+from upscale.loops.background_compile import BackgroundCompile
 from upscale.loops.engine import CHOOSER
 from upscale.loops.ready_loops import ReadyLoops
 from upscale.operators.nearest_plan import NearestPlan
@@ -77,6 +78,7 @@ def precompile(
         if compiled.are_saved():  # type: ignore[no-untyped-call]
             ready.mark(loops)
         left -= loops
+    BackgroundCompile(ready).forget_failure()
     statistics = [loop.stats for loop in compiled.LOOPS]
     loaded, made = (sum(getattr(s, name).total() for s in statistics) for name in ("cache_hits", "cache_misses"))
     return Precompiled(loaded, made, statistics[0].cache_path)

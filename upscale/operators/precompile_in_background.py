@@ -8,19 +8,17 @@ from upscale.errors import UpscaleError
 from upscale.loops.background_compile import BackgroundCompile
 from upscale.loops.ready_loops import ReadyLoops
 
-#: How much the process gives way to others.
-_NICENESS = 5
-
 
 def main() -> None:
-    """Compile the loops that the command line names."""
+    """Compile the loops that the command line names, after the niceness."""
+    niceness, *loops = sys.argv[1:]
     with contextlib.suppress(OSError, AttributeError):  # Windows was told when it was started
-        os.nice(_NICENESS)
+        os.nice(int(niceness))
     background, failure = BackgroundCompile(ReadyLoops()), "the loops cannot be compiled"
     try:
         from upscale.operators.precompile import precompile
 
-        precompile(frozenset(sys.argv[1:]), background.go_on)
+        precompile(frozenset(loops), background.go_on)
         failure = ""
     except UpscaleError as error:
         failure = str(error)
