@@ -12,6 +12,7 @@ import batch
 import commands
 import deflate
 import engines
+import first_run
 import in_process
 import memory
 import plots
@@ -74,6 +75,14 @@ SECTIONS: dict[str, tuple[str, str, Callable[[], str]]] = {
         "Starting",
         "Small pictures do not start Numba, and NumPy and Pillow are imported only when there is work.",
         start.report,
+    ),
+    "first_run": (
+        "The first run",
+        "While no loop is compiled, NumPy's engine does the work. Once it has lost a second in all, the loops that were\n"
+        "missing are compiled in the background: `compiled after` so many seconds; `then` is a command after that. Empty\n"
+        "cells: nine commands lost too little for it. The last column is a command that waits for its loops. A large\n"
+        "`adaptive` picture changes to the loops before it is complete, so that the second command is faster.",
+        first_run.report,
     ),
     "in_process": (
         "Loops against other libraries",
