@@ -110,12 +110,13 @@ class BackgroundCompile:
         return False
 
     def _start(self, loops: frozenset[str], niceness: int) -> bool:
-        lock = self._path("compiling")
-        self._remove("compiling")  # of a process that is dead
         try:
-            handle = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        except FileExistsError:  # another command was faster
-            return True
+            handle = self._new_lock()
+        except FileExistsError:
+            if self._is_alive():  # another command was faster
+                return True
+            self._remove("compiling")
+            handle = self._new_lock()
         with os.fdopen(handle, "w", encoding="ascii") as file:
             try:
                 self._process = _detached([sys.executable, "-P", "-c", _CODE.format(sys.path), str(niceness), *sorted(loops)])
@@ -126,6 +127,9 @@ class BackgroundCompile:
         self._remove("lost")
         self.forget_failure()
         return True
+
+    def _new_lock(self) -> int:
+        return os.open(self._path("compiling"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
     def go_on(self) -> None:
         """Show that the process that compiles, this one, is alive."""
