@@ -167,6 +167,16 @@ def test_numba_is_started_early_only_if_it_is_of_use(waiting):
     assert EngineChooser(Ready(), Compiler()).can_start(("nearest",))  # of a library's user
 
 
+def test_numba_takes_over_only_what_is_worth_its_start(waiting):
+    chooser, ready, _ = waiting
+    assert chooser.look_again("auto", SEPARABLE) is None
+    ready.names |= SEPARABLE.loops
+    assert chooser.look_again("auto", SEPARABLE.part(0.01)) is None
+    assert chooser.look_again("numpy", SEPARABLE) is None
+    chosen, loops = chooser.look_again("auto", SEPARABLE.part(0.9))
+    assert chosen.name == "numba" and loops.__name__ == "upscale.loops.compiled"
+
+
 def test_the_library_compiles_at_once():
     chooser = EngineChooser(Ready(), Compiler())
     assert chooser.choose("auto", SEPARABLE).name == chooser.choose("auto", LARGE).name == "numba"
