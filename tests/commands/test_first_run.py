@@ -126,3 +126,4 @@ def test_a_terminal_is_told_if_marks_were_wrong(tmp_path, new_user):
     told = on_a_terminal(new_user, tmp_path, "in.bmp", "out.bmp", "-k", "bicubic")
     assert told == "upscale: compiling the loops for this processor, once; later runs load them from the cache\r\n"
     assert on_a_terminal(new_user, tmp_path, "in.bmp", "out.bmp", "-k", "bicubic") == ""
+    assert "engine: numba (tconv of at least 2 megapixels" in run(new_user, tmp_path, "in.bmp", "out.bmp", "-k", "bicubic")
