@@ -1,4 +1,7 @@
-"""Timing commands in turn, since machines are shared and noisy: compare medians of one run, not numbers of two."""
+"""Timing commands in turn, since machines are shared and noisy: compare medians of one run, not numbers of two.
+
+`upscale --precompile` must have been run, or commands use NumPy at first; `run.py` does it.
+"""
 
 import os
 import platform

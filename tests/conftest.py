@@ -6,6 +6,8 @@ import signal
 # Before NumPy is imported, here and in the commands: as many tests run at once as there are cores, and threads of OpenBLAS that
 # wait for each other keep the cores busy. What learns kernels takes a quarter of the time so.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# No test leaves a process behind; those of compiling in the background turn it on.
+os.environ["UPSCALE_BACKGROUND_COMPILE"] = "0"
 
 import numpy as np
 import pytest

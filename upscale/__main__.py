@@ -39,8 +39,10 @@ def _run(module: str, name: str) -> NoReturn:
     try:
         from importlib import import_module
 
+        from upscale.loops.engine import CHOOSER
         from upscale.signals import ignore
 
+        CHOOSER.background, CHOOSER.logs = True, False
         status: int = import_module(module).run(sys.argv[1:])
         ignore()  # all is done
     except KeyboardInterrupt:

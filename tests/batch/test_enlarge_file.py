@@ -199,3 +199,12 @@ except KeyboardInterrupt:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.stdout in ("interrupted\n", "") and "Traceback" not in done.stderr
     assert not list((tmp_path / "out").glob("*.part"))
+
+
+def test_what_all_processes_report_is_logged_once(caplog):
+    from upscale.batch.enlarge_files import _Results
+
+    results = _Results()
+    for _ in range(2):
+        results.notice("compiling the loops")
+    assert [(r.name, r.getMessage()) for r in caplog.records] == [("upscale", "upscale: compiling the loops")]

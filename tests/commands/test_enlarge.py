@@ -176,12 +176,6 @@ def test_verbose_says_where_same_padding_is_uneven(tmp_path, rgb):
     assert b"padding:" not in ok(rgb, out, "-v", "-m", "tconv", "-k", "1,2,2,1").stderr.split(b"engine")[1]
 
 
-def test_a_large_picture_reaches_numba_by_itself(tmp_path):
-    Image.new("L", (2000, 1000)).save(tmp_path / "in.png")
-    text = ok(tmp_path / "in.png", tmp_path / "out.png", "-v", "-m", "tconv", "-k", "bilinear").stderr.decode()
-    assert "\nengine: numba (tconv of at least 2 megapixels" in text
-
-
 @pytest.mark.parametrize("kernel", ["bilinear", "bicubic", "4,2,1; 1,0,3; 0,5,2"])
 def test_engines_write_the_same_picture(tmp_path, kernel):
     outs = []

@@ -218,3 +218,18 @@ def test_an_unwritable_cache_folder_is_no_error(tmp_path):
     told = "upscale: in.npy: no cache folder is writable, so code is compiled in every run; set NUMBA_CACHE_DIR"
     assert done.stderr.startswith(told) and done.stderr.count("NUMBA_CACHE_DIR") == 1
     assert np.load(tmp_path / "out.npy").shape == (6, 6)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_machine_code_that_cannot_be_saved_is_reported(full):
+    from types import SimpleNamespace
+
+    from upscale.loops.numba_private import _repaired
+
+    def save(data):
+        if full:
+            raise OSError(28, "No space left on device")
+
+    lost = []
+    _repaired(SimpleNamespace(flush=lambda: None), save, b"", failed=lambda: lost.append(1))
+    assert lost == [1] * full

@@ -70,7 +70,7 @@ def run(plan: Plan, options: Options, address: str, *, fail_fast: bool, report: 
         ) from None
     with client:
         _check_versions(client, address)
-        settings = Settings(_with_whole_paths(options), notices=False)
+        settings = Settings(_with_whole_paths(options), notices=False, background=True)
         pieces = _pieces(plan)
         ahead = _AHEAD * max(1, sum(client.nthreads().values()))
         given: dict[str, Piece] = {}

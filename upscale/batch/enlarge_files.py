@@ -1,5 +1,6 @@
 """The public function `enlarge_files`: a batch, whose results come one after another."""
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -26,16 +27,20 @@ if TYPE_CHECKING:
 class _Results:
     """Keep results until the caller takes them; a batch reports to it as to a `Report`."""
 
-    notices = False
+    notices = True
 
     def __init__(self) -> None:
         self._results: list[FileResult] = []
+        self._noticed: set[str] = set()
 
     def result(self, task: Task, result: FileResult) -> None:
         self._results.append(result._replace(source=task.source, output=task.output))
 
     def notice(self, text: str) -> None:
-        """Do nothing: nobody looks on."""
+        """Log what several processes may report, once."""
+        if text not in self._noticed:
+            self._noticed.add(text)
+            logging.getLogger("upscale").warning("upscale: %s", text)
 
     def tick(self) -> None:
         """Do nothing: nobody looks on."""

@@ -159,7 +159,7 @@ def _writer(run: FileRun, file: BinaryIO, size: tuple[int, int], enlargement: En
         smooth=run.request.operator is not None,
         strip=options.strip,
         extras=run.contents.extras if run.plan.as_parts else b"",
-        loops=enlargement.loops,
+        loops=enlargement.png_loops,
         threads=threads.count(),
         note=run.log.note,
     )

@@ -16,6 +16,7 @@ from upscale.batch.plan import Plan
 from upscale.batch.task import FileResult, Task
 from upscale.batch.worker_process import WorkerProcess
 from upscale.errors import FileError
+from upscale.loops.engine import CHOOSER
 from upscale.output_files import OutputFolders, new_token, os_error_text
 from upscale.signals import Interrupted, recorded
 
@@ -64,7 +65,7 @@ class Batch:
         order = sorted(range(len(plan.tasks)), key=lambda i: -plan.sizes[i])
         self._pending: Iterator[Task] = iter([plan.tasks[i] for i in order])
         self._left = len(plan.tasks)  # of the pending ones
-        self._settings = Settings(options, report.notices)
+        self._settings = Settings(options, report.notices, CHOOSER.background)
         self._inbox: SimpleQueue[tuple[WorkerProcess | None, Any]] = SimpleQueue()
         self._folders = OutputFolders()
         self._signals = ExitStack()

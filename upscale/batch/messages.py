@@ -17,11 +17,14 @@ class Settings(NamedTuple):
     ----------
     options : Options
     notices : bool
-        Whether a user looks on who wants to see that loops are being compiled.
+        Whether to report that loops are being compiled.
+    background : bool
+        Whether NumPy does the work until a background process has compiled the loops.
     """
 
     options: Options
     notices: bool
+    background: bool
 
 
 class Order(NamedTuple):

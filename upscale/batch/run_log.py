@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from upscale.operators.methods import Request
     from upscale.operators.parameters import Operator
 
+#: Seconds that loops which are not compiled must cost before a user who looks on is told.
+_NOTICEABLE = 1.0
+
 
 class RunLog:
     """A record of one run.
@@ -68,14 +71,16 @@ class RunLog:
         """Record the engine, and have a long first compilation shown."""
         self.engine, self.engine_reason = engine.name, engine.why
         if engine.name != "numba":
+            if self._show is not None and engine.lost >= _NOTICEABLE:
+                self._show(f"{engine.why}; until then NumPy does the work, more slowly")
             return
         if not loops.CACHED:
             self.note("no cache folder is writable, so code is compiled in every run; set NUMBA_CACHE_DIR to a writable folder")
         if self._show is not None:
             from upscale.loops.compile_notice import compile_notice
 
-            kept = "once; later runs load it from the cache" if loops.CACHED else "in every run (no cache folder is writable)"
-            show, text = self._show, f"compiling code for this machine, {kept}"
+            kept = "once; later runs load them from the cache" if loops.CACHED else "in every run (no cache folder is writable)"
+            show, text = self._show, f"compiling the loops for this processor, {kept}"
             self.notices.enter_context(compile_notice(lambda: show(text)))
 
 

@@ -184,13 +184,16 @@ def _starts_numba(run: "FileRun") -> bool:
     """Start Numba before anything is decoded, if it will be needed; return whether it will."""
     (height, width), contents, operator = run.plan.size, run.contents, run.request.operator
     samples, pixels = height * width * contents.pixel_bytes, contents.size[0] * contents.size[1]
+    families: tuple[str, ...]
     if operator is None:
-        work = Work("nn", pixels, samples)
+        work, families = Work("nn", pixels, samples), ("nearest",)
     else:
-        work = Work("tconv", pixels, min(samples, 4 * height * width), operator.taps)
+        work, families = Work("tconv", pixels, min(samples, 4 * height * width), operator.taps), ("separable", "dense")
     if run.target.name == "PNG":
-        work = work._replace(png=samples)
+        work = work.for_png(samples)
     if CHOOSER.choose(run.options.engine, work).name != "numba":
+        return False
+    if run.options.engine != "numba" and not CHOOSER.can_start(families):
         return False
     CHOOSER.start_early()
     return True

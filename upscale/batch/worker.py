@@ -62,6 +62,7 @@ def serve(reading: BinaryIO, writing: BinaryIO) -> None:
 
     threading.Thread(target=listen, daemon=True).start()
     settings: Settings = inbox.get()
+    CHOOSER.background, CHOOSER.logs = settings.background, False
     request = None
     while True:
         order: Order = inbox.get()

@@ -261,7 +261,7 @@ def _compared(
         return work()
     from upscale.loops.compile_notice import compile_notice
 
-    text = "upscale-compare: compiling code for this machine; later runs load it from a cache"
+    text = "upscale-compare: compiling the loops for this processor, once; later runs load them from the cache"
     with compile_notice(lambda: click.echo(text, err=True)):
         return work()
 

@@ -31,6 +31,7 @@ __all__ = [
     "CACHED",
     "LOOPS",
     "SAFE_IN_THREADS",
+    "are_saved",
     "correct",
     "deflate",
     "deflate_blocks",
@@ -56,6 +57,11 @@ LOOPS = (
 SAFE_IN_THREADS = True
 #: Whether the machine code is kept for the next process.
 CACHED = numba_private.CACHED
+
+
+def are_saved():
+    """Return whether all machine code that was compiled so far was written to the cache: the disk may be full."""
+    return not numba_private.unsaved
 
 
 def use_threads(number):

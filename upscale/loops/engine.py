@@ -1,4 +1,4 @@
-"""The choice between the compiled loops and NumPy's: NumPy's for work that is done before Numba would have started."""
+"""The choice between the compiled loops and NumPy's: NumPy's for work that is done before Numba would be ready for it."""
 
 import os
 import sys
@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from upscale import threads
 from upscale.errors import ArgumentError
+from upscale.loops.background_compile import BackgroundCompile
+from upscale.loops.ready_loops import ReadyLoops
 
 # From `python benchmarks/engines.py`, whose latest results stand in docs/performance.md.
 #: Seconds that a command takes longer where Numba is started, its machine code being in the cache.
@@ -23,6 +25,11 @@ TCONV_TAP = 8e-10
 PNG_BYTE = 3e-9
 #: From so many input pixels on tconv always runs on Numba: the larger the picture, the less its start is noticed.
 TCONV_PIXELS = 2_000_000
+#: Seconds that each loop takes to be compiled, for one type of samples.
+COMPILE_SECONDS = {"separable": 13, "dense": 11, "png": 20, "nearest": 5, "correct": 6}
+#: The same for all others.
+_SMALL_LOOP_SECONDS = 1
+_PNG = frozenset({"png"})
 
 #: Why a forked process does without Numba: GNU OpenMP would end it at its first parallel loop, and what another thread had
 #: locked would stay locked.
@@ -44,6 +51,8 @@ class Work(NamedTuple):
         Multiplications for an output sample, for tconv.
     png : int
         Bytes that become a PNG file.
+    loops : frozenset of str
+        The loops that are needed, with the types that they are compiled for, as in `ready_loops`.
     """
 
     method: str
@@ -51,6 +60,15 @@ class Work(NamedTuple):
     size: int
     taps: float = 0
     png: int = 0
+    loops: frozenset[str] = frozenset()
+
+    def for_png(self, size: int) -> "Work":
+        """Return the same work for a result whose bytes become a PNG file."""
+        return self._replace(png=size, loops=self.loops | _PNG)
+
+    def part(self, share: float) -> "Work":
+        """Return a part of the work, a share of 0 to 1."""
+        return self._replace(size=round(self.size * share), png=round(self.png * share))
 
     def numpy_seconds(self) -> float:
         """Estimate how much longer NumPy takes than Numba's loops."""
@@ -67,10 +85,13 @@ class Engine(NamedTuple):
         "numba" or "numpy".
     why : str
         The reason, for the verbose report.
+    lost : float
+        Seconds that NumPy takes longer for this work only because loops are not compiled yet.
     """
 
     name: str
     why: str
+    lost: float = 0.0
 
 
 class EngineChooser:
@@ -83,10 +104,16 @@ class EngineChooser:
     ----------
     unusable : str
         Why Numba cannot be used; empty if it can, or was not tried yet.
+    background : bool
+        Whether NumPy does the work until a background process has compiled the loops, as in commands. In a user's own
+        process, loops are compiled at their first call.
+    logs : bool
+        Whether long compiling is reported by `logging`, for users of the library, to whom nothing else is shown.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ready: ReadyLoops | None = None, compiler: BackgroundCompile | None = None) -> None:
         self._guards_forks = False
+        self._given = ready, compiler
         self.reset()
 
     def reset(self) -> None:
@@ -97,6 +124,10 @@ class EngineChooser:
         self._starts_early = False
         self._numpy_seconds = 0.0
         self._expected = 0
+        self._ready = self._given[0] or ReadyLoops()
+        self._compiler = self._given[1] or BackgroundCompile(self._ready)
+        self._compiled: frozenset[str] = frozenset()  # in this process, or about to be
+        self.background, self.logs = False, True
 
     def expect(self, pictures: int) -> None:
         """Take into account that so many pictures will follow the next one, about as large."""
@@ -115,13 +146,31 @@ class EngineChooser:
             return Engine(wanted, "asked for")
         if self.unusable:
             return Engine("numpy", self.unusable)
+        chosen = self._faster(work)
+        if chosen.name == "numpy" or not (missing := self._missing(work)):
+            return chosen
+        if not self._compiler.is_possible():
+            return self._faster(work, missing)
+        if missing == _PNG and (enlarging := self._faster(work._replace(png=0))).name == "numba":
+            return enlarging
+        running = self._compiler.is_running()
+        state = "they are being compiled in the background" if running else "NumPy has cost little time so far"
+        return Engine("numpy", f"the loops are not compiled yet; {state}", work.numpy_seconds())
+
+    def _faster(self, work: Work, missing: frozenset[str] = frozenset()) -> Engine:
+        """Choose the engine that ends first, if some loops have to be compiled."""
         numpy = work.numpy_seconds() * (1 + self._expected) + self._numpy_seconds
         start = NUMBA_SECONDS if self._loops is None else WARM_SECONDS
-        if numpy <= start and work.method == "tconv" and work.pixels >= TCONV_PIXELS:
+        start += sum(COMPILE_SECONDS.get(name.split()[0], _SMALL_LOOP_SECONDS) for name in missing)
+        if numpy <= start and not missing and work.method == "tconv" and work.pixels >= TCONV_PIXELS:
             return Engine("numba", f"tconv of at least {TCONV_PIXELS / 1e6:g} megapixels")
         verb = "would take" if numpy > start else "takes"
-        name = "numba" if numpy > start else "numpy"
-        return Engine(name, f"NumPy {verb} {numpy:.2g} s longer, Numba takes {start:.2g} s to start")
+        name, begin = "numba" if numpy > start else "numpy", "start and to compile loops" if missing else "start"
+        return Engine(name, f"NumPy {verb} {numpy:.2g} s longer, Numba takes {start:.2g} s to {begin}")
+
+    def _missing(self, work: Work) -> frozenset[str]:
+        """Return the loops that would have to be compiled first, where that counts."""
+        return self._ready.missing(work.loops - self._compiled) if self.background else frozenset()
 
     def load(self, wanted: str, work: Work) -> tuple[Engine, ModuleType]:
         """Choose the engine for work that is about to be done, and import its loops.
@@ -142,13 +191,52 @@ class EngineChooser:
                 raise ArgumentError(f"engine numba: {self.unusable}; use engine auto")
             engine = self.choose(wanted, work)
         if engine.name == "numba":
+            if missing := self._missing(work):
+                if wanted == "numba" or not self._compiler.is_possible():
+                    self._compiled |= missing
+                else:  # only those for PNG
+                    self._count_lost(work._replace(size=0), missing)
             assert self._loops is not None
             self._loops.use_threads(threads.limit())
             return engine, self._loops
+        if engine.lost and (missing := self._missing(work)):
+            self._count_lost(work, missing)
+            engine = self.choose(wanted, work)
         from upscale.loops import numpy_loops
 
         self._numpy_seconds += work.numpy_seconds()
         return engine, numpy_loops
+
+    def _count_lost(self, work: Work, missing: frozenset[str]) -> None:
+        """Count what NumPy takes longer only because loops are not compiled, which starts a background process in the end."""
+        self.unusable = self._compiler.failure()
+        if not self.unusable:
+            # All that NumPy has lost in this process, and will lose, counts at once; of a command that ends, this work.
+            seconds = work.numpy_seconds()
+            self._compiler.add_lost(seconds, seconds * (1 + self._expected) + self._numpy_seconds, missing)
+
+    def look_again(self, wanted: str, work: Work) -> tuple[Engine, ModuleType] | None:
+        """Return Numba and its loops if they can now take over the rest of work that NumPy has begun, otherwise None."""
+        if wanted != "auto" or not self.background or self.unusable:
+            return None
+        start = NUMBA_SECONDS if self._loops is None else WARM_SECONDS
+        if work.numpy_seconds() * (1 + self._expected) <= start or self._missing(work) or not self.has_numba():
+            return None
+        assert self._loops is not None
+        self._loops.use_threads(threads.limit())
+        return Engine("numba", "its loops have been compiled in the background after NumPy had begun"), self._loops
+
+    def png_loops(self, wanted: str, loops: ModuleType) -> ModuleType:
+        """Return the loops that write PNG, of a picture that is enlarged by `loops`: NumPy's until others are compiled."""
+        if wanted == "auto" and self._missing(Work("", 0, 0, loops=_PNG)):
+            from upscale.loops import numpy_loops
+
+            return numpy_loops
+        return loops
+
+    def can_start(self, families: tuple[str, ...]) -> bool:
+        """Return whether Numba is of use at once, for work of which only the families of loops are known."""
+        return not self.background or self._ready.has_any(families)
 
     def start_early(self) -> None:
         """Start Numba in a thread, so that it comes up while pictures are decoded."""
@@ -173,6 +261,10 @@ class EngineChooser:
             return
         from upscale.loops import compiled
 
+        if self.logs:
+            from upscale.loops.compile_notice import log_compiling
+
+            log_compiling(compiled.CACHED)
         compiled.prepare()  # type: ignore[no-untyped-call]
         try:
             safe = compiled.has_safe_threads()  # type: ignore[no-untyped-call]

@@ -26,6 +26,8 @@ except ImportError:
 
 #: False where machine code can neither be kept in a folder nor lies in one: the loops are then compiled in each process.
 CACHED = True
+#: Loops whose machine code could not be written into a folder that can be.
+unsaved = set()
 
 
 def compiled_loop(function):
@@ -113,10 +115,10 @@ def _improve(cache):
         return _repaired(cache, load_fully, signature, context)
 
     cache.load_overload = load
-    cache.save_overload = lambda signature, data: _repaired(cache, save, signature, data)
+    cache.save_overload = lambda signature, data: _repaired(cache, save, signature, data, failed=lambda: unsaved.add(cache))
 
 
-def _repaired(cache, method, *arguments):
+def _repaired(cache, method, *arguments, failed=lambda: None):
     """Call a method of a cache; where its index or files cannot be read, empty the cache and call the method once more.
 
     A class that was renamed in another release, a full disk or a damaged file costs time and nothing else.
@@ -127,6 +129,7 @@ def _repaired(cache, method, *arguments):
         except Exception:  # as many kinds as pickle and the system have
             with contextlib.suppress(OSError):
                 cache.flush()
+    failed()
     return None
 
 

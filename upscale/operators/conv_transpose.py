@@ -116,7 +116,7 @@ def conv_transpose2d(
     rows, columns = tables(vertical, horizontal, False)
     taps = rows.line.shape[1] * columns.start.shape[1] * w.shape[0] / groups
     planes = read_only_view(np.ascontiguousarray(x, dtype).reshape(-1, *x.shape[-2:]))
-    _, loops = CHOOSER.load(engine, Work("tconv", x.size, result.size, taps))
+    _, loops = CHOOSER.load(engine, Work("tconv", x.size, result.size, taps, loops=frozenset({f"dense {dtype}"})))
     loops.dense(
         planes,
         1,

@@ -31,6 +31,8 @@ Band = AbstractContextManager[Array]
 _MIN_BAND = 16
 #: A user is warned if more than this share of the samples was clipped.
 CLIPPED = 0.01
+#: Bytes of the result after which NumPy's engine looks whether the loops have been compiled.
+_LOOK_SIZE = 1 << 20
 
 
 class Enlargement:
@@ -54,8 +56,8 @@ class Enlargement:
     ----------
     shape : tuple
     dtype : dtype
-    loops : module
-        Of the engine that was chosen.
+    loops, png_loops : module
+        Of the engine that was chosen: those that enlarge, and those that write PNG.
     notes : list of str
         What a user should know.
 
@@ -102,8 +104,11 @@ class Enlargement:
         self._picture, self._source, self._request = picture, source, request
         self._plan = make_plan(source, request, dtype, **options)
         self.shape, self.dtype, self.notes = self._plan.shape, self._plan.dtype, self._plan.notes
-        work = self._plan.work._replace(png=int(np.prod(self.shape)) * self.dtype.itemsize) if png else self._plan.work
+        work = self._plan.work.for_png(int(np.prod(self.shape)) * self.dtype.itemsize) if png else self._plan.work
+        self._engine, self._watch = engine, watch
         chosen, self.loops = CHOOSER.load(engine, work)
+        self.png_loops = CHOOSER.png_loops(engine, self.loops) if png else self.loops
+        self._may_change = chosen.name == "numpy" and engine == "auto" and CHOOSER.background
         if CHOOSER.unusable and engine == "auto":
             self.notes.append(f"{CHOOSER.unusable}, so NumPy is used, which is slower")
         watch(chosen, self.loops)
@@ -111,7 +116,7 @@ class Enlargement:
         self._lock, self._numbers, self._under_way = threading.Lock(), itertools.count(), dict[int, int]()
         if stream is not None:
             assert source is stream.samples
-            stream.start(self.loops)
+            stream.start(self.png_loops)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -197,10 +202,24 @@ class Enlargement:
         return self._filled(rows.start, np.empty((rows.stop - rows.start, *self.shape[1:]), self.dtype), number)
 
     def _filled(self, first: int, rows: Array, number: int) -> Array:
+        factor = self._request.factor[0]
+        step = max(1, _LOOK_SIZE // max(1, rows[0].nbytes) // factor) * factor if self._may_change else len(rows)
         with np.errstate(all="ignore"):  # NaN, infinity and overflow are the picture's and stay what they are
-            self.loops.use_threads(number)
-            self._plan.fill(self.loops, rows, first)
+            for begin in range(0, len(rows), step):
+                self._look_again(first + begin)
+                self.loops.use_threads(number)
+                self._plan.fill(self.loops, rows[begin : begin + step], first + begin)
         return rows
+
+    def _look_again(self, row: int) -> None:
+        """Change to the compiled loops if these have become ready after NumPy's began: both compute the same."""
+        if not self._may_change or not row:
+            return
+        found = CHOOSER.look_again(self._engine, self._plan.work.part(1 - row / self.shape[0]))
+        if found is not None:
+            self._may_change = False
+            chosen, self.loops = found
+            self._watch(chosen, self.loops)
 
 
 def curve_for(picture: "Picture", source: Array) -> "Curve":

@@ -47,7 +47,8 @@ class NearestPlan:
         self.shape = (source.shape[0] * factor[0], source.shape[1] * factor[1], *source.shape[2:])
         self.dtype = source.dtype
         self.notes = list[str]()
-        self.work = Work("nn", source.shape[0] * source.shape[1], source.nbytes * factor[0] * factor[1])
+        size = source.nbytes * factor[0] * factor[1]
+        self.work = Work("nn", source.shape[0] * source.shape[1], size, loops=frozenset({"nearest"}))
         self._factor = factor
         self._source = source
 

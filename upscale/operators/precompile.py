@@ -1,6 +1,7 @@
-"""Compile every loop for every type of samples in advance, so that no later run compiles any: for images of containers."""
+"""Compile loops in advance, every one for every type of samples or only some, so that no later run has to."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -10,7 +11,9 @@ from upscale.argument_checks import read_only_view
 from upscale.errors import FileError
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.load import load_kernel
+from upscale.loops.background_compile import BackgroundCompile
 from upscale.loops.engine import CHOOSER
+from upscale.loops.ready_loops import ReadyLoops
 from upscale.operators.nearest_plan import NearestPlan
 from upscale.operators.parameters import Operator
 from upscale.operators.transposed_plan import TransposedPlan
@@ -18,6 +21,8 @@ from upscale.operators.transposed_plan import TransposedPlan
 #: What samples of pictures and arrays may be, once half floats are converted.
 _DTYPES = ("uint8", "uint16", "float32", "float64", "int32", "int8", "int16", "uint32", "int64", "uint64")
 _FACTOR = (2, 2)
+#: Loops, and what runs them all.
+_Job = tuple[frozenset[str], Callable[[ModuleType], None]]
 
 
 class Precompiled(NamedTuple):
@@ -36,8 +41,18 @@ class Precompiled(NamedTuple):
     folder: str
 
 
-def precompile() -> Precompiled:
-    """Compile all loops for all types of samples, or load what is in the cache.
+def precompile(
+    wanted: frozenset[str] | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> Precompiled:
+    """Compile loops, or load what is in the cache, and mark them as compiled.
+
+    Parameters
+    ----------
+    wanted : frozenset of str, optional
+        Names of loops with their types, as in `ready_loops`; by default all.
+    progress : callable
+        Called before each step.
 
     Raises
     ------
@@ -50,12 +65,27 @@ def precompile() -> Precompiled:
 
     if not compiled.CACHED:
         raise FileError("no cache folder is writable; set NUMBA_CACHE_DIR to a writable folder")
-    for plan in _plans():
-        plan.fill(compiled, np.empty(plan.shape, plan.dtype))
-    _write_png(compiled)
+    jobs: list[_Job] = [(plan.work.loops, partial(_fill, plan)) for plan in _plans()]
+    jobs.append((frozenset({"png"}), _write_png))  # last, since a picture can do without while it is enlarged
+    left = frozenset().union(*(loops for loops, _ in jobs)) if wanted is None else wanted
+    ready = ReadyLoops()
+    # What needs the fewest other loops comes first.
+    for loops, run in sorted(jobs, key=lambda job: len(job[0] - left)):
+        if wanted is not None and not loops & left:
+            continue
+        progress()
+        run(compiled)
+        if compiled.are_saved():  # type: ignore[no-untyped-call]
+            ready.mark(loops)
+        left -= loops
+    BackgroundCompile(ready).forget_failure()
     statistics = [loop.stats for loop in compiled.LOOPS]
     loaded, made = (sum(getattr(s, name).total() for s in statistics) for name in ("cache_hits", "cache_misses"))
     return Precompiled(loaded, made, statistics[0].cache_path)
+
+
+def _fill(plan: NearestPlan | TransposedPlan, loops: ModuleType) -> None:
+    plan.fill(loops, np.empty(plan.shape, plan.dtype))
 
 
 def _plans() -> Iterator[NearestPlan | TransposedPlan]:

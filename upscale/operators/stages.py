@@ -36,7 +36,7 @@ def to_floats(loops: ModuleType, block: Array, computed: DTypeLike, curve: "Curv
     alpha : bool
         Multiply the colours by the last channel.
     """
-    floats: Array = block.astype(computed)
+    floats: Array = block.astype(computed, order="C")  # the loops are compiled for this order
     if curve is not None:
         colours = block.shape[2] - alpha
         floats[..., :colours] = curve.decode(block[..., :colours])

@@ -116,13 +116,25 @@ class TransposedPlan:
                 kernel.corrections, source, operator.edge, self._to_floats, self._computed, alpha=channels.alpha, batch=batch
             )
         taps = self._sums.taps + (_CORRECTION_TAPS if self._corrections is not None else 0)
-        self.work = Work("tconv", source.shape[0] * source.shape[1], int(np.prod(self.shape)), taps)
         compiled = _COMPILED_LOW_RANK if self._sums.low_rank else _COMPILED
         needs_stages = channels.alpha or curve is not None or kernel.channels is not None or kernel.corrections is not None
         self._staged = needs_stages or source.dtype != self.dtype or source.dtype not in compiled
         self._nearest = nearest_pixels(operator, source.shape, self.shape) if channels.alpha else None
         self._separate_alpha = channels.alpha and not (kernel.normalized and kernel.channels is None)
         self._alpha_plan = self._plan_alpha() if self._separate_alpha else None
+        self.work = Work("tconv", source.shape[0] * source.shape[1], int(np.prod(self.shape)), taps, loops=self._loops())
+
+    def _loops(self) -> frozenset[str]:
+        """Name the loops that are used, with the types that they are compiled for."""
+        summed = self._computed if self._staged else self._source.dtype
+        loops = {f"{'separable' if self._sums.low_rank else 'dense'} {summed}"}
+        if self._staged:
+            loops.add(f"store {self._computed} {self.dtype}")
+        if self._channels.alpha:
+            loops |= {f"premultiply {self._computed}", f"unpremultiply {self._computed}"}
+        if self._corrections is not None:
+            loops.add(f"correct {self._computed}")
+        return frozenset(loops | self._alpha_plan.work.loops if self._alpha_plan is not None else loops)
 
     def _plan_alpha(self) -> "TransposedPlan | None":
         """Plan the enlargement of alpha by the normalised kernel; None where that is not possible, and nn is used."""
