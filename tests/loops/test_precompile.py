@@ -58,7 +58,7 @@ def test_nothing_is_compiled_afterwards(tmp_path):
         return done.stdout
 
     first, second = (
-        re.match(r"(\d+) loops are ready in (.*), (\d+) of them compiled now\n", run(UPSCALE, "--precompile")) for _ in "12"
+        re.match(r"(\d+) loops are ready in (.*), (\d+) of them newly compiled\n", run(UPSCALE, "--precompile")) for _ in "12"
     )
     assert Path(first[2]).is_relative_to(tmp_path / "cache") and first[2] == second[2]
     assert first[1] == first[3] == second[1] and int(first[1]) > 20

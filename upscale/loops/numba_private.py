@@ -7,7 +7,9 @@ a cached loop is ready 0.2 s earlier, and an index that cannot be read is replac
 # mypy: ignore-errors
 
 import contextlib
+import functools
 import os
+import sys
 import zlib
 from pathlib import Path
 
@@ -133,6 +135,7 @@ def _repaired(cache, method, *arguments, failed=lambda: None):
     return None
 
 
+@functools.cache
 def _stamp():
     """Return a checksum of all files of this folder: functions of one file are compiled into the loops of another."""
     checksum = 0
@@ -160,7 +163,28 @@ def prepare():
 
         _start_runtime(cpu_target.target_context)
         entrypoints.init_all()
+    _type_arrays_quickly()
     numba.typeof(np.empty(0))
+
+
+def _type_arrays_quickly():
+    """Have Numba find the types of arrays without importing `numpy.ma`, which takes a tenth of a second.
+
+    Where nobody has imported it, no array is a masked one, which Numba would refuse.
+    """
+    with contextlib.suppress(ImportError, AttributeError):
+        from numba.core.typing.typeof import typeof_impl
+        from numba.np import numpy_support
+
+        full = typeof_impl.dispatch(np.ndarray)
+
+        def typed(array, context):
+            if array.dtype.kind not in "biufc" or "numpy.ma" in sys.modules:
+                return full(array, context)
+            dtype, layout = numpy_support.from_dtype(array.dtype), numpy_support.map_layout(array)
+            return types.Array(dtype, array.ndim, layout, readonly=not array.flags.writeable)
+
+        typeof_impl.register(np.ndarray, typed)
 
 
 @contextlib.contextmanager

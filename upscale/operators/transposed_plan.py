@@ -150,7 +150,7 @@ class TransposedPlan:
     def rows_needed(self, rows: slice) -> tuple[int, int]:
         """Return which input rows are needed for rows of the result: the first one, and the one after the last."""
         taps = self._sums.rows_of(rows)
-        needed = [taps.source[np.unique(taps.line[taps.line >= 0])]]
+        needed = [taps.source[taps.line[taps.line >= 0]]]
         if self._corrections is not None:
             needed.append(self._corrections.rows_needed(rows))
         if self._nearest is not None:
