@@ -30,7 +30,7 @@ with ThreadPoolExecutor(os.cpu_count()) as pool:
 """
 PLAN = """
 import os, resource, sys, time
-from upscale.plan import Naming, make
+from upscale.batch.plan import Naming, make
 held = lambda: int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
 before = held()
 began = time.perf_counter()
@@ -62,7 +62,7 @@ def against_others(scratch: Path) -> str:
     lines = [
         "60 pictures of 768 x 512 at x2, RGB, PNG to PNG:",
         "",
-        "| job | command | seconds | ratio | file |",
+        "| job | command | seconds | ratio | size of one file |",
         "|---|---|---|---|---|",
     ]
     for job, options, resample, vips, flags in (
@@ -107,7 +107,7 @@ def by_threads(scratch: Path) -> str:
 
 def tiny(scratch: Path) -> str:
     """Time sprites, and what planning costs for many more."""
-    lines = ["Sprites of 16 x 16, RGBA, x4:", "", "| files | seconds | ms a file | files a second |", "|---|---|---|---|"]
+    lines = ["Sprites of 16 x 16, RGBA, x4:", "", "| files | seconds | ms per file | files per second |", "|---|---|---|---|"]
     for number in (100, 1000, 10_000):
         source, out = scratch / f"sprites{number}", scratch / f"large{number}"
         source.mkdir()
@@ -146,7 +146,9 @@ def interrupts(scratch: Path) -> str:
         assert process.wait() == 130
         times.append(time.perf_counter() - began)
         assert not list(out.glob(".upscale*"))
-    return f"After Ctrl-C on a busy batch of 6-megapixel pictures at x4, the command ends within {max(times):.2f} s (10 times)."
+    return (
+        f"After Ctrl-C on a busy batch of 6-megapixel pictures at x4, the command ends within {max(times):.2f} s (10 trials)."
+    )
 
 
 def mixed(scratch: Path) -> str:
@@ -189,7 +191,7 @@ def on_a_cluster(scratch: Path) -> str:
         for process in started:
             process.kill()
             process.wait()
-    return "The cores of the same machine through a Dask scheduler and worker:\n\n" + "\n".join(lines)
+    return "The same machine without Dask, and through a Dask scheduler and one worker:\n\n" + "\n".join(lines)
 
 
 def report() -> str:

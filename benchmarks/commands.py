@@ -14,6 +14,8 @@ Image.MAX_IMAGE_PIXELS = None
 
 #: Megapixels of output, and rounds.
 SIZES = ((0.05, 5), (1, 5), (8, 3), (32, 3), (100, 2))
+#: What only decoding the input takes, by whoever is fastest.
+FLOOR = "floor"
 #: Who is so many times slower than the fastest other one is not waited for again.
 BEHIND = 3
 
@@ -41,11 +43,13 @@ def measured() -> dict[str, list[tuple[float, dict[str, tuple[float, float]]]]]:
                             ruled_out.add(name)
                         sizes[name] = os.path.getsize(out)
                 jobs = {name: command for name, command in jobs.items() if name not in ruled_out}
-                times = medians(jobs, rounds)
+                times = medians(jobs | peers.decoders(source), rounds)
+                decoded = min(times.pop(name) for name in peers.decoders(source))
                 best = min(seconds for name, seconds in times.items() if name != "upscale")
                 if size >= 8:
                     ruled_out |= {name for name, seconds in times.items() if name != "upscale" and seconds > BEHIND * best}
                 cells = {name: (seconds, sizes[name] / sizes["Pillow, default"]) for name, seconds in times.items()}
+                cells[FLOOR] = decoded, 0.0
                 result.setdefault(job, []).append((side * side * factor**2 / 1e6, cells))
     return result
 
@@ -56,9 +60,13 @@ def table(measurements: dict[str, list[tuple[float, dict[str, tuple[float, float
     lines = ["| job | output MP | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
     for job, rows in measurements.items():
         for size, cells in rows:
-            texts = [f"{cells[n][0]:.2f} s, {cells[n][1]:.2f}" if n in cells else "" for n in names]
+            texts = [_cell(*cells[n]) if n in cells else "" for n in names]
             lines.append(f"| {job} | {size:,.2f} | " + " | ".join(texts) + " |")
-    return "Seconds, and the file size relative to the same pixels at Pillow's default level.\n\n" + "\n".join(lines) + "\n"
+    return "Seconds, and the file size relative to the one at Pillow's default level.\n\n" + "\n".join(lines) + "\n"
+
+
+def _cell(seconds: float, size: float) -> str:
+    return f"{seconds:.2f} s, {size:.2f}" if size else f"{seconds:.2f} s"
 
 
 if __name__ == "__main__":

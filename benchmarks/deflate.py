@@ -90,8 +90,9 @@ def report(paths: tuple[str, ...] = ()) -> str:
             mode = image.mode if image.mode in ("L", "RGB", "RGBA") else "RGB"
             enlarged[Path(path).name] = np.asarray(image.convert(mode)), mode
     lines = [
-        "One core; MB/s of filtered rows, how many times as fast as zlib-ng's runs, and the size beside theirs.\n",
-        "| picture | enlarged by | encoder | MB/s | times as fast | size |",
+        "On one core. MB/s counts the filtered rows. Speed-up and size are relative to zlib-ng with run lengths only "
+        "(`runs`).\n",
+        "| picture | enlarged by | encoder | MB/s | speed-up | size |",
         "|---|---|---|---|---|---|",
     ]
     for name, (picture, base) in enlarged.items():

@@ -43,7 +43,7 @@ def report(sides: tuple[int, ...] = SIDES) -> str:
                     numbers = side * side / 1e6, size, times["numpy"], times["numba"], times["numpy"] / times["numba"]
                     rows.append(f"| {name} | {mode} | " + " | ".join(f"{n:.2f}" for n in numbers) + " |")
     head = "| job | mode | input MP | output MP | NumPy s | Numba s | ratio |\n|---|---|---|---|---|---|---|\n"
-    text = "Whole command, BMP to a null device. From a ratio of 1 on, Numba is faster.\n\n"
+    text = "Whole commands, from BMP to a null device. Where the ratio is above 1, Numba is faster.\n\n"
     return text + head + "\n".join(rows) + "\n\n" + png_report()
 
 
@@ -63,7 +63,7 @@ def png_report() -> str:
         one, other = (1e9 * seconds / (size[0] * size[1] * 3) for seconds in times.values())
         rows.append(f"| {'tconv' if blocks == (1, 1) else 'nn x2'} | {one:.1f} | {other:.1f} | {one - other:.1f} |")
     head = "| rows of | NumPy ns | Numba ns | difference |\n|---|---|---|---|\n"
-    return "Filtering and deflating a byte for PNG, one band after another.\n\n" + head + "\n".join(rows) + "\n"
+    return "Nanoseconds to filter and compress one byte for PNG, one band after another.\n\n" + head + "\n".join(rows) + "\n"
 
 
 def _compress(picture: np.ndarray, size: tuple[int, int], blocks: tuple[int, int], loops: ModuleType) -> None:

@@ -59,7 +59,12 @@ def table(measurements: dict[str, dict[str, list[tuple[float, float]]]]) -> str:
         for i, (size, _) in enumerate(lines["upscale"]):
             cells = [f"{1e3 * lines[n][i][1]:,.2f}" if i < len(lines.get(n, [])) else "" for n in names]
             rows.append(f"| {job} | {size:,.2f} | " + " | ".join(cells) + " |")
-    return "Milliseconds, RGB of 8 bits, medians of calls in turn.\n\n" + "\n".join(rows) + "\n"
+    return (
+        "Median milliseconds, for 8-bit RGB. Where a cell is empty, the library was too slow, or would have needed too much "
+        "memory.\n\n"
+        + "\n".join(rows)
+        + "\n"
+    )
 
 
 if __name__ == "__main__":

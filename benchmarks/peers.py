@@ -85,3 +85,18 @@ def commands(source: str, out: str, factor: int, method: str) -> dict[str, list[
         scale = f"scale=iw*{factor}:ih*{factor}:flags={'neighbor' if nearest else 'bicubic'}"
         found["ffmpeg"] = ["ffmpeg", "-loglevel", "error", "-y", "-i", source, "-vf", scale, out]
     return found
+
+
+def decoders(source: str) -> dict[str, list[str]]:
+    """Make commands that do nothing but start and decode a picture, on one thread."""
+    made = {
+        "decode by Pillow": "import numpy, sys; from PIL import Image; Image.MAX_IMAGE_PIXELS = None;"
+        "numpy.asarray(Image.open(sys.argv[1]))",
+        "decode by imagecodecs": "import imagecodecs, sys; imagecodecs.png_decode(open(sys.argv[1], 'rb').read())",
+    }
+    if find_spec("cv2"):
+        made["decode by OpenCV"] = "import cv2, sys; cv2.setNumThreads(1); assert cv2.imread(sys.argv[1], -1) is not None"
+    jobs = {name: [sys.executable, "-c", code, source] for name, code in made.items()}
+    if shutil.which("vips"):
+        jobs["decode by vips"] = ["vips", "--vips-concurrency=1", "avg", source]
+    return jobs

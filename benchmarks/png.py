@@ -25,8 +25,9 @@ def report(pictures: tuple[str, ...] = ()) -> str:
     """Return the result as Markdown."""
     jobs = [(p, o) for p in pictures for _, o in JOBS[:2]] or JOBS
     lines = [
-        "Whole commands. Pillow only reads the enlarged picture and saves it, so compare the file sizes, not the times.\n",
-        "| picture | method | compression | seconds | bytes | of Pillow's default |",
+        "Times are those of whole commands. Pillow only reads the enlarged picture and saves it, so compare the file sizes "
+        "with it, not the times.\n",
+        "| picture | method | compression | seconds | bytes | size relative to Pillow's default |",
         "|---|---|---|---|---|---|",
     ]
     with tempfile.TemporaryDirectory() as folder:

@@ -19,6 +19,7 @@ import jpeg
 import memory
 import plots
 import png
+import scaling
 import stages
 import start
 import threads
@@ -28,8 +29,8 @@ TARGET = Path(__file__).parent.parent / "docs" / "performance.md"
 
 HEAD = """# Performance
 
-Written by `python benchmarks/run.py` (extra `bench`). Candidates are timed in turn in one run, and medians are
-compared. The machines are shared and noisy, so look at the ratios. Each section names the command that repeats it.
+`python benchmarks/run.py` (needs the extra `bench`) writes this page. In each run, the candidates take turns, and their
+medians are compared. The machines are shared and noisy, so look at the ratios. Each section names the command that repeats it.
 """
 
 
@@ -68,8 +69,8 @@ def _stages() -> str:
 SECTIONS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "memory": (
         "Memory",
-        "PNG is written in bands: the decoded input and a few bands of the output are in memory. While a picture is decoded,\n"
-        "its compressed data are in memory too, which matters for noisy pictures such as these.",
+        "PNG is read and written in bands, so memory holds neither the whole input nor the whole output. Numba itself takes\n"
+        "about 100 MB. JPEG is written in bands, but read as a whole; other formats are read and written as a whole.",
         _memory,
     ),
     "batch": ("Many files", "docs/scale.md explains what this means in practice.", batch.report),
@@ -88,33 +89,44 @@ SECTIONS: dict[str, tuple[str, str, Callable[[], str]]] = {
     ),
     "in_process": (
         "Loops against other libraries",
-        "In a process in which Numba is already running. For bicubic, SciPy and scikit-image compute splines, the others\n"
-        "cubic convolution. torch's results are floats that still have to be rounded and clipped. Output arrays are reused if\n"
+        "Measured in a process in which Numba is already running. For bicubic, SciPy and scikit-image compute splines, the\n"
+        "others cubic convolution. torch's results are floats that still have to be rounded and clipped. Output arrays are reused if\n"
         "the library allows it; for the others, allocating memory takes much of the time at the largest sizes.",
         _in_process,
     ),
     "commands": (
         "Whole commands",
-        "From a PNG file to a PNG file. Empty cells were too slow to measure, or refused pictures of that size.",
+        "From a PNG file to a PNG file. Where a cell is empty, the command was too slow to measure, or refused pictures of that\n"
+        "size. `floor` is the fastest decoder of the input (OpenCV, imagecodecs, Pillow or vips, on one thread) and Python's start:\n"
+        "enlarging and writing come on top for all others, while `upscale` does all of it at once.",
         _commands,
     ),
     "stages": (
         "Where the time goes",
         "`process` is Python's own start and exit. The time between the stages is mostly the start of Numba, which begins\n"
-        "while the picture is decoded. While bands are enlarged, other threads filter, compress and write those before.",
+        "while the picture is decoded. PNG is decoded, enlarged, filtered, compressed and written at once.",
         _stages,
     ),
-    "threads": ("Threads", "Only the loops, on 2 megapixels of RGB.", _threads),
+    "scaling": (
+        "More cores",
+        "Starting takes one core, and one thread decodes PNG, since each of its pixels needs the one before. All else is done\n"
+        "by all threads. So a command is no faster than its start and the decoder, which it reaches at `no faster from` cores.",
+        scaling.report,
+    ),
+    "threads": ("Threads", "Only the loops, on 2 megapixels of RGB. `dense` is a kernel that is not separable.", _threads),
     "png": (
         "Compressing PNG",
-        "Bands of rows are compressed with repetitions at one distance (`fast`), with these or a search, whichever is better\n"
-        "for a sample of the band (`balanced`), or with the smallest result of three settings (`small`).",
+        "Bands of rows are compressed in one of these ways:\n\n"
+        "- `fast`: only repetitions at one distance are used (see the next section);\n"
+        "- `balanced`: the same, or a full search for repetitions, whichever is better for a sample of the rows;\n"
+        "- `small`: both, with three settings in all; the smallest result is kept.",
         png.report,
     ),
     "deflate": (
         "The deflate loop",
-        "What `upscale` compresses PNG with where Numba runs: Huffman codes of its own for each block, and repetitions at one\n"
-        "distance only. Where a search makes files smaller, such as those of sprites, zlib-ng does it.",
+        "With Numba, `upscale` compresses PNG by a loop of its own. It makes new Huffman codes for each block, and looks for\n"
+        "repetitions at one distance only. Pixels that become blocks are compressed by another loop, without making them.\n"
+        "For pictures that a full search makes smaller, such as sprites, zlib-ng is used instead (except with `fast`).",
         deflate.report,
     ),
     "jpeg": (
@@ -127,7 +139,7 @@ SECTIONS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "engines": (
         "When starting Numba pays off",
         "`upscale/loops/engine.py` chooses the engine: Numba, if NumPy is estimated to be slower by more than\n"
-        "the time that Numba takes to start, and in any case for tconv from 2 megapixels of input on.",
+        "the time that Numba takes to start, and always for tconv if the input has 2 megapixels or more.",
         engines.report,
     ),
 }

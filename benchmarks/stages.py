@@ -35,7 +35,7 @@ def measured(rounds: int = 5) -> dict[str, dict[str, float]]:
                 line = next(line for line in done.stderr.splitlines() if line.startswith("seconds: "))
                 pairs = [part.rsplit(" ", 1) for part in line.removeprefix("seconds: ").split(", ")]
                 stages = {name: float(seconds) for name, seconds in pairs}
-                inside = stages.pop("in all")
+                inside = stages.pop("total")
                 stages["between (engine's start)"] = max(0.0, inside - sum(stages.values()))
                 seen.append({"process": whole - inside, **stages})
             result[job] = {stage: statistics.median(s.get(stage, 0.0) for s in seen[1:]) for stage in seen[-1]}
@@ -45,7 +45,7 @@ def measured(rounds: int = 5) -> dict[str, dict[str, float]]:
 def table(measurements: dict[str, dict[str, float]]) -> str:
     """Lay the measurements out as Markdown."""
     stages = list(dict.fromkeys(stage for row in measurements.values() for stage in row))
-    lines = ["| job | " + " | ".join(stages) + " | in all |", "|---" * (len(stages) + 2) + "|"]
+    lines = ["| job | " + " | ".join(stages) + " | total |", "|---" * (len(stages) + 2) + "|"]
     for job, row in measurements.items():
         cells = [f"{row.get(stage, 0):.3f}" for stage in stages]
         lines.append(f"| {job} | " + " | ".join(cells) + f" | {sum(row.values()):.3f} |")
