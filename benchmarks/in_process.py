@@ -61,9 +61,7 @@ def table(measurements: dict[str, dict[str, list[tuple[float, float]]]]) -> str:
             rows.append(f"| {job} | {size:,.2f} | " + " | ".join(cells) + " |")
     return (
         "Median milliseconds, for 8-bit RGB. Where a cell is empty, the library was too slow, or would have needed too much "
-        "memory.\n\n"
-        + "\n".join(rows)
-        + "\n"
+        "memory.\n\n" + "\n".join(rows) + "\n"
     )
 
 

@@ -90,15 +90,15 @@ SECTIONS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "in_process": (
         "Loops against other libraries",
         "Measured in a process in which Numba is already running. For bicubic, SciPy and scikit-image compute splines, the\n"
-        "others cubic convolution. torch's results are floats that still have to be rounded and clipped. Output arrays are reused if\n"
-        "the library allows it; for the others, allocating memory takes much of the time at the largest sizes.",
+        "others cubic convolution. torch's results are floats that still have to be rounded and clipped. Output arrays are\n"
+        "reused if the library allows it; for the others, allocating memory takes much of the time at the largest sizes.",
         _in_process,
     ),
     "commands": (
         "Whole commands",
-        "From a PNG file to a PNG file. Where a cell is empty, the command was too slow to measure, or refused pictures of that\n"
-        "size. `floor` is the fastest decoder of the input (OpenCV, imagecodecs, Pillow or vips, on one thread) and Python's start:\n"
-        "enlarging and writing come on top for all others, while `upscale` does all of it at once.",
+        "From a PNG file to a PNG file. Where a cell is empty, the command was too slow to measure, or refused pictures of\n"
+        "that size. `floor` is the fastest decoder of the input (OpenCV, imagecodecs, Pillow or vips, on one thread) and its\n"
+        "start: enlarging and writing come on top for all others, while `upscale` does all of it at once.",
         _commands,
     ),
     "stages": (

@@ -26,7 +26,7 @@ def test_the_rule():
     assert chooser.choose("auto", Work("nn", 4096, 65536)).name == "numpy"
     assert chooser.choose("auto", Work("nn", 10**9, 4 * 10**9)).name == "numba"
     assert chooser.choose("auto", Work("nn", 10**7, 4 * 10**7)).name == "numpy"
-    assert chooser.choose("auto", Work("nn", 10**7, 4 * 10**7, png=12 * 10**7)).name == "numba"
+    assert chooser.choose("auto", Work("nn", 10**7, 4 * 10**7, png=16 * 10**7)).name == "numba"
     assert chooser.choose("auto", Work("tconv", 4096, 65536, 8)).name == "numpy"
     assert chooser.choose("auto", Work("tconv", 10**6, 10**8, 8)).name == "numba"
     assert chooser.choose("auto", Work("tconv", engine.TCONV_PIXELS, 8 * 10**6, 2)).name == "numba"

@@ -78,7 +78,7 @@ def test_alpha_that_is_0_everywhere_is_no_alpha(tmp_path):
     notes = []
     words = (RNG.integers(0, 1 << 24, (HEIGHT, WIDTH))).astype("<u4")
     got = picture(tmp_path, bmp(padded(words), 32, 3, 56, (0xFF0000, 0xFF00, 0xFF, 0xFF000000)), notes)
-    assert got.mode == "RGB" and len(notes) == 1 and "opaque" in notes[0]
+    assert got.mode == "RGB" and len(notes) == 1 and "alpha is 0 everywhere" in notes[0]
 
 
 def test_the_unused_byte_of_32_bits_is_noted_if_it_says_something(tmp_path):
@@ -99,7 +99,7 @@ def test_run_lengths_that_leave_pixels_out(tmp_path):
     got = picture(tmp_path, bmp(runs, 8, 1, palette=palette), notes)
     assert np.array_equal(got.samples, want)
     assert got.palette.tolist() == [[7, 8, 9], [3, 2, 1], [6, 5, 4]]
-    assert notes == ["9 pixels that the file leaves out became the first colour of the palette"]
+    assert notes == ["9 pixels that the file does not store became the first colour of the palette"]
 
 
 def test_run_lengths_of_4_bits_with_an_odd_number_of_single_pixels(tmp_path):
@@ -112,7 +112,7 @@ def test_runs_beyond_the_edge_are_noted_and_cut_files_are_damaged(tmp_path):
     notes = []
     got = picture(tmp_path, bmp(bytes((9, 1, 0, 0, 5, 2, 0, 0, 5, 3, 0, 1)), 8, 1, palette=bytes(16)), notes)
     assert got.samples.tolist() == [[3] * 5, [2] * 5, [1] * 5]
-    assert notes == ["4 pixels of the file lie outside of the picture and were dropped"]
+    assert notes == ["4 pixels outside the picture were dropped"]
     (tmp_path / "cut.bmp").write_bytes(bmp(bytes((5, 1, 0, 0)), 8, 1, palette=bytes(16)))
     (tmp_path / "short.bmp").write_bytes(bmp(bytes(20), 16, 3, 40, (0xF00, 0xF0, 0xF)))
     (tmp_path / "head.bmp").write_bytes(b"BM" + bytes(9))
@@ -162,7 +162,7 @@ def test_a_picture_without_a_file_header_and_rows_from_the_top(tmp_path):
     [
         ({"bits": 64}, "64 bits"), ({"bits": 0, "compression": 4}, "JPEG file"), ({"bits": 0, "compression": 5}, "PNG file"),
         ({"bits": 1, "compression": 3, "size": 64}, "Huffman"),
-        ({"bits": 16, "compression": 3, "masks": (0x5, 0xF0, 0xF00)}, "not next to each other"),
+        ({"bits": 16, "compression": 3, "masks": (0x5, 0xF0, 0xF00)}, "not contiguous"),
     ],
 )  # fmt: skip
 def test_what_is_not_supported_is_not_called_damaged(tmp_path, changes, reason):

@@ -103,7 +103,7 @@ def test_parts_are_pages(tmp_path):
 
 def test_a_data_window_beside_the_display_window_is_reported(tmp_path):
     write(tmp_path / "in.exr", {"Y": values(np.float32)}, displayWindow=((0, 0), (99, 49)))
-    assert b"only its data window was enlarged" in ok("in.exr", "out.exr", cwd=tmp_path).stderr
+    assert b"its data window [0, 0, 8, 6] was enlarged" in ok("in.exr", "out.exr", cwd=tmp_path).stderr
 
 
 def test_whole_numbers_and_mixed_channels(tmp_path):

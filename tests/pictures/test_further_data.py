@@ -48,8 +48,8 @@ def notes_on(data, further=False, losses=jpeg_losses):
         (VIDEO, "the video of its motion photo was dropped"),
         (b"\0\0\x30\x0a\x10\0\0\0MotionPhoto_Data" + VIDEO + b"SEFT", "the video of its motion photo was dropped"),
         (b"\xff\xd8\xff\xe0" + bytes(90) + VIDEO, "the video of its motion photo was dropped"),
-        (jpeg(), "a further picture after its end was dropped"),
-        (bytes(40) + jpeg(), "a further picture after its end was dropped"),
+        (jpeg(), "another picture after the end of the first one was dropped"),
+        (bytes(40) + jpeg(), "another picture after the end of the first one was dropped"),
         (b"some notes of a program", "23 bytes of other data after its end were dropped"),
     ],
 )

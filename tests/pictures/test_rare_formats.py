@@ -178,7 +178,7 @@ def test_no_message_has_a_name_that_only_programmers_know(error):
     [
         (OSError("image file is truncated (3 bytes not processed)"), "damaged: its data end too early"),
         (OSError("broken data stream when reading image file"), "damaged: its data cannot be decoded"),
-        (NotImplementedError("Unimplemented format 7"), "is of a kind that is not supported (Unimplemented format 7)"),
+        (NotImplementedError("Unimplemented format 7"), "is a variant that is not supported (Unimplemented format 7)"),
     ],
 )  # fmt: skip
 def test_what_pillow_says_in_plain_words(error, text):

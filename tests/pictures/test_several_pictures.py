@@ -105,7 +105,7 @@ def animation(path, colours, **options):
 def test_equal_frames_that_webp_merges_are_reported(tmp_path):
     animation(tmp_path / "in.png", ["red", "red", "red"], duration=200, disposal=[0, 1, 0])  # or Pillow would merge them
     done = ok("in.png", "out.webp", cwd=tmp_path)
-    assert b"all its frames are equal, which WebP stores as a still picture without a duration" in done.stderr
+    assert b"all its frames are equal, so WebP stores a still picture without a duration" in done.stderr
     animation(tmp_path / "in.png", ["red", "red", "blue"], duration=200, disposal=[0, 1, 0])
     assert b"equal" not in ok("in.png", "out.webp", cwd=tmp_path).stderr
     with Image.open(tmp_path / "out.webp") as image:

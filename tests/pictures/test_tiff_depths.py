@@ -109,7 +109,7 @@ def test_without_an_encoder_the_values_stay_at_the_next_depth_with_a_note(tmp_pa
     monkeypatch.setattr(imagecodecs, "packints_encode", refused)
     result = upscale.enlarge_file(tmp_path / "in.tif", tmp_path / "out.tif", 2)
     whole = 8 * values.dtype.itemsize
-    assert result.notes == (f"its samples of {bits} bits are written as {whole} bits, with the same values",)
+    assert result.notes == (f"its samples of {bits} bits were written as {whole} bits, with the same values",)
     assert np.array_equal(tifffile.imread(tmp_path / "out.tif"), values.repeat(2, 0).repeat(2, 1))
 
 
@@ -135,7 +135,7 @@ def test_a_palette_of_4_bits_becomes_one_of_8_with_a_note(tmp_path):
     stored = data + b"\0" + colours.astype("<u2").tobytes()
     (tmp_path / "in.tif").write_bytes(b"II*\0" + struct.pack("<I", 8 + len(stored)) + stored + directory)
     done = ok("in.tif", "out.tif", cwd=tmp_path)
-    assert b"samples of 4 bits are written as 8 bits, with the same values" in done.stderr
+    assert b"samples of 4 bits were written as 8 bits, with the same values" in done.stderr
     with tifffile.TiffFile(tmp_path / "out.tif") as file:
         assert np.array_equal(file.asarray(), indices.repeat(2, 0).repeat(2, 1))
         assert np.array_equal(file.pages[0].colormap[:, :16], colours)

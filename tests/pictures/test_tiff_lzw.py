@@ -90,4 +90,4 @@ def test_a_file_with_such_data_is_damaged(tmp_path, order):
     assert run("whole.tif", "out.png", cwd=tmp_path).returncode == 0
     done = run("broken.tif", "out.png", cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr == b"upscale: broken.tif: damaged: its LZW data have a code that cannot be there\n"
+    assert done.stderr == b"upscale: broken.tif: damaged: its LZW data contain an invalid code\n"

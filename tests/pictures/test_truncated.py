@@ -143,7 +143,7 @@ def test_a_png_without_its_end(options):
         assert same(found, frames)
         assert [n.removeprefix("truncated: ") for n in notes] == (
             [] if cut < 5 else ["it lacks the PNG end chunk"] if cut <= 12
-            else ["the file ends just after its last pixel, inside the image data"]
+            else ["no pixels are missing, but the file ends inside the image data"]
         )  # fmt: skip
     if len(frames[0]) > 1:
         with pytest.raises(FileError, match=r"^in: damaged: the file ends inside its image data"):
@@ -200,7 +200,7 @@ def test_a_gif_without_its_end(count):
     found, notes = read(whole[:-1])
     assert same(found, frames) and notes == ["truncated: it lacks the GIF trailer"]
     found, notes = read(whole[:-2])  # its last sub-block
-    assert same(found, frames) and notes == ["truncated: the file ends just after its last pixel, inside an image block"]
+    assert same(found, frames) and notes == ["truncated: no pixels are missing, but the file ends inside an image block"]
     found, notes = read(whole[:-1] + b"!\xfe\x20half a comm")
     assert same(found, frames) and notes == ["truncated: it lacks the GIF trailer"]
     # Of the last sub-block, the end code may be missing, but no pixel: each cut is read right, or refused.
@@ -220,7 +220,7 @@ def test_an_animated_png_without_its_end():
     whole = frames_of("PNG")
     found, notes = read(whole[:-14])
     assert same(found, read(whole)[0])
-    assert set(notes) == {"truncated: the file ends just after its last pixel, inside the image data"}
+    assert set(notes) == {"truncated: no pixels are missing, but the file ends inside the image data"}
 
 
 @pytest.mark.parametrize(("form", "cut"), [("JPEG", 2), ("JPEG", 900), ("PNG", 12), ("PNG", 14), ("GIF", 1), ("GIF", 2)])

@@ -236,7 +236,9 @@ def _add_cover(run: FileRun, source: reading.Source, writer: Any) -> None:
     if cover is None or run.options.frame is not None:
         return
     if not run.target.cover:
-        run.log.note(f"its still picture is not a frame, and {run.target.name} cannot store it: it was dropped")
+        run.log.note(
+            f"its still picture, which is not one of its frames, was dropped, because {run.target.name} cannot store it"
+        )
         return
     writer.add_cover(_planned(run, source.decoded(cover))[1].whole())
 

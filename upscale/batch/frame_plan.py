@@ -91,7 +91,7 @@ def _total(name: str, contents: FileContents, target: formats.Format, frame: int
     """Count the frames that are written, and note what a user may not expect."""
     if frame is not None:
         if contents.format == formats.NPY.pillow:
-            raise FileError(f"{name}: is an array, which has no frames; drop --frame")
+            raise FileError(f"{name}: is an array, which has no frames; remove --frame")
         if not 0 <= frame < contents.total:
             has = "its only frame is 0" if contents.total == 1 else f"its frames are 0 to {contents.total - 1}"
             raise FileError(f"{name}: has no frame {frame}; {has}")

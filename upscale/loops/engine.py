@@ -13,7 +13,7 @@ from upscale.loops.ready_loops import ReadyLoops
 
 # From `python benchmarks/engines.py`, whose latest results stand in docs/performance.md.
 #: Seconds that a command takes longer where Numba is started, its machine code being in the cache.
-NUMBA_SECONDS = 0.24
+NUMBA_SECONDS = 0.4
 #: The same in a process in which Numba runs already: to wake the threads.
 WARM_SECONDS = 0.0001
 #: Seconds that NumPy takes longer than Numba's loops: for an output byte of nn, an output sample of tconv and each of its taps,

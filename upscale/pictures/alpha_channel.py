@@ -21,7 +21,7 @@ def without_empty_alpha(samples: Array, note: Note) -> Array:
     """
     if samples[..., -1].any():
         return samples
-    note("its alpha is 0 everywhere, so it was taken as opaque, as other programs do")
+    note("its alpha is 0 everywhere and was ignored, as in other programs")
     return np.ascontiguousarray(samples[..., :-1])
 
 

@@ -60,7 +60,7 @@ def unpack(words: Array, masks: Sequence[int]) -> Array:
             continue
         largest = mask >> _shift(mask)
         if largest & (largest + 1):
-            raise ArgumentError("is not supported: the bits of one of its channels are not next to each other")
+            raise ArgumentError("is not supported: the bits of one channel are not contiguous")
         values = (words & words.dtype.type(mask)) >> words.dtype.type(_shift(mask))
         if _bits(mask) <= _WIDEST_TABLE:
             out[..., channel] = _scaled(np.arange(largest + 1, dtype=np.uint64), largest, dtype)[values]

@@ -50,7 +50,7 @@ def read(stream: BinaryIO, note: Callable[[str], None]) -> FileContents | None:
     if compression != _PLAIN_OR_BLOCKS or encoding not in (_PALETTE, _BGRA):
         return None
     if alpha_bits not in (0, 1, 4, 8) or not width * height:
-        raise ArgumentError("damaged: its header has no size, or a wrong number of bits of alpha")
+        raise ArgumentError("damaged: its header gives no size or a wrong number of alpha bits")
     at = _LISTS[version]
     (begin,), palette_at = struct.unpack_from("<I", head, at), at + _LISTS_BYTES
 

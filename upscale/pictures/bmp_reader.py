@@ -233,9 +233,9 @@ def _from_runs(data: bytes, header: Header, note: Note) -> Array:
     runs = bmp_runs.decode(data[header.pixels_at :], header.width, header.height, header.bits)
     if runs.skipped:
         what = "black" if header.bits == 24 else "the first colour of the palette"
-        note(f"{runs.skipped} pixels that the file leaves out became {what}")
+        note(f"{runs.skipped} pixels that the file does not store became {what}")
     if runs.outside:
-        note(f"{runs.outside} pixels of the file lie outside of the picture and were dropped")
+        note(f"{runs.outside} pixels outside the picture were dropped")
     return runs.pixels
 
 

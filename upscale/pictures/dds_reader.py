@@ -94,7 +94,7 @@ def _decode(stream: BinaryIO, layout: Layout, size: tuple[int, int], note: Note)
     if layout.kind == "blocks":
         samples = _blocks(stream, layout, size)
         if layout.signed and layout.number != 6:
-            note(f"its values from -1 to 1 became 1 to 255, with {_ZERO_IF_SIGNED} for 0")
+            note(f"its signed values (-1 to 1) were mapped to 1 to 255; 0 became {_ZERO_IF_SIGNED}")
     elif layout.kind == "fields":
         samples = bit_fields.unpack(_words(stream, layout.number, size), layout.masks)
     else:
@@ -107,7 +107,7 @@ def _decode(stream: BinaryIO, layout: Layout, size: tuple[int, int], note: Note)
     if layout.base == "RG":
         blue = np.full_like(samples[..., :1], _ZERO_IF_SIGNED if layout.signed else 0)
         samples = np.concatenate((samples, blue), axis=2)
-        note("it has red and green only; blue is 0")
+        note("it has only red and green")
     elif layout.base == "A":
         samples = np.concatenate((np.zeros_like(samples), samples), axis=2)
     base = _BASES.get(layout.base, layout.base)

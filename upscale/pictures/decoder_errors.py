@@ -17,8 +17,8 @@ _NOT_SUPPORTED = r"(?i)un(?:supported|implemented|known) (?!colou?r)|cannot (?:h
 #: What Pillow warns of, in plain words; empty where it does not concern the user.
 _WARNINGS = (
     (r"(?i)EXIF|Truncated File Read|Tag data|Metadata Warning|\btag\b", "some of its EXIF is damaged"),
-    (r"malformed MPO", "the further pictures that it announces cannot be found"),
-    (r"not the expected size", "an icon in it has another size than the file says"),
+    (r"malformed MPO", "the additional pictures that it lists cannot be found"),
+    (r"not the expected size", "the size of an icon differs from the one in the directory"),
     (r"Transparency expressed in bytes|allocate palette entry", ""),
 )
 
@@ -58,7 +58,7 @@ def pillow_errors() -> Iterator[None]:
         try:
             yield
         except UnidentifiedImageError as error:
-            raise ArgumentError("not a picture that can be read, or its beginning is damaged") from error
+            raise ArgumentError("is not in a known picture format, or its header is damaged") from error
         except Image.DecompressionBombError as error:
             raise ArgumentError(TOO_MANY_PIXELS) from error
         except (OSError, ValueError, SyntaxError, NotImplementedError) as error:
@@ -72,7 +72,7 @@ def not_supported(text: str) -> str | None:
     """Return what to say where an error of Pillow means that it does not decode such a kind of file; None where it does not."""
     if not re.search(_NOT_SUPPORTED, text):
         return None
-    return f"is of a kind that is not supported ({' '.join(text.split())}); convert it to PNG or TIFF first"
+    return f"is a variant that is not supported ({' '.join(text.split())}); convert it to PNG or TIFF first"
 
 
 @contextlib.contextmanager

@@ -103,7 +103,7 @@ def _decode(data: bytes, header: FrameHeader, mode: str, info: dict[str, Any]) -
         samples.shape[:2] != (header.height, header.width)
         or samples.size != samples.shape[0] * samples.shape[1] * header.channels
     ):
-        raise ArgumentError("damaged: its samples have another size than its header says")
+        raise ArgumentError("damaged: its decoded size differs from its header")
     if 8 < header.bits < 16:
         samples = np.floor(samples * (65535 / ((1 << header.bits) - 1)) + 0.5).astype(np.uint16)
     return Picture(np.ascontiguousarray(samples), mode, None, info)

@@ -124,7 +124,7 @@ def _model(names: list[str]) -> tuple[tuple[str, ...], str]:
 
 def _check_header(header: Mapping[str, Any]) -> None:
     if "deep" in str(header.get("type")):
-        raise ArgumentError("has deep samples, several in a pixel, which are not supported; flatten them first")
+        raise ArgumentError("has deep samples (several per pixel), which are not supported; flatten them first")
     if any((horizontal, vertical) != (1, 1) for _, horizontal, vertical in header["channels"]):
         names = ", ".join(_names(header))
         raise ArgumentError(
@@ -168,7 +168,7 @@ def _picture(header: Mapping[str, Any], channels: Mapping[str, NDArray[Any]], no
         note("its reduced copies were dropped")
     windows = [np.asarray(header[key]).ravel().tolist() for key in ("dataWindow", "displayWindow")]
     if windows[0] != windows[1]:
-        note(f"only its data window was enlarged, {windows[0]}; its display window was dropped, {windows[1]}")
+        note(f"its data window {windows[0]} was enlarged; its display window {windows[1]} was dropped")
     return Picture(np.ascontiguousarray(samples), mode_of(base, samples.dtype) or CHANNELS, None, info)
 
 

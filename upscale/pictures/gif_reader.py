@@ -99,7 +99,7 @@ def _completed(stream: BinaryIO, last: ImageBlock, truncated: Callable[[str], No
     if not complete:
         truncated("the file ends inside its last image")
         return stream
-    truncated("the file ends just after its last pixel, inside an image block")
+    truncated("no pixels are missing, but the file ends inside an image block")
     return io.BytesIO(data + tails[0] + b";")
 
 

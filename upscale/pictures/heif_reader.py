@@ -40,7 +40,7 @@ def read(stream: BinaryIO, note: Note) -> FileContents:
     except ImportError:
         raise ArgumentError(_MISSING) from None
     data = stream.read()
-    verdict = "damaged, or only an image sequence, which cannot be read" if data[8:12] in _SEQUENCES else "damaged"
+    verdict = "damaged, or contains only an image sequence, which is not supported" if data[8:12] in _SEQUENCES else "damaged"
     with library_errors(verdict):
         file = pillow_heif.open_heif(data, convert_hdr_to_8bit=False, hdr_to_16bit=False)
         images = [file[file.primary_index], *(image for n, image in enumerate(file) if n != file.primary_index)]

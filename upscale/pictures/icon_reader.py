@@ -66,7 +66,7 @@ def read(stream: BinaryIO, note: Note) -> FileContents:
         if len(icons) > len(chosen):
             note(f"{len(icons) - len(chosen)} of its pictures, which repeat others with fewer colours, were dropped")
         if kind == _CURSOR:
-            note("the position that its pointer points at was dropped")
+            note("its hotspot was dropped")
         for icon in chosen:
             yield Frame(_decode(icon, note))
 
@@ -77,7 +77,7 @@ def read(stream: BinaryIO, note: Note) -> FileContents:
 def _parsed(data: bytes, size: int, at: int) -> _Icon:
     """Parse the header of one picture; a size in the directory may be wrong."""
     if at >= len(data):
-        raise ArgumentError("damaged: a picture in it begins after its end")
+        raise ArgumentError("damaged: a picture in it begins beyond the end of the file")
     if data.startswith(_PNG, at):
         own = data[at : at + size] if size else data[at:]
         if len(own) < 26:
@@ -107,7 +107,7 @@ def _decode(icon: _Icon, note: Note) -> Picture:
     picture = to_rgba(picture)
     mask = _mask(icon.data, header)
     if mask is None:
-        note("its mask is missing, so it was taken as opaque")
+        note("its mask is missing, so the picture was treated as opaque")
         return picture
     samples = picture.samples.copy()
     inverting = int((mask & samples[..., :3].any(axis=2)).sum())

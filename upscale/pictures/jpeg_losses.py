@@ -102,5 +102,5 @@ def _what_follows(rest: bytes, further: bool) -> str:
     if _VIDEO.search(rest):
         return "the video of its motion photo was dropped"
     if re.match(rb"[\0\xff]*\xff\xd8\xff", rest):
-        return "" if further else "a further picture after its end was dropped"
+        return "" if further else "another picture after the end of the first one was dropped"
     return f"{len(rest)} bytes of other data after its end were dropped"

@@ -164,7 +164,7 @@ def _metadata(picture: Picture, note: Callable[[str], None]) -> dict[str, Any]:
     arguments = {k: info[k] for k in ("icc_profile", "dpi", "exif", "comment", "xmp") if k in info}
     for key, longest in _LONGEST.items():
         if len(arguments.get(key, b"")) > longest:
-            note(f"its {METADATA[key]} was dropped, because JPEG is limited to {longest} bytes of it")
+            note(f"its {METADATA[key]} was dropped, because JPEG stores at most {longest} bytes of it")
             del arguments[key]
     if "dpi" in arguments:
         rounded = tuple(round(float(v)) for v in arguments["dpi"])

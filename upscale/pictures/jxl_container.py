@@ -11,7 +11,7 @@ SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
 _TYPE = write_box(b"ftyp", b"jxl \0\0\0\0jxl ")
 _EXIF, _XMP = b"Exif", b"xml "
 #: Boxes that an enlarged picture does not have, and what users call them.
-_LOST = {b"jhgm": "gain map for HDR screens", b"jumb": "JUMBF data, such as Content Credentials,"}
+_LOST = {b"jhgm": "gain map for HDR screens", b"jumb": "JUMBF data (content credentials)"}
 
 
 class Contents(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from upscale.errors import ArgumentError
 from upscale.pictures.jxl_bits import BitReader
 
-_DAMAGED = "damaged: the codes of its header are wrong"
+_DAMAGED = "damaged: its header cannot be decoded"
 #: The state in which a stream of asymmetric numeral systems begins and ends, and the precision of its probabilities.
 _STATE, _PRECISION = 0x130000, 12
 #: By number of bits and value: logarithms of probabilities, plus 1; 13 is a repetition.

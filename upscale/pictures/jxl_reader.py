@@ -108,7 +108,7 @@ def _frames(data: bytes, header: Header, delays: list[int], info: dict[str, Any]
         decoded = np.asarray(imagecodecs.jpegxl_decode(data))
     stack = decoded if len(delays) > 1 else decoded[None]
     if len(stack) != len(delays):
-        raise ArgumentError("damaged: it has another number of frames than its headers say")
+        raise ArgumentError("damaged: the number of its frames differs from its headers")
     for samples, ticks in zip(stack, delays, strict=True):
         yield Frame(_picture(samples, header, info), (ticks * header.ticks[1], header.ticks[0] or 1))
 

@@ -83,7 +83,7 @@ class Writer:
     def _coloured(self, codestream: bytes, header: Header, picture: Picture) -> bytes:
         profile, is_grey = picture.info.get("icc_profile", b""), picture.base in ("L", "LA")
         if profile and profile[16:20] != (b"GRAY" if is_grey else b"RGB "):
-            self._options.note("its colour profile was dropped, because it is not one of its colour model")
+            self._options.note("its colour profile was dropped, because it does not fit the colour model")
             profile = b""
         if not profile and picture.samples.dtype.kind == "f":
             return codestream  # linear

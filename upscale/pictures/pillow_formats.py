@@ -199,7 +199,7 @@ class Writer:
         """Note what an animation loses in its format."""
         first, *others = self._pictures
         if self._target.pillow == "WEBP" and all(np.array_equal(first.samples, other.samples) for other in others):
-            self._options.note("all its frames are equal, which WebP stores as a still picture without a duration")
+            self._options.note("all its frames are equal, so WebP stores a still picture without a duration")
         if self._target.pillow == "AVIF" and self._options.plays:
             self._options.note(f"it plays for ever, not {pluralize(self._options.plays, 'time')}: AVIF cannot store the number")
 

@@ -251,7 +251,7 @@ class _Decoder:
             rows = b""
         if len(rows) < row * height:
             raise ArgumentError("damaged: the file ends inside its image data")
-        self._truncated("the file ends just after its last pixel, inside the image data")
+        self._truncated("no pixels are missing, but the file ends inside the image data")
         return zlib.compress(rows, 0)
 
 

@@ -142,7 +142,7 @@ class Chunks:
         elif kind == b"fcTL":
             self._take_control(data, header)
         elif kind[:1].isupper():
-            raise ArgumentError(f"needs the PNG chunk {kind.decode()}, which is unknown")
+            raise ArgumentError(f"contains the critical PNG chunk {kind.decode()}, which is unknown")
         elif not png_metadata.has_valid_length(kind, data, header.colour):
             self._leave_out(kind, "its length is wrong")
         else:

@@ -101,7 +101,7 @@ def _note_losses(header: Header, sections: Sections, has_alpha: bool, note: Note
         note("the inks of its duotone were dropped; its grey values were kept")
     others = header.channels - header.model[1] - has_alpha
     if others and sections.has_transparency and not has_alpha:
-        note(f"its transparency was dropped, which is not supported for {header.model[0]}")
+        note(f"its transparency was dropped, because it is not supported for {header.model[0]}")
         others -= 1
     if others:
         note(f"{others} of its channels, masks or spot colours, {'were' if others > 1 else 'was'} dropped")

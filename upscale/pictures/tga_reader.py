@@ -187,6 +187,6 @@ def _mapped(pixels: Array, data: bytes, header: Header, note: Note) -> Picture:
         info = {"transparency": table[:256, 3].tobytes()} if table.shape[1] == 4 else {}
         return Picture(indices, "P", np.ascontiguousarray(table[:256, :3]), info)
     if indices.max() >= len(table):
-        raise ArgumentError("damaged: its colour map lacks some of its colours")
+        raise ArgumentError("damaged: pixels use colours that its colour map does not contain")
     picture = Picture(table[indices], _MODES[table.shape[1]])
     return picture.with_info(associated=True) if premultiplied else picture

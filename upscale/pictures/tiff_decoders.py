@@ -133,7 +133,11 @@ def by_tifffile(page: Any, info: dict[str, Any], note: Note) -> Picture:
     if samples.ndim == 3 and samples.shape[2] == 1:
         samples = samples[..., 0]
     if samples.ndim not in (2, 3) or not samples.size:
-        raise ArgumentError("damaged: it has no pixels" if not samples.size else f"has shape {samples.shape}: not a picture")
+        raise ArgumentError(
+            "damaged: it has no pixels"
+            if not samples.size
+            else f"its pixels have the shape {samples.shape}, which is not a picture"
+        )
     channels = samples.shape[2] if samples.ndim == 3 else 1
     if tiff_tags.PHOTOMETRIC not in page.tags:
         photometric = guessed_photometric(compression, channels, len(extra), has_palette)
@@ -166,7 +170,7 @@ def _check_lzw(page: Any) -> None:
             if page.fillorder == 2:
                 data = bytes(imagecodecs.bitorder_decode(data))
             if not tiff_lzw.is_safe(data):
-                raise ArgumentError("damaged: its LZW data have a code that cannot be there")
+                raise ArgumentError("damaged: its LZW data contain an invalid code")
 
 
 def _with_mode(
@@ -219,7 +223,7 @@ def _of_palette(samples: Array, page: Any, extra: tuple[int, ...], info: dict[st
         info = _with_colours(info, colours)
         kept = np.ascontiguousarray(samples[..., :2] if alpha.shape[2] else indices)
         return Picture(kept, "PA" if alpha.shape[2] else "P", (colours >> 8).astype(np.uint8), info)
-    note("its palette has more than 256 colours, so 16-bit colours are written")
+    note("its palette has more than 256 colours, so its pixels became 16-bit RGB")
     coloured = np.concatenate([colours[indices], alpha], axis=-1)
     return Picture(coloured, "RGBA;16" if alpha.shape[2] else "RGB;16", None, info)
 
@@ -282,7 +286,7 @@ def note_missing_parts(page: Any, size: int, note: Note, messages: Messages) -> 
         says_so = any(code in page.tags for code in _BYTE_COUNTS)
     empty = sum(not at or not length for at, length in parts)
     if empty == len(parts) and not says_so:
-        raise ArgumentError("damaged: where its pixels are stored is missing")
+        raise ArgumentError("damaged: the positions of its pixels in the file are missing")
     if any(at + length > size for at, length in parts) or len(parts) < expected:
         messages.add(["missing strips"])
     if empty:
@@ -299,10 +303,12 @@ def reason_unsupported(page: Any) -> str:
         if compression in _NOT_DECODED:
             return f"not supported: its {_NOT_DECODED[compression]}"
         if page.dtype is None:
-            return "not supported: its channels have different numbers of bits, or samples of a rare type; convert it first"
+            kind = "its channels have different numbers of bits, or samples of a rare type"
+            return f"not supported: {kind}; convert it to an uncompressed TIFF first"
         if page.is_subsampled and (page.planarconfig == 2 or compression not in (6, 7, 33007)):
             return "not supported: subsampled YCbCr of this kind; convert it to RGB first"
         if compression != 1 and compression not in tifffile.TIFF.DECOMPRESSORS:
             names = {c.value: c.name for c in tifffile.COMPRESSION}
-            return f"not supported: its compression ({names.get(compression, f'number {compression}')}); convert it first"
+            name = names.get(compression, f"number {compression}")
+            return f"not supported: its compression ({name}); convert it to an uncompressed TIFF first"
     return ""

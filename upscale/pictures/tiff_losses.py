@@ -68,7 +68,7 @@ def note_pictures_below(page: Any, note: Note) -> None:
             below = [(int(sub.subfiletype), sub.imagewidth, sub.imagelength) for sub in page.pages or ()]
             width, height = page.imagewidth, page.imagelength
     except ArgumentError:
-        note("pictures in its SubIFDs, which are damaged, were dropped")
+        note("its SubIFDs are damaged; the pictures in them were dropped")
         return
     copies = masks = 0
     for kind, its_width, its_height in below:

@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 
-_NOT_TAGS = "possibly damaged: some of its tags cannot be read and are left out"
+_NOT_TAGS = "possibly damaged: some of its tags cannot be read and were dropped"
 _NOT_PAGES = "possibly damaged: its list of pages is broken, so pages may be missing"
 _NOT_PIXELS = "possibly damaged: some of its pixels may be missing or wrong"
 #: What messages mean, the first pattern that fits; empty where the file is as it should be, or the tag is not needed.

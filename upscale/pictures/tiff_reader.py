@@ -70,7 +70,7 @@ class _File:
         total = len(self._tifffile())  # Pillow does not show every page
         last = self._tifffile_page(total - 1)
         if total > 1 and not (last.imagewidth and last.imagelength):
-            self._note("possibly damaged: its last page has no size and is left out")
+            self._note("possibly damaged: its last page has no size and was dropped")
             return total - 1
         return total
 
@@ -198,7 +198,7 @@ class _File:
             fits = (page.imagelength, page.imagewidth, page.imagedepth) == (*size, 1) and page.samplesperpixel <= most
             compression = int(page.compression)
         if not fits:
-            raise ArgumentError("damaged: its tags state different sizes")
+            raise ArgumentError("damaged: its tags contradict each other about the size")
         whole = tiff_decoders.note_missing_parts(page, self._stream.seek(0, 2), self._note, self._messages)
         if not whole and not is_first:  # it would take for empty what the other one found to be missing
             raise ArgumentError("damaged: its data end too early")

@@ -176,10 +176,10 @@ class Writer:
             if few_bits is not None:
                 return _Packed(few_bits, bits)
         if bits == 1 and picture.mode != CHANNELS:  # as 0 and 1 of 8 bits, it would be black
-            self._options.note("its samples of 1 bit are written as 8 bits")
+            self._options.note("its samples of 1 bit were written as 8 bits")
             return _Packed(samples, 0)
         whole = 8 * samples.dtype.itemsize
-        self._options.note(f"its samples of {pluralize(bits, 'bit')} are written as {whole} bits, with the same values")
+        self._options.note(f"its samples of {pluralize(bits, 'bit')} were written as {whole} bits, with the same values")
         return _Packed(values, 0)
 
     def _resolution(self, picture: Picture) -> dict[str, Any]:
