@@ -10,9 +10,10 @@ import os
 import tempfile
 from pathlib import Path
 
+from in_process import in_turn
 from pictures import photograph
 from PIL import Image
-from timing import UPSCALE, in_turn, medians
+from timing import UPSCALE, medians
 
 from upscale.loops import compiled
 from upscale.pictures import png_reader
