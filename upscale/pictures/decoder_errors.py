@@ -58,7 +58,7 @@ def pillow_errors() -> Iterator[None]:
         try:
             yield
         except UnidentifiedImageError as error:
-            raise ArgumentError("is not in a known picture format, or its header is damaged") from error
+            raise ArgumentError("not a picture that can be read, or its beginning is damaged") from error
         except Image.DecompressionBombError as error:
             raise ArgumentError(TOO_MANY_PIXELS) from error
         except (OSError, ValueError, SyntaxError, NotImplementedError) as error:
