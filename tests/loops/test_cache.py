@@ -204,6 +204,8 @@ import sys
 import numba.core.caching
 {before}
 from upscale.commands.enlarge import run
+from upscale.loops.engine import CHOOSER
+CHOOSER.background, CHOOSER.logs = True, False  # as in the command, which says it in its own way
 sys.exit(run(["in.npy", "out.npy", "--engine", "numba"]))
 """
 
