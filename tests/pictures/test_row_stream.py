@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import zlib
 
 import numpy as np
@@ -229,6 +230,44 @@ def test_mutated_files_are_judged_as_before(seed, cut):
         if opened(bytes(data), notes).contents.stream is None:
             return
     assert_same(streamed(bytes(data)), expected)
+
+
+class OneReader(io.BytesIO):
+    """A file that only one thread reads at a time, as slowly as a disk may be."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.lock, self.clash = threading.Lock(), False
+
+    def read(self, *arguments):
+        if not self.lock.acquire(blocking=False):
+            self.clash = True
+            return b""
+        try:
+            time.sleep(0.002)
+            return super().read(*arguments)
+        finally:
+            self.lock.release()
+
+
+@pytest.mark.parametrize("loops", [numpy_loops, None], ids=["another engine", "converted first"])
+def test_the_file_is_read_by_one_thread_at_a_time(loops):
+    threads.use(2)
+    try:
+        samples = picture("RGB")
+        file = OneReader(png(samples, "RGB", pieces=60))
+        source = Source(file, "in.png", layout="hwc", allow_8_bit=False, max_pixels=1 << 30, note=print)
+        found, stream = source.stream()
+        with contextlib.closing(stream):
+            if loops is None:
+                stream.decode_whole()
+            else:
+                stream.start(loops)
+                stream.wait(len(samples))
+            np.testing.assert_array_equal(found.samples, samples)
+        assert not file.clash
+    finally:
+        threads.use(0)
 
 
 def test_a_stream_that_is_left_alone_ends():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from upscale.operators.methods import Request
     from upscale.operators.parameters import Operator
 
-#: Seconds that loops which are not compiled must cost before a user who looks on is told.
+#: Seconds that loops which are not compiled must cost before the terminal shows a line about them.
 _NOTICEABLE = 1.0
 
 

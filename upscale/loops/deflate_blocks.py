@@ -35,6 +35,7 @@ def _next_match(left):
 
 @inner
 def _count_matches(length, counts):
+    """Count what `_put_matches` writes."""
     while length > 0:
         one = _next_match(length)
         counts[MATCH_SYMBOLS[one, 0]] += 1
@@ -91,6 +92,7 @@ def _count_row(row, step, zeros, counts, tokens, many):
 
 @inner
 def _put_matches(out, writer, table, length, distance_bits, distance_size):
+    """Write matches at one distance that are `length` long together."""
     while length > 0:
         one = _next_match(length)
         symbol, extra, value = MATCH_SYMBOLS[one]
@@ -144,10 +146,8 @@ def _put_row(row, step, zeros, tokens, many, table, distances, out, writer):
     """Write one row of pixels; return the number of the next token, too."""
     width, block = (row.size - 1) // step, step + zeros
     sparse = row[0] == 1 or row[0] == 4
-    distance_bits, distance_size = (
-        distances[1, 0] if sparse else distances[0, 0],
-        distances[1, 1] if sparse else distances[0, 1],
-    )
+    which = 1 if sparse else 0
+    distance_bits, distance_size = distances[which, 0], distances[which, 1]
     writer = put_one(out, writer, table[row[0]])
     # Most pixels differ from the one before them: the match behind those, made once.
     symbol, extra, value = MATCH_SYMBOLS[min(zeros, LONGEST_MATCH)]
@@ -181,25 +181,16 @@ def _add_checksum(row, step, vertical, zeros, low, high):
     horizontal = zeros // step + 1
     size = np.int64(1 + (row.size - 1) * horizontal)
     total, places = np.int64(0), np.int64(0)
-    if row[0] == 1 or row[0] == 4:
-        for c in range(step):
-            column = row[1 + c :: step]
-            values, weighted = np.int64(0), np.int64(0)
-            for x in range(column.size):
-                values += np.int64(column[x])
-                weighted += np.int64(column[x]) * x
-            total += values
-            places += values * (1 + c) + weighted * (step * horizontal)
-    else:
-        for c in range(step):
-            column = row[1 + c :: step]
-            values, weighted = np.int64(0), np.int64(0)
-            for x in range(column.size):
-                values += np.int64(column[x])
-                weighted += np.int64(column[x]) * x
-            total += values * horizontal
-            middle = step * (horizontal * (horizontal - 1) // 2)
-            places += values * ((1 + c) * horizontal + middle) + weighted * (step * horizontal * horizontal)
+    copies = 1 if row[0] == 1 or row[0] == 4 else horizontal
+    farther = step * (copies * (copies - 1) // 2)  # the places of a pixel's copies, counted from the pixel
+    for c in range(step):
+        column = row[1 + c :: step]
+        values, weighted = np.int64(0), np.int64(0)
+        for x in range(column.size):
+            values += np.int64(column[x])
+            weighted += np.int64(column[x]) * x
+        total += values * copies
+        places += values * ((1 + c) * copies + farther) + weighted * (step * horizontal * copies)
     total += np.int64(row[0])
     high = (high + size * low + size * total - places) % _PRIME
     low = (low + total) % _PRIME

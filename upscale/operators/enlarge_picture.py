@@ -150,25 +150,27 @@ class Enlargement:
         Where samples become blocks, the bands are those of the source: see `blocks`.
         """
         for rows, needed in self._rows_of_bands(size):
-            with self._lock:
-                number = next(self._numbers)
-                self._under_way[number] = needed[0]
             if self.blocks is not None:
-                yield self._band(number, partial(self._source_rows, needed))
+                yield self._band(needed[0], partial(self._source_rows, needed))
             elif self.loops.SAFE_IN_THREADS:
-                yield self._band(number, partial(self._computed, rows, 1))
+                yield self._band(needed[0], partial(self._computed, rows, 1))
             else:
-                made = self._computed(rows, threads.limit())
-                yield self._band(number, partial(np.asarray, made))
+                yield contextlib.nullcontext(self._computed(rows, threads.limit()))
 
     def computed_bands(self, size: int) -> Iterator[Array]:
         """Compute bands of about some bytes, one after another, each on all threads."""
         for rows, _ in self._rows_of_bands(size):
             yield self._computed(rows, threads.limit())
 
+    def _band(self, first: int, compute: Callable[[], Array]) -> Band:
+        """Make a band that keeps the source's rows from `first` on from being released until its user is done."""
+        with self._lock:
+            number = next(self._numbers)
+            self._under_way[number] = first
+        return self._made_band(number, compute)
+
     @contextlib.contextmanager
-    def _band(self, number: int, compute: Callable[[], Array]) -> Iterator[Array]:
-        """Compute a band; when its user is done, the source's rows that it needs may be released."""
+    def _made_band(self, number: int, compute: Callable[[], Array]) -> Iterator[Array]:
         try:
             yield compute()
         finally:

@@ -97,6 +97,7 @@ class RowStream:
             self._changed.wait_for(lambda: self._made >= stop or self._faulty)
             if self._made >= stop:
                 return
+        self.close()  # the thread must not read the file while the whole picture is read from it
         rows = self._whole().reshape(self._height, -1)
         self._rows[self._made :] = rows[self._made :]
         self._made = self._height
@@ -143,7 +144,7 @@ class RowStream:
                 while inflated and self._loops is not None:
                     self._add(inflated.popleft())
             self._wait_for_room(_AHEAD)
-            while inflated and not self._closed:
+            while inflated and not self._closed and not self._faulty:
                 self._add(inflated.popleft())
 
     @contextlib.contextmanager
