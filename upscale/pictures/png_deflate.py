@@ -61,7 +61,8 @@ _SAME_WAY = 8
 _TRIAL = 1 << 14
 #: A slower way must make a band smaller than this share of what a faster one does.
 _WORTH = 0.95
-#: From so many zeros on that a block adds to a pixel, the loop for blocks makes smaller files than that for rows of bytes.
+#: From so many zeros on that a block adds to a pixel, the loop for blocks is used: with fewer, the loop for rows of bytes makes
+#: smaller files. So it does with alpha, since it leaves out what is the same in the pixel before (`benchmarks/deflate.py`).
 _LEAST_ZEROS = 4
 #: The greatest distance that the engine's loops take.
 _FARTHEST = 24_576
@@ -89,7 +90,8 @@ class Deflating:
         self._step, self._blocks = filtering.step, (1, 1) if filtering.expands else filtering.blocks
         block = self._step * self._blocks[1]
         self._repetitions = repetitions(self._step, block)
-        self._knows_blocks = loops.deflate_blocks is not None and block - self._step >= _LEAST_ZEROS and block <= _FARTHEST
+        fits = block - self._step >= _LEAST_ZEROS and block <= _FARTHEST
+        self._knows_blocks = loops.deflate_blocks is not None and fits and not filtering.has_alpha
 
     def choose(self, band: Band, before: Choice) -> Choice:
         """Choose how a band is deflated, from the choice for the band before it."""

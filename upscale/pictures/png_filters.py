@@ -37,6 +37,7 @@ class Filtering:
     blocks : (int, int)
     expands : bool
         Whether samples become blocks before they are filtered.
+    has_alpha : bool
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Filtering:
         # Samples of less than a byte are expanded first: their blocks do not end on bytes.
         self.blocks = blocks
         self.expands = depth < 8 and blocks != (1, 1)
+        self.has_alpha = base in ("LA", "RGBA")
         # Neighbours predict mixed pixels well; rows of other pictures may repeat more without a filter.
         self._choices: tuple[tuple[int, ...], ...] = ((1, 2, 4), (1, 2, 4) if smooth else (0, 2))
         # Numbers of colours say nothing of their neighbours. A search finds most where no row is filtered.
