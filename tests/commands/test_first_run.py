@@ -109,7 +109,7 @@ background_compile.BackgroundCompile(ReadyLoops()).add_lost(9, 9, frozenset())
 
 def test_a_terminal_is_told_of_a_slow_picture(tmp_path, new_user):
     picture(tmp_path / "in.bmp", 512, 640)
-    subprocess.run([sys.executable, "-c", AS_IF_COMPILING], env=new_user, check=True)
+    subprocess.run([sys.executable, "-c", AS_IF_COMPILING], cwd=tmp_path, env=new_user, check=True)
     told = on_a_terminal(new_user, tmp_path, "in.bmp", "out.bmp", "-k", "adaptive").splitlines()
     assert [line for line in told if "clipped" not in line] == [
         "upscale: the loops are not compiled yet; they are being compiled in the background; until then NumPy does the work, "
@@ -121,7 +121,7 @@ def test_a_terminal_is_told_of_a_slow_picture(tmp_path, new_user):
 def test_a_terminal_is_told_if_marks_were_wrong(tmp_path, new_user):
     """As after somebody has removed the machine code, but not the marks."""
     code = "from upscale.loops.ready_loops import ReadyLoops; ReadyLoops().mark({'separable uint8'})"
-    subprocess.run([sys.executable, "-c", code], env=new_user, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=new_user, check=True)  # the package that is installed
     picture(tmp_path / "in.bmp", 1500, 1500)
     told = on_a_terminal(new_user, tmp_path, "in.bmp", "out.bmp", "-k", "bicubic")
     assert told == "upscale: compiling the loops for this processor, once; later runs load them from the cache\r\n"
