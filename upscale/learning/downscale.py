@@ -2,6 +2,8 @@
 
 import io
 import math
+import re
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -20,8 +22,8 @@ Downscaler = Callable[[Array, int], Array]
 
 #: Pillow's filters, which widen when they downscale, so that nothing aliases.
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "box": Image.Resampling.BOX, "lanczos": Image.Resampling.LANCZOS}
-#: What precedes the quality of a JPEG.
-_JPEG = "+jpeg:"
+#: What may follow: it worsens the copy.
+_WORSE = re.compile(r"(?:\+blur:([^+]*))?(?:\+noise:([^+]*))?(?:\+jpeg:([^+]*))?$")
 #: What precedes the standard deviation of a Gaussian, and its least and greatest value.
 _GAUSSIAN, _DEVIATIONS = "gaussian:", (0.1, 100)
 
@@ -33,8 +35,10 @@ def parse_downscale(how: str) -> Downscaler:
     ----------
     how : str
         One of `FILTERS`; `gaussian:S`, a Gaussian with a standard deviation of S pixels of the original; or a file with a
-        kernel of two dimensions, which is normalised. With `+jpeg:Q` at the end, the copy is saved as an 8-bit JPEG of quality
-        Q, 1 to 100.
+        kernel of two dimensions, which is normalised. It may be followed, in this order, by what worsens the copy: `+blur:S`,
+        a Gaussian with a standard deviation of up to S pixels of the copy; `+noise:S`, normally distributed noise with a
+        standard deviation of up to S grey levels of 8 bits; and `+jpeg:Q` or `+jpeg:LOW-HIGH`, an 8-bit JPEG of quality Q, 1 to
+        100, or between two qualities. What is a range is drawn for each picture, the same each time for the same copy.
 
     Returns
     -------
@@ -49,16 +53,41 @@ def parse_downscale(how: str) -> Downscaler:
     FileError
         If the file cannot be read.
     """
-    how, jpeg, quality = how.partition(_JPEG)
-    if jpeg and not (quality.isdecimal() and 1 <= int(quality) <= 100):
-        raise ArgumentError(f"--downscale {how}{jpeg}{quality}: give a quality from 1 to 100, such as {how}{jpeg}75")
-    if how in FILTERS:
-        plain: Downscaler = _by_pillow(FILTERS[how])
-    elif how.startswith(_GAUSSIAN):
-        plain = _by_gaussian(how)
+    worse = _WORSE.search(how)
+    assert worse is not None
+    plain = how[: worse.start()]
+    if plain in FILTERS:
+        downscaler: Downscaler = _by_pillow(FILTERS[plain])
+    elif plain.startswith(_GAUSSIAN):
+        downscaler = _by_gaussian(plain)
     else:
-        plain = _by_kernel(how)
-    return _as_jpeg(plain, int(quality)) if jpeg else plain
+        downscaler = _by_kernel(plain)
+    blur, noise, jpeg = worse.groups()
+    if blur or noise:
+        downscaler = _blurred(downscaler, *(_deviation(text, how) for text in (blur, noise)))
+    return _as_jpeg(downscaler, *_qualities(jpeg, plain)) if jpeg else downscaler
+
+
+def _deviation(text: str | None, how: str) -> float:
+    """Parse what follows blur or noise; 0 if there is none."""
+    if text is None:
+        return 0.0
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= _DEVIATIONS[1]:
+        raise ArgumentError(f"--downscale {how}: give blur and noise a deviation from 0 to 100, such as +blur:0.5+noise:2")
+    return found
+
+
+def _qualities(text: str, plain: str) -> tuple[int, int]:
+    """Parse one JPEG quality, or two."""
+    low, dash, high = text.partition("-")
+    ends = low, high if dash else low
+    if not all(end.isdecimal() and 1 <= int(end) <= 100 for end in ends) or int(ends[0]) > int(ends[1]):
+        raise ArgumentError(f"--downscale {plain}+jpeg:{text}: give a quality from 1 to 100, such as {plain}+jpeg:75 or 30-95")
+    return int(ends[0]), int(ends[1])
 
 
 def make_pair(picture: AnyArray, factor: int, downscaler: Downscaler) -> tuple[Array, Array]:
@@ -111,15 +140,43 @@ def _by_kernel(how: str) -> Downscaler:
     return lambda high, factor: _weighted(high, weights, factor, factor, high.dtype)
 
 
-def _as_jpeg(plain: Downscaler, quality: int) -> Downscaler:
+def _blurred(plain: Downscaler, blur: float, noise: float) -> Downscaler:
+    """Make copies slightly blurred and noisy."""
+
+    def downscale(high: Array, factor: int) -> Array:
+        low = plain(high, factor)
+        random, worse = _random_for(low), low.astype(np.float32)
+        deviation = random.uniform(0, blur)
+        if deviation > 0:
+            offsets = np.arange(-math.ceil(4 * deviation), math.ceil(4 * deviation) + 1)
+            weights = np.exp(-((offsets / deviation) ** 2) / 2)
+            worse = _weighted(_weighted(worse, weights[:, None], 1, 1), weights[None], 1, 1)
+        worse += random.normal(0, 1, worse.shape).astype(np.float32) * random.uniform(0, noise)
+        return _rounded(worse) if low.dtype == np.uint8 else worse
+
+    return downscale
+
+
+def _random_for(low: Array) -> np.random.Generator:
+    """Return random numbers that are always the same for a copy."""
+    return np.random.default_rng(zlib.crc32(low.tobytes()))
+
+
+def _as_jpeg(plain: Downscaler, lowest: int, highest: int) -> Downscaler:
     """Give copies the blocks and ripples of a JPEG."""
 
     def downscale(high: Array, factor: int) -> Array:
-        low, file = plain(high, factor), io.BytesIO()
-        Image.fromarray(np.clip(np.floor(low + 0.5), 0, 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
+        low, file = _rounded(plain(high, factor)), io.BytesIO()
+        quality = lowest if lowest == highest else int(_random_for(low).integers(lowest, highest + 1))
+        Image.fromarray(low).save(file, "JPEG", quality=quality)
         return np.asarray(Image.open(file))
 
     return downscale
+
+
+def _rounded(samples: Array) -> Array:
+    rounded: Array = np.clip(np.floor(samples.astype(np.float32) + 0.5), 0, 255).astype(np.uint8)
+    return rounded
 
 
 def _weighted(high: Array, weights: Array, down: int, across: int, dtype: Any = np.float32) -> Array:
@@ -130,4 +187,4 @@ def _weighted(high: Array, weights: Array, down: int, across: int, dtype: Any = 
     total = np.zeros((high.shape[0] // down, high.shape[1] // across), np.float32)
     for (y, x), weight in np.ndenumerate(weights):
         total += np.float32(weight) * padded[y::down, x::across][: total.shape[0], : total.shape[1]]
-    return np.clip(np.floor(total + 0.5), 0, 255).astype(np.uint8) if dtype == np.uint8 else total
+    return _rounded(total) if dtype == np.uint8 else total
