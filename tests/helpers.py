@@ -13,6 +13,7 @@ from PIL import Image
 from upscale.kernels.corrections import Corrections
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.kernel_spec import parse_kernel
+from upscale.kernels.layers import Layers
 from upscale.kernels.load import load
 from upscale.loops import compiled, numpy_loops
 
@@ -98,6 +99,23 @@ def adaptive_kernel(corrections):
     """Make an adaptive kernel of corrections and a plain single kernel."""
     plain = np.outer(*[np.arange(1, 2 * corrections.factor + 1) + 1.0] * 2)
     return Kernel(plain + plain[::-1, ::-1], normalized=True, factor=corrections.factor, corrections=corrections)
+
+
+def random_layers(seed=0, factor=2, channels=(4, 3), sides=(5, 3), taps=3):
+    """Make the layers of a deep kernel, with random weights."""
+    rng = np.random.default_rng(seed)
+    before, sides = (1, *channels), (*sides, *(3 for _ in channels))
+    convolutions = [
+        rng.normal(0, 1 / side / many**0.5, (made, many, side, side))
+        for many, made, side in zip(before, channels, sides, strict=False)
+    ]
+    slopes = [rng.uniform(-0.2, 0.4, made) for made in channels]
+    return Layers(convolutions, slopes, rng.normal(0, 0.1, (channels[-1], 1, taps * factor, taps * factor)), factor)
+
+
+def deep_kernel(layers):
+    """Make a deep kernel of layers and a plain single kernel."""
+    return adaptive_kernel(random_corrections(factor=layers.factor)).replaced(corrections=None, layers=layers)
 
 
 def larger(a, factor=2):

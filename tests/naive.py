@@ -96,3 +96,38 @@ def corrections(picture, given):
                     if 0 <= row < out.shape[0] and 0 <= column < out.shape[1]:
                         out[row, column] += blocks[j, i]
     return out
+
+
+def layers(picture, given):
+    """Send luma (H, W) through the layers of a deep kernel, pixel by pixel in 64-bit floats; the border is repeated."""
+    values, f = np.pad(np.asarray(picture, float), given.reach, mode="edge")[None], given.factor
+    for number, (weights, slopes) in enumerate(zip(given.convolutions, given.slopes, strict=True)):
+        side = weights.shape[2]
+        height, width = values.shape[1] - side + 1, values.shape[2] - side + 1
+        made = np.empty((len(weights), height, width))
+        for y in range(height):
+            for x in range(width):
+                window = values[:, y : y + side, x : x + side]
+                if number == 0:
+                    window = window - window[:, side // 2, side // 2, None, None]
+                made[:, y, x] = (weights * window[None]).sum((1, 2, 3))
+        values = np.where(made > 0, made, made * slopes[:, None, None])
+    size, (height, width) = given.weights.shape[-1], values.shape[1:]
+    full = np.zeros(((height - 1) * f + size, (width - 1) * f + size))
+    for y in range(height):
+        for x in range(width):
+            full[y * f : y * f + size, x * f : x * f + size] += (values[:, y, x, None, None] * given.weights[:, 0]).sum(0)
+    begin = (size - f) // 2 + given.taps // 2 * f
+    high, wide = (n * f for n in np.shape(picture))
+    return full[begin : begin + high, begin : begin + wide]
+
+
+def convolved(planes, weights):
+    """Convolve planes (C, H, W) by weights (M, C, k, k) as networks do, with zeros beyond the border: (M, H, W)."""
+    side, (height, width) = weights.shape[2], planes.shape[1:]
+    padded = np.pad(planes, ((0, 0), (side // 2,) * 2, (side // 2,) * 2))
+    made = np.empty((len(weights), height, width))
+    for y in range(height):
+        for x in range(width):
+            made[:, y, x] = (weights * padded[None, :, y : y + side, x : x + side]).sum((1, 2, 3))
+    return made

@@ -40,6 +40,26 @@ def test_equals_its_definition(seed, engine):
     assert np.allclose(got, want, atol=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_stride_1_with_many_output_channels(seed):
+    """As a convolution of a chain: with any padding, which may exceed what the kernel adds."""
+    rng = np.random.default_rng(seed)
+    taken, made, side, number = (
+        int(rng.integers(1, 6)),
+        int(rng.integers(4, 14)),
+        int(rng.choice([1, 3, 5])),
+        int(rng.integers(1, 3)),
+    )
+    size = rng.integers(1, 12, 2)
+    pads = tuple(tuple(int(n) for n in rng.integers(0, (length + side) // 2, 2)) for length in size)
+    x, w = rng.normal(size=(number, taken, *size)).astype(np.float32), rng.normal(size=(taken, made, side, side))
+    bias = rng.normal(size=made)
+    expected = naive.conv_transpose2d(x, w, bias, (1, 1), pads, (0, 0), 1, (1, 1))
+    got = [upscale.conv_transpose2d(x, w, bias, padding=pads, engine=engine) for engine in ("numba", "numpy")]
+    np.testing.assert_array_equal(*got)
+    np.testing.assert_allclose(got[0], expected, atol=2e-5)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, np.int64, np.float16])
 def test_dtypes(dtype):
     x = RNG.integers(0, 9, (2, 3, 4)).astype(dtype)

@@ -11,7 +11,9 @@ from numpy.typing import DTypeLike
 from upscale.argument_checks import AnyArray, as_array, factor_pair, is_same_padding, paddings, read_only_view
 from upscale.choices import Padding, Pair
 from upscale.errors import ArgumentError
+from upscale.kernels.chain import Chain
 from upscale.kernels.corrections import Corrections
+from upscale.kernels.layers import Layers
 from upscale.kernels.lazy_imports import lazy_function
 from upscale.kernels.low_rank import Floats
 from upscale.kernels.normalize import phase_sums
@@ -51,6 +53,14 @@ class Kernel:
     corrections : Corrections, optional
         They make the kernel adaptive: one of them is chosen for each input pixel. Only for normalised weights of 2 dimensions
         and the same factor along both axes.
+    layers : Layers, optional
+        They make the kernel deep: what a short chain of convolutions sees in luma is added. For the same kernels as
+        corrections, and not together with them.
+    chain : Chain, optional
+        Convolutions that a picture's channels pass before the weights, which have 4 dimensions: together, a small network.
+    adds_input : bool
+        Add the input, enlarged by nn, to what the network makes; only with a chain that takes as many channels as the weights
+        make.
     bias_tensor : str
         Name of a bias that the weights' file stores too, and which this kernel does not have; empty if there is none.
 
@@ -58,7 +68,7 @@ class Kernel:
     ----------
     shape : (int, int)
         Height and width, (kH, kW).
-    normalized, factor, padding, bias, groups, title, training, corrections, bias_tensor
+    normalized, factor, padding, bias, groups, title, training, corrections, layers, chain, adds_input, bias_tensor
         As they were given; factor and padding as pairs, and the bias as an array.
 
     Raises
@@ -93,6 +103,9 @@ class Kernel:
     title: str = ""
     training: str = ""
     corrections: Corrections | None = None
+    layers: Layers | None = None
+    chain: Chain | None = None
+    adds_input: bool = False
     bias_tensor: str = ""
     _weights: Weights
 
@@ -108,6 +121,9 @@ class Kernel:
         title: str = "",
         training: str = "",
         corrections: Corrections | None = None,
+        layers: Layers | None = None,
+        chain: Chain | None = None,
+        adds_input: bool = False,
         bias_tensor: str = "",
     ) -> None:
         array = finite_numbers(weights, "the kernel")
@@ -122,8 +138,20 @@ class Kernel:
         if groups < 1 or (array.ndim == 2 and groups > 1) or (array.ndim == 4 and array.shape[0] % groups):
             raise ArgumentError(f"groups={groups} does not fit a kernel of shape {array.shape}")
         pair = None if factor is None else factor_pair(factor)
-        if corrections is not None and (array.ndim != 2 or not normalized or pair != (corrections.factor,) * 2):
-            raise ArgumentError("corrections need a normalised kernel of 2 dimensions for the same factor")
+        for added in (corrections, layers):
+            if added is not None and (array.ndim != 2 or not normalized or pair != (added.factor,) * 2):
+                raise ArgumentError("corrections and layers need a normalised kernel of 2 dimensions for the same factor")
+        if corrections is not None and layers is not None:
+            raise ArgumentError("a kernel is either adaptive or deep: it cannot have both corrections and layers")
+        if chain is not None and (array.ndim != 4 or groups > 1 or normalized or array.shape[0] != chain.channels[1]):
+            raise ArgumentError(
+                f"a chain that makes {chain.channels[1]} channels needs weights of 4 dimensions that take as many, not "
+                f"normalised and of one group, not {array.shape}"
+            )
+        if adds_input and (chain is None or pair is None or chain.channels[0] != array.shape[1]):
+            raise ArgumentError(
+                "the input can only be added by a network that makes as many channels as it takes, for a factor"
+            )
         offsets = None if bias is None else read_only_view(np.atleast_1d(finite_numbers(bias, "the bias")))
         wanted = 1 if array.ndim == 2 else array.shape[1] * groups
         if offsets is not None and offsets.shape != (wanted,):
@@ -138,6 +166,9 @@ class Kernel:
             title=title,
             training=training,
             corrections=corrections,
+            layers=layers,
+            chain=chain,
+            adds_input=adds_input,
             bias_tensor=bias_tensor,
             _weights=Weights(array),
         )
@@ -243,6 +274,9 @@ class Kernel:
             "title",
             "training",
             "corrections",
+            "layers",
+            "chain",
+            "adds_input",
             "bias_tensor",
         )
         return Kernel(**{name: getattr(self, name) for name in names} | changes)
@@ -286,10 +320,11 @@ class Kernel:
 
     @property
     def channels(self) -> tuple[int, int] | None:
-        """The numbers of input and output channels of a kernel of 4 dimensions; None for a kernel of 2."""
+        """The numbers of input and output channels of a kernel of 4 dimensions, its chain included; None for a kernel of 2."""
         if self._weights.ndim == 2:
             return None
-        return self.weights.shape[0], self.weights.shape[1] * self.groups
+        taken = self.weights.shape[0] if self.chain is None else self.chain.channels[0]
+        return taken, self.weights.shape[1] * self.groups
 
     def check_factor(self, factor: tuple[int, int] | None) -> None:
         """Check that the kernel may be used with a factor, (vertical, horizontal).
@@ -309,6 +344,8 @@ class Kernel:
         return (
             self._settings == other._settings
             and self.corrections == other.corrections
+            and self.layers == other.layers
+            and (self.chain, self.adds_input) == (other.chain, other.adds_input)
             and np.array_equal(cast(Floats, self.bias), cast(Floats, other.bias))  # equal, too, if both are None
             and self._weights.equal(other._weights)
         )
@@ -333,6 +370,10 @@ class Kernel:
         parts += self._gain()
         if self.corrections is not None:
             parts.append(f"{self.corrections.classes} corrections")
+        if self.layers is not None:
+            parts.append(f"deep, {len(self.layers.convolutions)} convolutions")
+        if self.chain is not None:
+            parts.append(f"after {len(self.chain.weights)} convolutions")
         return f"<Kernel{f' {self.title!r}' if self.title else ''}: {', '.join(parts)}>"
 
     def _gain(self) -> list[str]:

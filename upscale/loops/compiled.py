@@ -21,6 +21,7 @@ from upscale.loops.corrections import correct
 from upscale.loops.deflate import deflate
 from upscale.loops.deflate_blocks import deflate_blocks
 from upscale.loops.dense import dense
+from upscale.loops.layers import add_layers, pass_chain
 from upscale.loops.nearest import nearest
 from upscale.loops.numba_private import prepare
 from upscale.loops.png_filter import png_filter
@@ -31,6 +32,7 @@ __all__ = [
     "CACHED",
     "LOOPS",
     "SAFE_IN_THREADS",
+    "add_layers",
     "are_saved",
     "correct",
     "deflate",
@@ -38,6 +40,7 @@ __all__ = [
     "dense",
     "has_safe_threads",
     "nearest",
+    "pass_chain",
     "png_filter",
     "png_unfilter",
     "premultiply",
@@ -50,8 +53,8 @@ __all__ = [
 
 #: All of them.
 LOOPS = (
-    *(correct, deflate, deflate_blocks, dense, nearest, png_filter, png_unfilter, premultiply, separable, store),
-    unpremultiply,
+    *(add_layers, correct, deflate, deflate_blocks, dense, nearest, pass_chain, png_filter, png_unfilter, premultiply),
+    *(separable, store, unpremultiply),
 )
 #: Whether several threads may call loops at once.
 SAFE_IN_THREADS = True

@@ -26,7 +26,7 @@ PNG_BYTE = 3e-9
 #: From so many input pixels on tconv always runs on Numba: the larger the picture, the less its start is noticed.
 TCONV_PIXELS = 2_000_000
 #: Seconds that each loop takes to be compiled, for one type of samples.
-COMPILE_SECONDS = {"separable": 13, "dense": 11, "png": 20, "nearest": 5, "correct": 6}
+COMPILE_SECONDS = {"separable": 13, "dense": 11, "png": 20, "nearest": 5, "correct": 6, "add_layers": 10, "pass_chain": 10}
 #: The same for all others.
 _SMALL_LOOP_SECONDS = 1
 _PNG = frozenset({"png"})

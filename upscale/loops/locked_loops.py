@@ -13,11 +13,13 @@ from upscale.loops.compiled import CACHED, deflate, deflate_blocks, png_unfilter
 __all__ = [
     "CACHED",
     "SAFE_IN_THREADS",
+    "add_layers",
     "correct",
     "deflate",
     "deflate_blocks",
     "dense",
     "nearest",
+    "pass_chain",
     "png_filter",
     "png_unfilter",
     "premultiply",
@@ -45,9 +47,11 @@ def _locked(loop):
     return call
 
 
+add_layers = _locked(compiled.add_layers)
 correct = _locked(compiled.correct)
 dense = _locked(compiled.dense)
 nearest = _locked(compiled.nearest)
+pass_chain = _locked(compiled.pass_chain)
 png_filter = _locked(compiled.png_filter)
 premultiply = _locked(compiled.premultiply)
 separable = _locked(compiled.separable)

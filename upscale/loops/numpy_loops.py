@@ -6,21 +6,41 @@ differs by one unit in its last place. After rounding to 8 bits, that shows in a
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale import threads
+from upscale.loops.numpy_layers import add_layers, pass_chain
+from upscale.loops.numpy_parts import AT_ONCE, run_parts
+
+__all__ = [
+    "SAFE_IN_THREADS",
+    "add_layers",
+    "correct",
+    "deflate",
+    "deflate_blocks",
+    "dense",
+    "nearest",
+    "orientation",
+    "pass_chain",
+    "png_filter",
+    "png_unfilter",
+    "premultiply",
+    "separable",
+    "store",
+    "unpremultiply",
+    "use_threads",
+]
 
 if TYPE_CHECKING:
     from upscale.loops.tables import ColumnTaps, CorrectionTables, RowTaps
 
 Array = NDArray[Any]
 
-#: Rows of output that are made of the same wide lines, and values of a step that is done at once.
-_PART, _AT_ONCE = 128, 1 << 17
+#: Rows of output that are made of the same wide lines.
+_PART = 128
 
 
 def use_threads(number: int) -> None:
@@ -83,7 +103,7 @@ def separable(
     start = np.resize(base[0], size)
     # A part for a thread, and in it some rows at a time: few enough for the cache, many enough that Python does not count.
     part = max(16, min(_PART, height // 8))
-    many = min(part, max(1, _AT_ONCE // size))
+    many = min(part, max(1, AT_ONCE // size))
     spans = [_span(taps[begin : begin + part]) for begin in range(0, height, part)]
     most = max(highest + 1 - lowest for lowest, highest in spans)
 
@@ -115,7 +135,7 @@ def separable(
                 out[plane, here] = total
         return clipped
 
-    return _sum_of(work, [(plane, number) for plane in range(len(out)) for number in range(len(spans))], many * size)
+    return run_parts(work, [(plane, number) for plane in range(len(out)) for number in range(len(spans))], many * size)
 
 
 def _span(taps: Array) -> tuple[int, int]:
@@ -127,20 +147,6 @@ def _span(taps: Array) -> tuple[int, int]:
 def _shaped(values: Array, shape: tuple[int, ...]) -> Array:
     """View the beginning of a long row as an array."""
     return values[: math.prod(shape)].reshape(shape)
-
-
-def _sum_of(work: Callable[[Iterator[tuple[int, int]]], int], parts: list[tuple[int, int]], step: int) -> int:
-    """Work on all parts and add up the results: by threads that take one after the other, where there are many.
-
-    For steps of few values, one thread is fastest: several would wait for Python itself.
-    """
-    left = iter(parts)
-    if len(parts) < 4 or step < _AT_ONCE // 4 or threads.count() == 1:
-        return work(left)
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(threads.count()) as pool:
-        return sum(pool.map(work, [left] * threads.count()))
 
 
 def _widen(lines: Array, columns: "ColumnTaps", term: int, memory: Array, sums: Array, wide: Array) -> None:
@@ -180,7 +186,7 @@ def dense(
     channels, out_channels = weights.shape[0] // groups, weights.shape[1]
     taps, (height, size), dtype = _row_of_taps(rows), out.shape[1:], base.dtype
     phases = range(min(len(columns.start), size // step))
-    part = max(16, min(height, _AT_ONCE // size))
+    part = max(16, min(height, AT_ONCE // size))
     spans = [_span(taps[begin : begin + part]) for begin in range(0, height, part)]
     most = max(highest + 1 - lowest for lowest, highest in spans)
 
@@ -223,7 +229,7 @@ def dense(
                 target[:, column] = edge[: len(target)]
         return 0
 
-    _sum_of(work, [(plane, number) for plane in range(len(out)) for number in range(len(spans))], part * size)
+    run_parts(work, [(plane, number) for plane in range(len(out)) for number in range(len(spans))], part * size)
 
 
 def orientation(guide: Array) -> Array:

@@ -82,6 +82,30 @@ class CorrectionTables(NamedTuple):
     factor: int
 
 
+class LayerTables(NamedTuple):
+    """The layers of a deep kernel, L convolutions and a transposed convolution, or a chain of L convolutions.
+
+    See `kernels.layers.Layers` and `kernels.chain.Chain`.
+
+    While a part is computed, all rows of all layers lie in one array, one below the other: the differences that the first
+    layer takes, a ring of rows for each convolution, where the channels of a row follow each other, and the last results.
+    """
+
+    side: Array  #: (L + 1,) weights a side of each layer; of the last, of each phase; 1 if there is none
+    #: (L + 2,) inputs of the first layer, differences or channels, then the channels that each makes; of the last, the phases
+    channels: Array
+    ring: Array  #: (L + 1,) rows of each layer's input that are kept at a time
+    row: Array  #: (L + 3,) where the rows of each layer's input begin, then the last results; at the end, how many there are
+    tap: Array  #: (L + 2,) where the weights of each layer begin, and their end
+    most: int  #: taps of the layer that has most
+    weights: Array  #: (taps, channels) of float32, of all layers one below the other; see `loops.layers` for their order
+    slopes: Array  #: (L, channels) of float32
+    bias: Array  #: (L + 2, channels) of float32; the last two are zeros
+    factor: int  #: 0 if there is no transposed convolution
+    differences: bool  #: whether the first layer takes differences from the middle pixel
+    zeros: bool  #: whether all that the convolutions make beyond the picture is zero
+
+
 #: Floats of a correction come in multiples of so many: what the loops compute at once.
 CORRECTION_MULTIPLE = 48
 

@@ -8,10 +8,12 @@ from numba import types
 from numba.extending import overload
 
 from upscale.loops.numba_private import inner
-from upscale.loops.vectors import PADDING, interleave_blocks, sum_taps_1, sum_taps_2, sum_taps_3, sum_taps_4
+from upscale.loops.vectors import PADDING, interleave_blocks, sum_taps_1, sum_taps_2, sum_taps_3, sum_taps_4, sum_taps_6
 
 #: As a number of 64 bits, so that the sums are compiled for one type of it.
 _ZERO = np.int64(0)
+#: Columns that are summed one after another: a multiple of what `sum_taps_4` and `sum_taps_6` sum at once.
+_COLUMNS = 96
 
 
 @inner
@@ -42,6 +44,24 @@ def add_rows(data, offsets, numbers, same_input, weights, size, sums):
         many = _rows_at_once(rows - row) if same_input else 1
         _sum_taps(many, data, offsets[row], numbers[row], _ZERO, size, weights, row, sums, None, None)
         row += many
+
+
+@inner
+def add_columns(data, offsets, number, weights, begin, end, sums):
+    """Add `number` taps to columns `begin` to `end` of rows of sums, which are padded; all rows have the same offsets.
+
+    Rows are summed by sixes and fours, for some columns after others, so that the inputs of those stay in the first cache.
+    """
+    sixes, rows = sums.shape[0] // 6 * 6, sums.shape[0]
+    for at in range(begin, end, _COLUMNS):
+        stop = min(at + _COLUMNS, end)
+        for row in range(0, sixes, 6):
+            sum_taps_6(data, offsets, number, at, stop, weights, row, sums, None, None)
+        if rows - sixes >= 4:
+            sum_taps_4(data, offsets, number, at, stop, weights, sixes, sums, None, None)
+    left = sixes + 4 if rows - sixes >= 4 else sixes
+    if left < rows:
+        _sum_taps(rows - left, data, offsets, number, begin, end, weights, left, sums, None, None)
 
 
 @inner

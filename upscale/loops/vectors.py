@@ -190,8 +190,8 @@ def copy_row(typing_context, row, target, streamed):
     return types.void(row, target, types.boolean), generate
 
 
-#: Vectors of 64 bytes that `sum_taps` sums at once, for 1 to 4 rows: as many as fit in 16 registers of 32 bytes, or 32 of 64.
-_VECTORS = {1: (4, 4), 2: (3, 6), 3: (2, 4), 4: (1, 3)}
+#: Vectors of 64 bytes that `sum_taps` sums at once, for so many rows: as many as fit in 16 registers of 32 bytes, or 32 of 64.
+_VECTORS = {1: (4, 4), 2: (3, 6), 3: (2, 4), 4: (1, 3), 6: (1, 3)}
 #: Bytes past the end of a row that `sum_taps` may read and write.
 PADDING = 64 * 6
 
@@ -345,8 +345,8 @@ def _make_sum_taps(rows):
     return sum_taps
 
 
-#: `sum_taps` for 1 to 4 rows.
-sum_taps_1, sum_taps_2, sum_taps_3, sum_taps_4 = (_make_sum_taps(rows) for rows in (1, 2, 3, 4))
+#: `sum_taps` for 1 to 4 rows, and for 6.
+sum_taps_1, sum_taps_2, sum_taps_3, sum_taps_4, sum_taps_6 = (_make_sum_taps(rows) for rows in (1, 2, 3, 4, 6))
 
 
 # def sum_weighted(around, order, turned, weights, begin, made, to):

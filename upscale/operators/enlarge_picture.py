@@ -27,8 +27,6 @@ Array = NDArray[Any]
 #: Some rows: a context manager that computes them; they are valid within its block.
 Band = AbstractContextManager[Array]
 
-#: Source rows of a band, at least: a band reads some rows that the one before has read, too.
-_MIN_BAND = 16
 #: A user is warned if more than this share of the samples was clipped.
 CLIPPED = 0.01
 #: Bytes of the result after which NumPy's engine looks whether the loops have been compiled.
@@ -96,9 +94,10 @@ class Enlargement:
             options = {"alpha": alpha, "bias_scale": unit}
             if request.linear:
                 options["curve"] = curve_for(picture, source)
-            if picture.leading and request.operator.kernel.channels is not None:  # the pictures of a batch stay apart
-                kernel = request.operator.kernel.repeated(picture.leading[0])
-                request = request._replace(operator=request.operator._replace(kernel=kernel))
+            kernel = request.operator.kernel
+            if picture.leading and kernel.channels is not None and kernel.chain is None:  # the pictures of a batch stay apart
+                repeated = kernel.repeated(picture.leading[0])
+                request = request._replace(operator=request.operator._replace(kernel=repeated))
             elif picture.leading:
                 options["batch"] = picture.leading[0]
         self._picture, self._source, self._request = picture, source, request
@@ -181,7 +180,7 @@ class Enlargement:
         """Yield the rows of each band, and the source's rows that it needs, once those are there."""
         factor = self._request.factor[0]
         row = max(1, int(np.prod(self.shape[1:])) * self.dtype.itemsize)
-        height = min(max(_MIN_BAND, size // row // factor) * factor, self.shape[0])
+        height = min(max(self._plan.min_rows, size // row // factor) * factor, self.shape[0])
         bands = [slice(first, min(first + height, self.shape[0])) for first in range(0, self.shape[0], height)]
         needed = [self._plan.rows_needed(rows) for rows in bands]
         # Rows wrap around, or are mirrored, at the borders: a later band may need an earlier row.

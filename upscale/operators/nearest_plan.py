@@ -37,11 +37,11 @@ class NearestPlan:
 
     Attributes
     ----------
-    shape, dtype, work
+    shape, dtype, work, min_rows
         As in `transposed_plan.TransposedPlan`.
     """
 
-    clipped = 0
+    clipped, min_rows = 0, 16
 
     def __init__(self, source: Array, factor: tuple[int, int]) -> None:
         self.shape = (source.shape[0] * factor[0], source.shape[1] * factor[1], *source.shape[2:])

@@ -140,8 +140,21 @@ def make_operator(
     padding = padding or kernel.padding or "same"
     if isinstance(padding, tuple) and max(max(sides) for sides in padding) > _FARTHEST:
         raise ArgumentError(f"padding {padding} crops more than {_FARTHEST} pixels")
-    if kernel.corrections is not None:  # corrections lie where the kernel's own output does
+    if kernel.corrections is not None or kernel.layers is not None:  # they add where the kernel's own output lies
         plain = padding == "same" and (*output_padding, *dilation) == (0, 0, 1, 1)
         if not plain or not kernel.normalized:
-            raise ArgumentError("an adaptive kernel needs padding 'same', no output_padding, dilation 1 and normalized weights")
+            named = "an adaptive" if kernel.layers is None else "a deep"
+            raise ArgumentError(f"{named} kernel needs padding 'same', no output_padding, dilation 1 and normalized weights")
+    if kernel.chain is not None:
+        _check_chain(kernel, edge, padding, output_padding, dilation)
     return Operator(kernel, factor or kernel.factor or DEFAULT_FACTOR, padding, output_padding, dilation, edge)
+
+
+def _check_chain(kernel: Kernel, edge: str, padding: Crop, output_padding: tuple[int, int], dilation: tuple[int, int]) -> None:
+    """Check what a network's parameters may be: its convolutions have zeros beyond the border."""
+    if kernel.normalized:
+        raise ArgumentError("a network cannot be normalised")
+    if edge != "zero":
+        raise ArgumentError(f"a network has zeros beyond the border, not edge {edge!r}")
+    if kernel.adds_input and (padding not in ("same", kernel.padding) or (*output_padding, *dilation) != (0, 0, 1, 1)):
+        raise ArgumentError("a network that adds its input has padding of its own, no output_padding and dilation 1")

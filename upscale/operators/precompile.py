@@ -9,6 +9,7 @@ import numpy as np
 
 from upscale.argument_checks import read_only_view
 from upscale.errors import FileError
+from upscale.kernels.chain import Chain
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.load import load_kernel
 from upscale.loops.background_compile import BackgroundCompile
@@ -96,8 +97,10 @@ def _plans() -> Iterator[NearestPlan | TransposedPlan]:
     kernels = (
         load_kernel("bicubic", _FACTOR),
         load_kernel("adaptive", _FACTOR),
+        load_kernel("deep", _FACTOR),
         Kernel(np.arange(9.0).reshape(3, 3) ** 2, factor=_FACTOR),  # too small for two passes
         Kernel(rank_2, factor=_FACTOR),
+        Kernel(np.ones((1, 4, 2, 2)), factor=_FACTOR, chain=Chain([np.ones((1, 4, 1, 1))], [[0]], [[1]])),
     )
     for dtype in _DTYPES:
         source = np.ones((8, 8, 4), dtype)

@@ -96,6 +96,14 @@ class TapSums:
         )
 
 
+def renumbered(rows: RowTaps) -> tuple[Array, RowTaps]:
+    """Return the input rows that taps need, at least one, and the taps with these rows numbered from 0."""
+    used, line = np.unique(rows.line, return_inverse=True)
+    needed = rows.source[used[used >= 0]] if used[-1] >= 0 else np.zeros(1, np.int64)
+    line = line.reshape(rows.line.shape) - np.count_nonzero(used < 0)
+    return needed, rows._replace(line=line, source=np.arange(len(needed)))
+
+
 def unrounded(computed: DTypeLike) -> Rounding:
     """Return the rounding that leaves floats as they are."""
     return Rounding(False, np.zeros(4, computed))

@@ -1,8 +1,8 @@
 """Transposed convolution of a picture: one plan for the whole, and bands of output rows.
 
 Most pictures take one step: `TapSums` computes the output from the samples. Others take stages: alpha, linear light, kernels
-that mix channels, corrections, and types that the loops are not compiled for. The input rows of a band become floats, their
-sums a band of floats, and that becomes samples. A band is small enough for its floats to stay in the cache.
+that mix channels, adaptive and deep kernels, and types that the loops are not compiled for. The input rows of a band become
+floats, their sums a band of floats, and that becomes samples. A band is small enough for its floats to stay in the cache.
 """
 
 import threading
@@ -16,10 +16,13 @@ from upscale.errors import ArgumentError
 from upscale.kernels.kernel import Kernel
 from upscale.loops.engine import Work
 from upscale.loops.tables import RowTaps
+from upscale.operators.chain_stage import ChainStage, LumaNetworkStage, kernel_of_others
+from upscale.operators.correction_stage import CorrectionStage
+from upscale.operators.layer_stage import LayerStage
 from upscale.operators.parameters import Operator
 from upscale.operators.rounding import compute_dtype, rounding_to
-from upscale.operators.stages import CorrectionStage, nearest_pixels, to_floats
-from upscale.operators.tap_sums import TapSums, unrounded
+from upscale.operators.stages import nearest_pixels, to_floats
+from upscale.operators.tap_sums import TapSums, renumbered, unrounded
 
 if TYPE_CHECKING:
     from upscale.pictures.tone_curves import Curve
@@ -30,6 +33,9 @@ Array = NDArray[Any]
 _CORRECTION_TAPS = 1100
 #: Values of a band of floats between the stages; 8 MB stay in most processors' caches.
 _BAND = 1 << 21
+#: Source rows of a band, at least, without and with layers: a band reads some rows that the one before has read, too, and
+#: layers compute their features anew. Values of such a band, at most.
+_MIN_ROWS, _MOST = (16, 96), 1 << 24
 #: The loops are compiled for few types, which takes seconds each; others are converted before and after.
 _COMPILED, _COMPILED_LOW_RANK = (np.float32, np.float64), (np.float32, np.float64, np.uint8, np.uint16)
 
@@ -59,7 +65,7 @@ class TransposedPlan:
     curve : Curve, optional
         Filter in linear light.
     batch : int
-        How many pictures' channels stand side by side; an adaptive kernel chooses for each of them alone.
+        How many pictures' channels stand side by side; adaptive and deep kernels look at each of them alone.
 
     Attributes
     ----------
@@ -72,6 +78,8 @@ class TransposedPlan:
         How many samples had to be clipped so far.
     notes : list of str
         What a user should know.
+    min_rows : int
+        Source rows that a band should have at least.
 
     Raises
     ------
@@ -90,11 +98,15 @@ class TransposedPlan:
         curve: "Curve | None" = None,
         batch: int = 1,
     ) -> None:
+        network: Operator | None = None
+        if _is_for_luma(operator.kernel, source, batch, alpha):
+            network = operator
+            operator = Operator(kernel_of_others(operator.factor), operator.factor)
         kernel = operator.kernel
         self.dtype = np.dtype(dtype)
         self.clipped, self.notes, self._lock = 0, list[str](), threading.Lock()
         self._source, self._operator, self._curve = source, operator, curve
-        self._channels = channels = _channels(source, kernel, alpha)
+        self._channels = channels = _channels(source, kernel, alpha, batch)
         size = operator.size(source.shape[:2])
         self.shape = (*size, *source.shape[2:]) if kernel.channels is None else (*size, channels.result)
         if source.ndim == 2 and channels.result == 1:
@@ -104,20 +116,24 @@ class TransposedPlan:
         self._bias = np.zeros(channels.result, self._computed)
         if kernel.bias is not None:
             colours = channels.result - channels.alpha
-            self._bias[:colours] = np.broadcast_to(kernel.bias, colours) * (1.0 if curve is not None else bias_scale)
+            repeated = np.tile(kernel.bias, colours // kernel.bias.size)
+            self._bias[:colours] = repeated * (1.0 if curve is not None else bias_scale)
         # With alpha, the bias is added after the colours were divided by it.
         begin = np.zeros_like(self._bias) if channels.alpha else self._bias
         if kernel.channels is not None:
             begin = begin[: kernel.channels[1]]
         self._sums = TapSums(operator, source.shape[:2], channels.source, begin)
-        self._corrections: CorrectionStage | None = None
-        if kernel.corrections is not None:
-            self._corrections = CorrectionStage(
-                kernel.corrections, source, operator.edge, self._to_floats, self._computed, alpha=channels.alpha, batch=batch
-            )
-        taps = self._sums.taps + (_CORRECTION_TAPS if self._corrections is not None else 0)
+        self._batch = batch
+        self._added, added_taps = self._plan_added(kernel, network)
+        self._chain: ChainStage | None = None
+        if kernel.chain is not None:
+            unit = 1.0 if curve is not None else bias_scale
+            self._chain = ChainStage(operator, source.shape[:2], self._sums, unit)
+            added_taps = self._chain.taps
+        self.min_rows = _MIN_ROWS[kernel.layers is not None or (network or operator).kernel.chain is not None]
+        taps = self._sums.taps + added_taps
         compiled = _COMPILED_LOW_RANK if self._sums.low_rank else _COMPILED
-        needs_stages = channels.alpha or curve is not None or kernel.channels is not None or kernel.corrections is not None
+        needs_stages = channels.alpha or curve is not None or kernel.channels is not None or self._added is not None
         self._staged = needs_stages or source.dtype != self.dtype or source.dtype not in compiled
         self._nearest = nearest_pixels(operator, source.shape, self.shape) if channels.alpha else None
         self._separate_alpha = channels.alpha and not (kernel.normalized and kernel.channels is None)
@@ -132,15 +148,45 @@ class TransposedPlan:
             loops.add(f"store {self._computed} {self.dtype}")
         if self._channels.alpha:
             loops |= {f"premultiply {self._computed}", f"unpremultiply {self._computed}"}
-        if self._corrections is not None:
-            loops.add(f"correct {self._computed}")
+        if self._chain is not None:
+            loops.add("pass_chain")
+        if isinstance(self._added, LumaNetworkStage):
+            loops |= {"pass_chain", "dense float32", "separable float32"}
+        elif self._added is not None:
+            loops.add(f"{'add_layers' if isinstance(self._added, LayerStage) else 'correct'} {self._computed}")
         return frozenset(loops | self._alpha_plan.work.loops if self._alpha_plan is not None else loops)
+
+    def _plan_added(self, kernel: Kernel, network: Operator | None) -> tuple["_Added | None", float]:
+        """Plan what an adaptive or deep kernel adds, or a network; return it with its multiplications for an output sample."""
+        source, edge, alpha, batch = self._source, self._operator.edge, self._channels.alpha, self._batch
+        full = float(np.iinfo(source.dtype).max) if source.dtype.kind != "f" else 1.0
+        white = (1.0 if self._curve is not None else full, full)
+        if network is not None:
+            if (made := network.size(source.shape[:2])) != self.shape[:2]:
+                raise ArgumentError(
+                    f"a network for luma must make {self.shape[1]}x{self.shape[0]} pixels of a colour picture, not "
+                    f"{made[1]}x{made[0]}: choose another padding"
+                )
+            stage = LumaNetworkStage(network, source, self._to_floats, white, alpha=alpha)
+            return stage, stage.taps
+        if kernel.corrections is not None:
+            computed = self._computed
+            chosen = CorrectionStage(kernel.corrections, source, edge, self._to_floats, computed, alpha=alpha, batch=batch)
+            return chosen, _CORRECTION_TAPS
+        if kernel.layers is None:
+            return None, 0
+        planes = 1 if self._channels.source - alpha == 3 * batch else self._channels.source
+        taps = kernel.layers.multiplications * planes / self._channels.result
+        return LayerStage(kernel.layers, source, edge, self._to_floats, white, alpha=alpha, batch=batch), taps
 
     def _plan_alpha(self) -> "TransposedPlan | None":
         """Plan the enlargement of alpha by the normalised kernel; None where that is not possible, and nn is used."""
         kernel = self._operator.kernel
         weights = kernel.weights if kernel.channels is None else kernel.weights.sum((0, 1))
         alpha = np.ascontiguousarray(self._source[..., -1])
+        if kernel.chain is not None:
+            others = Operator(kernel_of_others(self._operator.factor), self._operator.factor)
+            return TransposedPlan(alpha, others, self._computed)
         try:
             return TransposedPlan(alpha, self._operator._replace(kernel=Kernel(weights, normalized=True)), self._computed)
         except ArgumentError:
@@ -150,9 +196,9 @@ class TransposedPlan:
     def rows_needed(self, rows: slice) -> tuple[int, int]:
         """Return which input rows are needed for rows of the result: the first one, and the one after the last."""
         taps = self._sums.rows_of(rows)
-        needed = [taps.source[taps.line[taps.line >= 0]]]
-        if self._corrections is not None:
-            needed.append(self._corrections.rows_needed(rows))
+        needed = [taps.source[taps.line[taps.line >= 0]] if self._chain is None else self._chain.rows_needed(rows)]
+        if self._added is not None:
+            needed.append(self._added.rows_needed(rows))
         if self._nearest is not None:
             needed.append(self._nearest[0][rows])
         if self._alpha_plan is not None:
@@ -172,17 +218,20 @@ class TransposedPlan:
             rows = self._sums.rows_of(slice(first_row, first_row + len(out)))
             self._count_clipped(self._sums.add(loops, self._source, rows, self._rounding, flat))
             return
-        height = max(1, _BAND // flat.shape[1])
+        height = max(1, _BAND // flat.shape[1], min(self.min_rows * self._operator.factor[0], _MOST // flat.shape[1]))
         for begin in range(0, len(out), height):
             self._fill_staged(loops, flat[begin : begin + height], first_row + begin)
 
     def _fill_staged(self, loops: ModuleType, out: Array, first_row: int) -> None:
         """Compute a band in stages: to floats, their sums, and back to samples."""
         band, alpha, curve = slice(first_row, first_row + len(out)), self._channels.alpha, self._curve
-        block, rows = self._rows_needed(band)
-        sums = self._summed(loops, self._to_floats(loops, block), rows, len(out))
-        if self._corrections is not None:
-            self._corrections.add(loops, sums.reshape(len(out), -1), first_row)
+        if self._chain is None:
+            block, rows = self._rows_needed(band)
+            sums = self._summed(loops, self._to_floats(loops, block), rows, len(out))
+        else:
+            sums = self._passed(self._chain, loops, band)
+        if self._added is not None:
+            self._added.add(loops, sums.reshape(len(out), -1), first_row)
         if self._separate_alpha:
             sums[..., -1] = self._alpha_rows(loops, band)
         if alpha:
@@ -203,11 +252,7 @@ class TransposedPlan:
 
     def _rows_needed(self, band: slice) -> tuple[Array, RowTaps]:
         """Take the input rows (H, W, C) that a band of output needs, and its taps with the rows numbered anew."""
-        rows = self._sums.rows_of(band)
-        used, line = np.unique(rows.line, return_inverse=True)
-        needed = rows.source[used[used >= 0]] if used[-1] >= 0 else np.zeros(1, np.int64)
-        line = line.reshape(rows.line.shape) - np.count_nonzero(used < 0)
-        rows = rows._replace(line=line, source=np.arange(len(needed)))
+        needed, rows = renumbered(self._sums.rows_of(band))
         return self._source[needed].reshape(len(needed), -1, self._channels.source), rows
 
     def _to_floats(self, loops: ModuleType, block: Array) -> Array:
@@ -225,6 +270,22 @@ class TransposedPlan:
         out = np.empty((self._operator.kernel.channels[1], height, self.shape[1]), self._computed)
         self._sums.add_planes(loops, planes, rows, out)
         sums[..., : len(out)] = np.moveaxis(out, 0, 2)
+        return sums
+
+    def _passed(self, chain: ChainStage, loops: ModuleType, band: slice) -> Array:
+        """Compute a band by a small network: (rows, W', channels of the result), all but alpha."""
+        needed = chain.rows_needed(band)
+        first, stop = int(needed.min()), int(needed.max()) + 1
+        block = self._source[first:stop].reshape(stop - first, -1, self._channels.source)
+        floats = np.moveaxis(self._to_floats(loops, block), 2, 0)
+        taken, made = self._operator.kernel.channels or (1, 1)
+        height = band.stop - band.start
+        sums = np.empty((height, self.shape[1], self._channels.result), self._computed)
+        for number in range(self._batch):
+            planes = np.ascontiguousarray(floats[number * taken : (number + 1) * taken])
+            out = np.empty((made, height, self.shape[1]), self._computed)
+            chain.compute(loops, planes, first, band, out)
+            sums[..., number * made : (number + 1) * made] = np.moveaxis(out, 0, 2)
         return sums
 
     def _alpha_rows(self, loops: ModuleType, band: slice) -> Array:
@@ -245,7 +306,17 @@ class TransposedPlan:
         sums[y, x, :-1] = self._source[rows[band][y], columns[x], :-1]
 
 
-def _channels(source: Array, kernel: Kernel, alpha: bool) -> _Channels:
+#: What is added to the weighted sums.
+_Added = CorrectionStage | LayerStage | LumaNetworkStage
+
+
+def _is_for_luma(kernel: Kernel, source: Array, batch: int, alpha: bool) -> bool:
+    """Return whether a kernel is a network for one channel, and the picture has three colours."""
+    single = kernel.chain is not None and kernel.channels == (1, 1)
+    return single and batch == 1 and source.ndim == 3 and source.shape[2] - alpha == 3
+
+
+def _channels(source: Array, kernel: Kernel, alpha: bool, batch: int) -> _Channels:
     """Check that a kernel fits a picture's channels.
 
     Raises
@@ -257,6 +328,8 @@ def _channels(source: Array, kernel: Kernel, alpha: bool) -> _Channels:
     if kernel.channels is None:
         return _Channels(present, present, alpha)
     taken, made = kernel.channels
+    if kernel.chain is not None:  # others come with their weights repeated for each picture
+        taken, made = taken * batch, made * batch
     if alpha and taken == present:  # the user mixes alpha like any other channel
         alpha = False
     if taken != present - alpha:

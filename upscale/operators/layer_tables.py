@@ -1,0 +1,76 @@
+"""The layers of a deep kernel, or the chain of a small network, as tables for the loops."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upscale.kernels.chain import Chain
+from upscale.kernels.layers import Layers
+from upscale.loops.tables import LayerTables
+
+Array = NDArray[Any]
+
+
+def layer_tables(layers: Layers) -> LayerTables:
+    """Lay the layers out for the loops."""
+    sides = [a.shape[2] for a in layers.convolutions] + [layers.taps]
+    counts = [sides[0] ** 2 - 1] + [len(a) for a in layers.convolutions] + [layers.factor**2]
+    weights = [_in_order(a) for a in layers.convolutions] + [_phases(layers)]
+    weights[0] = np.delete(weights[0], sides[0] ** 2 // 2, axis=0)  # a pixel does not differ from itself
+    none = [np.zeros(0, np.float32)] * len(layers.slopes)
+    return _tables(sides, counts, [1, *sides[1:]], weights, layers.slopes, none, layers.factor)
+
+
+def chain_tables(chain: Chain, unit: float) -> LayerTables:
+    """Lay the convolutions of a chain out for the loops; `unit` is what a bias of 1 means in the samples' numbers."""
+    sides = [a.shape[2] for a in chain.weights] + [1]
+    counts = [chain.channels[0]] + [len(a) for a in chain.weights] + [0]
+    weights = [_in_order(a) for a in chain.weights]
+    return _tables(sides, counts, sides, weights, chain.slopes, [a * np.float32(unit) for a in chain.biases], 0)
+
+
+def _tables(
+    sides: list[int],
+    counts: list[int],
+    rings: list[int],
+    weights: list[Array],
+    slopes: list[Array],
+    biases: list[Array],
+    factor: int,
+) -> LayerTables:
+    most = max(counts[1:])
+    return LayerTables(
+        side=np.array(sides),
+        channels=np.array(counts),
+        ring=np.array(rings),
+        row=np.cumsum([0, *(ring * count for ring, count in zip(rings, counts, strict=False)), counts[-1]]),
+        tap=np.cumsum([0, *map(len, weights)]),
+        most=max(map(len, weights)),
+        weights=np.ascontiguousarray(np.concatenate([np.pad(a, ((0, 0), (0, most - a.shape[1]))) for a in weights])),
+        slopes=_rows(slopes, most),
+        bias=_rows([*biases, *([np.zeros(0, np.float32)] * 2)], most),
+        factor=factor,
+        differences=factor > 0,
+        zeros=factor == 0,
+    )
+
+
+def _rows(arrays: list[Array], most: int) -> Array:
+    """Lay arrays out as rows that end with zeros."""
+    return np.array([np.pad(a, (0, most - a.size)) for a in arrays], np.float32)
+
+
+def _in_order(convolution: Array) -> Array:
+    """Arrange weights (M, C, k, k) as the loops sum them: (k * C * k, M), row by row, then by channel."""
+    return convolution.transpose(2, 1, 3, 0).reshape(-1, len(convolution))
+
+
+def _phases(layers: Layers) -> Array:
+    """Arrange the weights of the transposed convolution likewise: (n * C * n, factor ** 2).
+
+    Phase p takes the input at offset d times the weight at p + (size - factor) / 2 - factor * d, as for `same` padding.
+    """
+    n, f = layers.taps, layers.factor
+    blocks = layers.weights[:, 0].reshape(-1, n, f, n, f)[:, ::-1, :, ::-1]
+    return blocks.transpose(1, 0, 3, 2, 4).reshape(-1, f * f)
