@@ -103,7 +103,7 @@ def test_a_layer_comes_back_whole(tmp_path, suffix):
     ]
     read = READERS[suffix]
     for name, want in (("up.weight", weights), ("up.bias", bias)):
-        array, _ = read(str(tmp_path / f"back{suffix}"), name, (1, 2, 4))
+        array, *_ = read(str(tmp_path / f"back{suffix}"), name, (1, 2, 4))
         assert np.array_equal(array, want)
     if suffix == ".safetensors":
         assert array.dtype == np.float32

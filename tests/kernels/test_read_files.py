@@ -23,7 +23,7 @@ WEIGHTS = [[1.0, 2, 1], [2, 4, 2]]
 
 
 def test_every_suffix_has_a_reader():
-    assert {*READERS, ".npz"} == set(SUFFIXES)
+    assert {*READERS, ".npz", ".onnx"} == set(SUFFIXES)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_bad_npz(tmp_path):
     path = tmp_path / "k.npz"
     np.savez(path, weights=np.ones((2, 2)))
     refused(path, "written by upscale")
-    np.savez(path, format="upscale kernel", version=3, weights=np.ones((2, 2)))
+    np.savez(path, format="upscale kernel", version=4, weights=np.ones((2, 2)))
     refused(path, "install a newer upscale")
     np.savez(path, format="upscale kernel", version=1)
     refused(path, "must contain weights")
@@ -180,7 +180,7 @@ SEEDS = [b"", b"PK\x03\x04", b"\x93NUMPY\x01\x00", b"[[1,2],[3,4]]", b"1 2\n3 4\
 
 @settings(deadline=None, max_examples=150)
 @given(
-    st.sampled_from([s for s in SUFFIXES if s not in (".pt", ".pth", ".safetensors")]),
+    st.sampled_from([s for s in SUFFIXES if s not in (".pt", ".pth", ".safetensors", ".onnx")]),
     st.binary(max_size=200),
     st.sampled_from(SEEDS),
 )

@@ -1,6 +1,7 @@
 """The kernels that come with the package: there, small, good, and rebuilt by one command."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -29,6 +30,33 @@ def test_they_beat_the_presets_on_what_was_made_small(factor):
             rows.append(image_quality.psnr(upscale.enlarge(low, factor, "tconv", name), high, factor))
         scores[name] = np.mean(rows)
     assert scores["lanczos3"] + 0.2 < scores["learned"] < scores["adaptive"] - 0.1
+
+
+DEEP = shipped.SHIPPED["deep"].factors
+
+
+@pytest.mark.parametrize("factor", DEEP)
+def test_deep_ones_are_better_still(factor):
+    scores = {}
+    for name in ("lanczos3", "deep"):
+        rows = []
+        for seed in range(3):
+            high = scene(seed, (40 * factor, 48 * factor))
+            low = parse_downscale("bicubic")(high, factor)
+            rows.append(image_quality.psnr(upscale.enlarge(low, factor, "tconv", name), high, factor))
+        scores[name] = np.mean(rows)
+    assert scores["deep"] > scores["lanczos3"] + 0.3
+
+
+def test_deep_ones_are_small_and_share_their_features():
+    endings = [row.file_ending for row in shipped.SHIPPED.values() if row.file_ending in shipped.DEEP_DOWNSCALING]
+    assert endings and sum(os.path.getsize(shipped.path(factor, e)) for factor in DEEP for e in endings) < 400_000
+    kernels = [upscale.Kernel.load("deep", factor) for factor in DEEP]
+    for kernel, factor in zip(kernels, DEEP, strict=True):
+        assert kernel.layers.factor == factor
+        assert all(map(np.array_equal, kernel.layers.convolutions, kernels[0].layers.convolutions))
+    with pytest.raises(upscale.FileError, match="convolution_0"):  # by themselves, the other files are not kernels
+        read_kernel(shipped.path(3, "-deep"))
 
 
 def test_the_command_takes_them(tmp_path):
@@ -60,6 +88,22 @@ def test_that_for_jpegs_is_better_on_jpegs(factor):
             rows.append(image_quality.psnr(upscale.enlarge(low, factor, "tconv", name), high, factor))
         scores[name] = np.mean(rows)
     assert scores["adaptive-jpeg"] > max(scores["bicubic"], scores["adaptive"]) + 0.1
+
+
+@pytest.mark.heavy
+def test_what_follows_the_features_is_solved_from_any_folder(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    for seed in range(6):
+        Image.fromarray(scene(seed, (240, 180))).save(tmp_path / "in" / f"{seed}.png")
+    shutil.copy(shipped.path(2, "-deep"), tmp_path / "out")
+    script = str(ROOT / "benchmarks" / "make_deep_kernels.py")
+    arguments = [str(tmp_path / "in"), "--only-solve", "--output", str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, timeout=1200)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"x{factor}-deep.npz" for factor in DEEP]
+    made, before = read_kernel(str(tmp_path / "out" / "x2-deep.npz")), upscale.Kernel.load("deep", 2)
+    assert all(map(np.array_equal, made.layers.convolutions, before.layers.convolutions)) and made != before
 
 
 @pytest.mark.heavy

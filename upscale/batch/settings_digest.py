@@ -8,7 +8,7 @@ from upscale.batch.options import Options
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from upscale.kernels.corrections import Corrections
+    from upscale.kernels.kernel import Kernel
     from upscale.operators.methods import Request
 
 #: Options that decide an output's content, besides the factor and the kernel.
@@ -43,16 +43,21 @@ def settings_digest(options: Options, request: "Request", target: str) -> str:
         if options.kernel.kind in ("preset", "shipped"):
             settings.append(options.kernel.text)
         else:
-            settings += [_checksum(kernel.weights), *(_checksum(array) for array in _arrays_of(kernel.corrections))]
+            settings += [_checksum(kernel.weights), *map(_checksum, _added_arrays(kernel))]
     text = repr(settings).encode()
     # Not a cryptographic digest, whose library takes longer to import than a sprite to enlarge.
     return f"{zlib.crc32(text):08x}{zlib.crc32(text[::-1]):08x}"
 
 
-def _arrays_of(corrections: "Corrections | None") -> "list[NDArray[Any]]":
-    if corrections is None:
-        return []
-    return [corrections.compared, corrections.thresholds, corrections.leaves, corrections.weights * corrections.unit]
+def _added_arrays(kernel: "Kernel") -> "list[NDArray[Any]]":
+    """List the arrays of an adaptive or a deep kernel."""
+    if (layers := kernel.layers) is not None:
+        return [*layers.convolutions, *layers.slopes, layers.weights]
+    if (chain := kernel.chain) is not None:
+        return [*chain.weights, *chain.biases, *chain.slopes]
+    if (corrections := kernel.corrections) is not None:
+        return [corrections.compared, corrections.thresholds, corrections.leaves, corrections.weights * corrections.unit]
+    return []
 
 
 def _checksum(array: "NDArray[Any]") -> tuple[tuple[int, ...], int]:

@@ -26,6 +26,7 @@ SUFFIXES = {
     ".safetensors": True,
     ".pt": True,
     ".pth": True,
+    ".onnx": False,
 }
 
 ACCEPTED = (

@@ -48,8 +48,11 @@ def load(spec: KernelSpec, factor: tuple[int, int] | None = None) -> Kernel:
 
     if spec.kind == "file":
         return read_kernel(spec.path, spec.name)
-    kernel = read_kernel(shipped.file_of(spec.text, factor or DEFAULT_FACTOR))
-    return kernel if shipped.SHIPPED[spec.text].adaptive else kernel.replaced(corrections=None)
+    path, first = (shipped.file_of(spec.text, pair) for pair in (factor or DEFAULT_FACTOR, DEFAULT_FACTOR))
+    row = shipped.SHIPPED[spec.text]
+    shared = row.file_ending in shipped.DEEP_DOWNSCALING and path != first
+    kernel = read_kernel(path, convolutions=read_kernel(first).layers if shared else None)
+    return kernel.replaced(corrections=None) if row.single else kernel
 
 
 def with_groups_and_bias(kernel: Kernel, groups: int | None, bias: tuple[str, str] | Sequence[float] | None) -> Kernel:

@@ -1,6 +1,7 @@
 """Read kernels, biases and arrays from files: one table from suffix to reader. `file_format` describes the .npz form."""
 
 import json
+import math
 import os.path
 import warnings
 import zipfile
@@ -13,11 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError, FileError, damage
+from upscale.kernels.chain import Chain
 from upscale.kernels.corrections import Corrections
 from upscale.kernels.file_format import (
+    CHAIN,
+    CONVOLUTION,
     CORRECTION_NAMES,
     FORMAT,
     NAMES,
+    SLOPES,
     VERSION,
     MissingLibraryError,
     bias_name,
@@ -25,6 +30,8 @@ from upscale.kernels.file_format import (
 )
 from upscale.kernels.kernel import Kernel, finite_numbers
 from upscale.kernels.kernel_spec import suffix_of
+from upscale.kernels.layers import Layers
+from upscale.kernels.networks import network_of_tensors
 from upscale.kernels.number_text import parse_rows
 from upscale.output_files import os_error_text
 from upscale.suggestions import closest_file, did_you_mean
@@ -38,20 +45,22 @@ Array = NDArray[Any]
 #: Numbers of dimensions that an array may have.
 Dims = tuple[int, ...]
 _KERNEL, _BIAS = (2, 4), (1,)
+_NOTHING = np.zeros(0)
 
 
 class Found(NamedTuple):
-    """An array of a file, and the name of a bias that the file stores beside it, or nothing."""
+    """An array of a file, and the name of a bias that the file stores beside it, or nothing; or a whole network."""
 
     array: Array
     bias: str = ""
+    network: Kernel | None = None
 
 
 class _DamagedError(ArgumentError):
     """A library cannot read the file; the text is its reason, or empty."""
 
 
-def read_kernel(path: str, name: str = "") -> Kernel:
+def read_kernel(path: str, name: str = "", convolutions: Layers | None = None) -> Kernel:
     """Read a kernel from a file.
 
     Parameters
@@ -60,6 +69,8 @@ def read_kernel(path: str, name: str = "") -> Kernel:
         Its suffix, one of `kernel_spec.SUFFIXES`, decides the format.
     name : str
         Of the tensor in a .safetensors, .pt or .pth file; may be empty if only one can be a kernel.
+    convolutions : Layers, optional
+        Those of a shipped deep kernel whose file leaves them out, since all factors share them.
 
     Raises
     ------
@@ -68,9 +79,14 @@ def read_kernel(path: str, name: str = "") -> Kernel:
     """
     with _as_file_error(path, "a kernel"):
         if suffix_of(path) == ".npz":
-            return _read_npz(path)
-        weights, bias = READERS[suffix_of(path)](path, name, _KERNEL)
-        return Kernel(weights, bias_tensor=bias)
+            return _read_npz(path, convolutions)
+        if suffix_of(path) == ".onnx":
+            from upscale.kernels.read_onnx import read_onnx
+
+            _check_size(os.path.getsize(path))
+            return read_onnx(path, _load)
+        found = READERS[suffix_of(path)](path, name, _KERNEL)
+        return found.network or Kernel(found.array, bias_tensor=found.bias)
 
 
 def read_array(path: str) -> Array:
@@ -96,6 +112,8 @@ def read_bias(path: str, name: str = "") -> Array:
     with _as_file_error(path, "a bias"):
         if suffix_of(path) == ".npz":
             raise ArgumentError("an .npz kernel cannot be used with --bias, because it contains its own bias")
+        if suffix_of(path) == ".onnx":
+            raise ArgumentError("a network has biases of its own, none of which can be used alone")
         array = finite_numbers(READERS[suffix_of(path)](path, name, _BIAS).array, "the bias")
         if array.ndim != 1:
             raise ArgumentError(f"a bias must have 1 dimension, but the shape is {array.shape}")
@@ -139,6 +157,12 @@ def _library_errors() -> Iterator[None]:
         raise _DamagedError(_reason(error)) from error
 
 
+def _load(read: Callable[[], Any]) -> Any:
+    """Call a function that reads with a library."""
+    with _library_errors():
+        return read()
+
+
 def _reason(error: Exception) -> str:
     """Say in plain words what is wrong with a file, nothing if that is not known."""
     if isinstance(error, json.JSONDecodeError):
@@ -157,7 +181,7 @@ def _check_size(size: int) -> None:
 # The project's own form
 
 
-def _read_npz(path: str) -> Kernel:
+def _read_npz(path: str, convolutions: Layers | None) -> Kernel:
     arrays = _npz_arrays(path)
     top, bottom, left, right = _whole_numbers(arrays, "padding", 4) or (0, 0, 0, 0)
     return Kernel(
@@ -170,6 +194,9 @@ def _read_npz(path: str) -> Kernel:
         title=str(arrays.get("title", "")),
         training=str(arrays.get("training", "")),
         corrections=_corrections(arrays) if "corrections" in arrays else None,
+        layers=_layers(arrays, convolutions) if "transposed" in arrays else None,
+        chain=_chain(arrays) if f"{CHAIN[0]}0" in arrays else None,
+        adds_input=(_whole_numbers(arrays, "adds_input", 1) or [0])[0] != 0,
     )
 
 
@@ -197,10 +224,9 @@ def _npz_arrays(path: str) -> dict[str, Array]:
         (number,) = _whole_numbers(first, "version", 1) or [0]
         if not 1 <= number <= VERSION:
             raise ArgumentError(f"has version {number}, but this release reads up to {VERSION}; install a newer upscale")
-        if set(file.files) - set(NAMES) or "weights" not in file.files:
-            raise ArgumentError(
-                f"must contain weights, and may contain only {', '.join(NAMES)}; it contains {', '.join(file.files)}"
-            )
+        if not all(map(_is_known, file.files)) or "weights" not in file.files:
+            allowed = ", ".join((*NAMES, f"{CONVOLUTION}0", f"{SLOPES}0, ..."))
+            raise ArgumentError(f"must contain weights, and may contain only {allowed}; it contains {', '.join(file.files)}")
         return {name: read(name) for name in file.files}
 
 
@@ -214,6 +240,32 @@ def _corrections(arrays: Mapping[str, Array]) -> Corrections:
         raise ArgumentError("its corrections are damaged")
     weights = arrays["corrections"] * float(unit.item())
     return Corrections(arrays["compared"], arrays["thresholds"], arrays["leaves"], weights, factor)
+
+
+def _is_known(name: str) -> bool:
+    return name in NAMES or any(
+        name.startswith(beginning) and name.removeprefix(beginning).isdecimal() for beginning in (CONVOLUTION, SLOPES, *CHAIN)
+    )
+
+
+def _chain(arrays: Mapping[str, Array]) -> Chain:
+    number = sum(name.startswith(CHAIN[0]) for name in arrays)
+    for name in (f"{beginning}{n}" for beginning in CHAIN for n in range(number)):
+        if name not in arrays:
+            raise ArgumentError(f"has a chain of convolutions, but no {name}")
+    return Chain(*([arrays[f"{beginning}{n}"] for n in range(number)] for beginning in CHAIN))
+
+
+def _layers(arrays: Mapping[str, Array], convolutions: Layers | None) -> Layers:
+    factor = (_whole_numbers(arrays, "factor", 2) or [0])[0]
+    number = sum(name.startswith(CONVOLUTION) for name in arrays)
+    if number == 0 and convolutions is not None:
+        return Layers(convolutions.convolutions, convolutions.slopes, arrays["transposed"], factor)
+    for name in (f"{beginning}{n}" for beginning in (CONVOLUTION, SLOPES) for n in range(max(1, number))):
+        if name not in arrays:
+            raise ArgumentError(f"has a transposed convolution of layers, but no {name}")
+    found, slopes = ([arrays[f"{beginning}{n}"] for n in range(number)] for beginning in (CONVOLUTION, SLOPES))
+    return Layers(found, slopes, arrays["transposed"], factor)
 
 
 def _whole_numbers(arrays: Mapping[str, Array], name: str, count: int) -> list[int] | None:
@@ -259,6 +311,8 @@ def _read_safetensors(path: str, name: str, dims: Dims) -> Found:
     library = import_optional("safetensors", "safetensors")
     with _library_errors(), library.safe_open(path, framework="np") as file:
         shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+        if (network := _network(shapes, name, dims, file.get_tensor)) is not None:
+            return Found(_NOTHING, network=network)
         picked, bias = _pick_tensor(shapes, name, dims)
         try:
             return Found(file.get_tensor(picked), bias)
@@ -279,7 +333,10 @@ def _read_torch(path: str, name: str, dims: Dims) -> Found:
         stored = stored["state_dict"]  # beside it, an optimizer may keep tensors of the same shapes
     if isinstance(stored, Mapping):  # a state dict, or a checkpoint with state dicts in it
         tensors = {key: value for key, value in _flattened(stored) if isinstance(value, torch.Tensor)}
-        picked, bias = _pick_tensor({k: tuple(v.shape) for k, v in tensors.items()}, name, dims)
+        shapes = {k: tuple(v.shape) for k, v in tensors.items()}
+        if (network := _network(shapes, name, dims, lambda key: tensors[key].detach().to(torch.float32).numpy())) is not None:
+            return Found(_NOTHING, network=network)
+        picked, bias = _pick_tensor(shapes, name, dims)
         stored = tensors[picked]
     elif name:
         raise ArgumentError(f"has no tensor named {name!r}, only {type(stored).__name__}")
@@ -300,6 +357,18 @@ def _flattened(nested: Mapping[Any, Any], before: str = "") -> Iterator[tuple[st
             yield f"{before}{key}", value
 
 
+def _network(shapes: Mapping[str, tuple[int, ...]], name: str, dims: Dims, read: Callable[[str], Array]) -> Kernel | None:
+    """Return the network that the tensors of a file are, if none of them is chosen, and several could be a kernel."""
+    if name or dims != _KERNEL or sum(len(shape) == 4 for shape in shapes.values()) < 2:
+        return None
+    _check_size(sum(4 * math.prod(shape) for shape in shapes.values()))
+    try:
+        tensors = {key: read(key) for key in shapes}
+    except (TypeError, AttributeError):  # as NumPy has no such type
+        return None
+    return network_of_tensors(tensors)
+
+
 def _pick_tensor(shapes: Mapping[str, tuple[int, ...]], name: str, dims: Dims) -> tuple[str, str]:
     """Return the name of the tensor that is meant, and that of its bias, or nothing.
 
@@ -315,7 +384,10 @@ def _pick_tensor(shapes: Mapping[str, tuple[int, ...]], name: str, dims: Dims) -
     else:
         fitting = [key for key, shape in shapes.items() if len(shape) in dims]
     if len(fitting) != 1:
-        raise ArgumentError(f"choose a tensor with FILE:NAME, {len(fitting)} are suitable; it contains {listed or 'none'}")
+        help_ = "; a whole network is read from .onnx" if sum(len(shapes[key]) == 4 for key in fitting) > 1 else ""
+        raise ArgumentError(
+            f"choose a tensor with FILE:NAME, {len(fitting)} are suitable; it contains {listed or 'none'}{help_}"
+        )
     bias = bias_name(fitting[0])
     return fitting[0], bias if bias in shapes and bias != fitting[0] and len(shapes[bias]) == 1 else ""
 

@@ -1,4 +1,4 @@
-"""Kernels that come with the package: learned by `benchmarks/make_kernels.py`.
+"""Kernels that come with the package: learned by `benchmarks/make_kernels.py`, the deep ones by `make_deep_kernels.py` there.
 
 Nothing here needs NumPy, so that the command line can list the names at once.
 """
@@ -18,14 +18,17 @@ class Shipped(NamedTuple):
         What it is good and bad at.
     file_ending : str
         Of its files' names, between the factor and the suffix; see `DOWNSCALING`.
-    adaptive : bool
-        Whether it uses the corrections of the file, or only the single kernel.
+    single : bool
+        Whether it is only the single kernel of an adaptive kernel's file.
+    factors : tuple of int
+        Those that it is shipped for.
     """
 
     good: str
     bad: str
     file_ending: str
-    adaptive: bool
+    single: bool = False
+    factors: tuple[int, ...] = (2, 3, 4)
 
 
 #: All shipped kernels by name.
@@ -34,29 +37,39 @@ SHIPPED = {
         "pictures that were downscaled by software: sharper than all presets",
         "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 4",
         file_ending="",
-        adaptive=False,
+        single=True,
     ),
     "adaptive": Shipped(
         "pictures that were downscaled by software: the cleanest edges and the most detail",
         "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 4; 3 to 7 times as slow as learned",
         file_ending="",
-        adaptive=True,
     ),
     "adaptive-jpeg": Shipped(
         "JPEGs, scans and photos straight from the camera: smooths blocks, ripples and noise, keeps edges",
         "softer than adaptive on clean downscaled pictures; only factors 2 to 4; as slow as adaptive",
         file_ending="-jpeg",
-        adaptive=True,
+    ),
+    "deep": Shipped(
+        "pictures that were downscaled by software: the most detail, and more factors than adaptive",
+        "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 6, and 8; 7 to 14 times as slow as learned",
+        file_ending="-deep",
+        factors=(2, 3, 4, 5, 6, 8),
     ),
 }
+#: Factors of the adaptive kernels.
 FACTORS = (2, 3, 4)
-#: Ending of a file's name to how the low-resolution copies were made that its kernel was learned from.
+#: Ending of a file's name to how the low-resolution copies were made that its kernel was learned from: of adaptive and of deep
+#: kernels.
 DOWNSCALING = {"": "bicubic", "-jpeg": "bicubic+jpeg:75"}
+DEEP_DOWNSCALING = {"-deep": "bicubic"}
 FOLDER = os.path.join(os.path.dirname(__file__), "data")
 
 
 def path(factor: int, ending: str = "") -> str:
-    """Return the path of the file for a factor: x2.npz has `learned` and `adaptive`, x2-jpeg.npz `adaptive-jpeg`."""
+    """Return the path of the file for a factor: x2.npz has `learned` and `adaptive`, x2-jpeg.npz `adaptive-jpeg`.
+
+    Of deep kernels, only the file for factor 2 has the convolutions, which are the same for all factors.
+    """
     return os.path.join(FOLDER, f"x{factor}{ending}.npz")
 
 
@@ -68,8 +81,9 @@ def file_of(name: str, factor: tuple[int, int]) -> str:
     ArgumentError
         If none is shipped for that factor.
     """
-    if factor[0] != factor[1] or factor[0] not in FACTORS:
-        raise ArgumentError(f"{name} supports only the factors {', '.join(map(str, FACTORS))}, the same in both directions")
+    factors = SHIPPED[name].factors
+    if factor[0] != factor[1] or factor[0] not in factors:
+        raise ArgumentError(f"{name} supports only the factors {', '.join(map(str, factors))}, the same in both directions")
     return path(factor[0], SHIPPED[name].file_ending)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from upscale.choices import format_factor
 from upscale.errors import ArgumentError, FileError
-from upscale.kernels.file_format import FORMAT, TENSOR_SUFFIXES, VERSION, bias_name, import_optional
+from upscale.kernels.file_format import CHAIN, CONVOLUTION, FORMAT, SLOPES, TENSOR_SUFFIXES, bias_name, import_optional
 from upscale.kernels.kernel import LONGEST, Kernel
 from upscale.kernels.kernel_spec import parse_kernel_file, suffix_of
 from upscale.kernels.normalize import normalize_phases
@@ -26,7 +26,7 @@ def save_kernel(path: "str | os.PathLike[str]", kernel: Kernel) -> list[str]:
     return write_kernel(file, kernel, name)
 
 
-def write_kernel(path: str, kernel: Kernel, name: str = "") -> list[str]:
+def write_kernel(path: str, kernel: Kernel, name: str = "", *, convolutions: bool = True) -> list[str]:
     """Write a kernel, whole or not at all.
 
     The project's own form, .npz, stores all of it. The others store weights; those of a normalised kernel are divided so that
@@ -40,6 +40,8 @@ def write_kernel(path: str, kernel: Kernel, name: str = "") -> list[str]:
     name : str
         Of the tensor in a .safetensors, .pt or .pth file; `weight` if empty. A bias is called `bias` there, preceded by what
         precedes the last dot of `name`.
+    convolutions : bool
+        Whether those of a deep kernel are written, without which only the package itself can read it.
 
     Returns
     -------
@@ -53,12 +55,16 @@ def write_kernel(path: str, kernel: Kernel, name: str = "") -> list[str]:
     """
     suffix = suffix_of(path)
     try:
+        if kernel.chain is not None and suffix != ".npz":
+            raise ArgumentError("cannot store a network; write .npz")
+        if suffix == ".onnx":
+            raise ArgumentError("is a format that can only be read; write .npz")
         if max(kernel.shape) > LONGEST:
             raise ArgumentError(
                 f"would have {kernel.shape[1]}x{kernel.shape[0]} weights; at most {LONGEST} a side can be read back"
             )
         if suffix == ".npz":
-            data, notes = _npz(kernel), []
+            data, notes = _npz(kernel, convolutions), []
         else:
             weights = kernel.weights
             if kernel.normalized and kernel.factor is not None:
@@ -98,16 +104,19 @@ def _omissions(kernel: Kernel, bias_file: str) -> list[str]:
         )
     if kernel.corrections is not None:
         notes.append("does not store the corrections: it is only the base kernel, no longer adaptive; .npz stores them")
+    if kernel.layers is not None:
+        notes.append("does not store the layers: it is only the base kernel, no longer deep; .npz stores them")
     if kernel.training:
         notes.append("does not store the record of its training")
     return notes
 
 
-def _npz(kernel: Kernel) -> bytes:
+def _npz(kernel: Kernel, convolutions: bool) -> bytes:
     arrays: dict[str, Any] = {
         "format": FORMAT,
-        "version": 1 if kernel.corrections is None else VERSION,  # earlier releases read version 1
-        "weights": kernel.weights,
+        # Earlier releases read the lower ones.
+        "version": 3 if kernel.layers is not None or kernel.chain is not None else 2 if kernel.corrections is not None else 1,
+        "weights": _narrow(kernel.weights),
         "groups": kernel.groups,
         "normalized": kernel.normalized,
         "title": kernel.title,
@@ -128,9 +137,27 @@ def _npz(kernel: Kernel) -> bytes:
             "corrections": corrections.weights,
             "unit": corrections.unit,
         }
+    if (layers := kernel.layers) is not None:
+        arrays["transposed"] = _narrow(layers.weights)
+        for beginning, found in ((CONVOLUTION, layers.convolutions), (SLOPES, layers.slopes)) if convolutions else ():
+            arrays |= {f"{beginning}{n}": _narrow(array) for n, array in enumerate(found)}
+    if (chain := kernel.chain) is not None:
+        arrays["adds_input"] = kernel.adds_input
+        for beginning, found in zip(CHAIN, (chain.weights, chain.biases, chain.slopes), strict=True):
+            arrays |= {f"{beginning}{n}": _narrow(array) for n, array in enumerate(found)}
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()
+
+
+def _narrow(array: Array) -> Array:
+    """Convert floats to 16 or 32 bits if that loses nothing."""
+    for dtype in (np.float16, np.float32):
+        with np.errstate(over="ignore"):
+            narrow = array.astype(dtype)
+        if np.array_equal(narrow, array):
+            return narrow
+    return array
 
 
 # Other formats: from weights, a bias and the name of the tensor of weights to bytes
