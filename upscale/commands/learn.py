@@ -18,8 +18,8 @@ _EXAMPLES = """\b
 Examples:
   upscale-learn photos -o mine.npz
   upscale photo.jpg large.png --kernel mine.npz
-  upscale-learn photos -o better.npz --adaptive
-  upscale-learn photos -o jpeg.npz --adaptive --downscale bicubic+jpeg:75
+  upscale-learn photos -o best.npz --deep
+  upscale-learn photos -o jpeg.npz --deep --downscale bicubic+jpeg:75
   upscale-learn originals -o scanner.npz --low scans
 """
 
@@ -46,6 +46,19 @@ Examples:
     metavar="N",
     help="Width and height of the kernel: an odd multiple of the factor.  [default: 9 x factor]",
 )
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Learn the last layer of a short chain of convolutions, those of the shipped kernel deep: the best quality.",
+)
+@click.option("--features", is_flag=True, help="With --deep: train the convolutions, too, which takes long. Needs PyTorch.")
+@click.option("--minutes", type=WholeNumber(1), metavar="N", help="With --features: about how long to train.  [default: 60]")
+@click.option(
+    "--steps", type=WholeNumber(1), metavar="N", help="With --features: how many steps, which can be repeated exactly."
+)
+@click.option(
+    "--seed", type=WholeNumber(0), default=0, show_default=True, metavar="N", help="With --features: of the random numbers."
+)
 @click.option("--adaptive", is_flag=True, help="Also learn corrections that are chosen for each pixel: better, but slower.")
 @click.option(
     "--downscale",
@@ -54,7 +67,7 @@ Examples:
     metavar="HOW",
     shell_complete=completion.offer(["bicubic", "box", "lanczos", "gaussian:"], also="file"),
     help="How to make low-resolution copies: bicubic, box, lanczos, gaussian:S (deviation in pixels) or a kernel file; add "
-    "+jpeg:Q to save them as JPEG of quality Q.",
+    "+jpeg:Q to save them as JPEG of quality Q, and before that +blur:S and +noise:S to worsen them by up to S.",
 )
 @click.option(
     "--low",
@@ -104,9 +117,11 @@ def command(paths: tuple[str, ...], output: str, low: str | None, validate: str 
         checked,
         values["sample"],
         values["adaptive"],
+        values["deep"],
         __version__,
     )
-    result = _learned(request, quiet)
+    features = _trained(request, values, quiet) if values["features"] else None
+    result = _learned(request, features, quiet)
     write_kernel(output, result.kernel)
     if not quiet:
         _report(output, factor, result, time.perf_counter() - began, bool(checked))
@@ -117,6 +132,16 @@ def _checked_factor(output: str, low: str | None, values: dict[str, Any]) -> int
     vertical, horizontal = values["factor"]
     if vertical != horizontal:
         raise click.UsageError("--factor: a kernel is learned for one factor in both directions; give a single number")
+    for option in ("adaptive", "size"):
+        if values["deep"] and values[option]:
+            raise click.UsageError(f"--deep and --{option} cannot be combined")
+    if values["features"] and not values["deep"]:
+        raise click.UsageError("--features belongs to --deep")
+    for option in ("minutes", "steps"):
+        if values[option] and not values["features"]:
+            raise click.UsageError(f"--{option} belongs to --deep --features")
+    if values["minutes"] and values["steps"]:
+        raise click.UsageError("give either --minutes or --steps")
     if os.path.splitext(output)[1].lower() != ".npz":
         raise click.UsageError(f"--output {output}: the name of a learned kernel must end in .npz")
     if (
@@ -142,10 +167,13 @@ def _report(output: str, factor: int, result: Any, seconds: float, validated: bo
         click.echo(f"upscale-learn: skipped: {' '.join(note.split())}", err=True)
     if len(result.notes) > 10:
         click.echo(f"upscale-learn: skipped {len(result.notes) - 10} more pictures", err=True)
-    side, found = result.kernel.shape[0], result.kernel.corrections
-    corrections = "" if found is None else f" weights and {found.classes} corrections"
+    side, found, layers = result.kernel.shape[0], result.kernel.corrections, result.kernel.layers
+    added = "" if found is None else f" weights and {found.classes} corrections"
+    if layers is not None:
+        last = layers.weights.shape[-1]
+        added = f" weights and {last}x{last} after {len(layers.convolutions)} convolutions"
     click.echo(
-        f"{output}: {side}x{side}{corrections} for factor {factor}, learned from {pluralize(result.pictures, 'picture')} "
+        f"{output}: {side}x{side}{added} for factor {factor}, learned from {pluralize(result.pictures, 'picture')} "
         f"({result.samples:,} pixels) in {seconds:.1f} s; ridge {result.ridge:g}"
     )
     if not result.measured:
@@ -179,13 +207,44 @@ def _low_copy(path: str, folder: str, low: str) -> str:
     return copy
 
 
-def _learned(request: Any, quiet: bool) -> Any:
+def _trained(request: Any, values: dict[str, Any], quiet: bool) -> Any:
+    """Train features, with progress on a terminal, until they are done or the user stops it."""
+    from upscale import signals
+    from upscale.learning.learn_features import TrainingRequest, train_on_files
+
+    training = TrainingRequest(values["steps"] or 0, float(values["minutes"] or 60), values["seed"])
+    shown, ending = not quiet and sys.stderr is not None and sys.stderr.isatty(), list[int]()
+    bar: Any = None
+
+    def begin(steps: int) -> None:
+        nonlocal bar
+        if not quiet:
+            console.note("upscale-learn", f"training features in {steps} steps; Ctrl-C ends it and keeps the best so far")
+        if shown:
+            bar = click.progressbar(
+                length=steps, file=sys.stderr, show_pos=True, label="training", item_show_func=lambda text: text
+            )
+
+    def report(step: int, psnr: float | None) -> None:
+        if bar is not None and (step % 10 == 0 or psnr is not None):
+            bar.update(step - bar.pos, None if psnr is None else f"held out {psnr:.2f} dB")
+
+    with signals.recorded(ending.append):
+        found = train_on_files(request, training, begin=begin, report=report, stopped=lambda: bool(ending))
+    if bar is not None:
+        bar.render_finish()
+    if not quiet:
+        console.note("upscale-learn", f"features of step {found.steps}: {found.psnr:.2f} dB on held-out pictures, factor 2")
+    return found.layers
+
+
+def _learned(request: Any, features: Any, quiet: bool) -> Any:
     from upscale.learning import from_files
 
     if quiet or sys.stderr is None or not sys.stderr.isatty():
-        return from_files.learn_from_files(request)
+        return from_files.learn_from_files(request, features=features)
     with click.progressbar(length=from_files.count_steps(request), file=sys.stderr, show_pos=True, label="learning") as bar:
-        result = from_files.learn_from_files(request, lambda: bar.update(1))
+        result = from_files.learn_from_files(request, lambda: bar.update(1), features)
         bar.update((bar.length or 0) - bar.pos)  # the steps of skipped pictures
         return result
 

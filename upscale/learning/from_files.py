@@ -13,16 +13,18 @@ from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError, FileError
 from upscale.kernels.kernel import Kernel
+from upscale.kernels.layers import Layers
 from upscale.learning import image_quality
 from upscale.learning.crops import MOST, Crops
 from upscale.learning.downscale import Downscaler, make_pair, parse_downscale
 from upscale.learning.learn_corrections import DEPTH, learn_corrections
+from upscale.learning.learn_layers import LayerEquations, layer_equations, shipped_features
 from upscale.learning.least_squares import (
     RIDGES,
+    Equations,
     NormalEquations,
     best_ridge,
     check_samples,
-    kernel_of,
     normal_equations,
     taps_of,
 )
@@ -60,6 +62,8 @@ class LearnRequest(NamedTuple):
         Pixels of a low-resolution picture that are learned from at most.
     adaptive : bool
         Learn corrections too.
+    deep : bool
+        Learn what follows the features of the shipped deep kernel.
     version : str
         Of this package, which the kernel's file records.
     """
@@ -72,6 +76,7 @@ class LearnRequest(NamedTuple):
     validate: list[str]
     sample: int
     adaptive: bool = False
+    deep: bool = False
     version: str = ""
 
 
@@ -123,7 +128,7 @@ def count_steps(request: LearnRequest) -> int:
     return len(request.high) + min(_MEASURED, len(measured)) + _CORRECTION_STEPS * request.adaptive
 
 
-def learn_from_files(request: LearnRequest, step: Callable[[], None] = lambda: None) -> Learned:
+def learn_from_files(request: LearnRequest, step: Callable[[], None] = lambda: None, features: Layers | None = None) -> Learned:
     """Learn a kernel, and measure its quality.
 
     Parameters
@@ -132,6 +137,8 @@ def learn_from_files(request: LearnRequest, step: Callable[[], None] = lambda: N
     step : callable
         Called before each picture that is read, and for each node of the tree of an adaptive kernel: `count_steps` times in
         all.
+    features : Layers, optional
+        Whose convolutions a deep kernel gets; by default those of the shipped one.
 
     Raises
     ------
@@ -143,8 +150,10 @@ def learn_from_files(request: LearnRequest, step: Callable[[], None] = lambda: N
     began = time.perf_counter()
     taps = taps_of(request.size, request.factor)
     source = _Source(request, parse_downscale(request.downscale))
-    summed = _sum_up(source, taps, step)
-    ridge, kernel, honest, details = _solve(request, summed, taps, step)
+    if request.deep:
+        features = features or shipped_features()
+    summed = _sum_up(source, taps, features, step)
+    ridge, kernel, honest, details = _solve(request, summed, step)
     if request.validate:
         checked = _Source(request._replace(high=request.validate, low=None), source.downscaler)
         quality, measured = measure(_middles(checked, range(len(request.validate)), step), request.factor, kernel)
@@ -197,8 +206,8 @@ class _Source(NamedTuple):
 class _Summed:
     """What was read of all pictures; every tenth is held out."""
 
-    train: NormalEquations
-    held_out: NormalEquations
+    train: Equations
+    held_out: Equations
     train_crops: Crops = field(default_factory=Crops)
     held_crops: Crops = field(default_factory=lambda: Crops(MOST // 9))
     held_numbers: list[int] = field(default_factory=list)
@@ -206,13 +215,16 @@ class _Summed:
     used: int = 0
 
     @property
-    def all(self) -> NormalEquations:
+    def all(self) -> Equations:
         return self.train + self.held_out
 
 
-def _sum_up(source: _Source, taps: int, step: Callable[[], None]) -> _Summed:
+def _sum_up(source: _Source, taps: int, layers: Layers | None, step: Callable[[], None]) -> _Summed:
     """Read the pictures one after another; pass over those that cannot be used."""
-    request, none = source.request, NormalEquations.empty(source.request.factor, taps)
+    request = source.request
+    none: Equations = NormalEquations.empty(request.factor, taps)
+    if layers is not None:
+        none = LayerEquations.empty(layers, request.factor)
     summed = _Summed(none, none)
     for number, path in enumerate(request.high):
         step()
@@ -222,7 +234,11 @@ def _sum_up(source: _Source, taps: int, step: Callable[[], None]) -> _Summed:
                 raise FileError(
                     f"{path}: its low-resolution copy, {low.shape[1]}x{low.shape[0]}, is smaller than {taps}x{taps}"
                 )
-            found = normal_equations(low, high, taps, most=request.sample)
+            found: Equations
+            if layers is not None:
+                found = layer_equations(low, high, layers, most=request.sample)
+            else:
+                found = normal_equations(low, high, taps, most=request.sample)
         except FileError as error:
             if source.low_is_missing(number):
                 raise
@@ -243,16 +259,13 @@ def _sum_up(source: _Source, taps: int, step: Callable[[], None]) -> _Summed:
     return summed
 
 
-def _solve(
-    request: LearnRequest, summed: _Summed, taps: int, step: Callable[[], None]
-) -> tuple[float, Kernel, Kernel, dict[str, int]]:
+def _solve(request: LearnRequest, summed: _Summed, step: Callable[[], None]) -> tuple[float, Kernel, Kernel, dict[str, int]]:
     """Return the ridge, the kernel, one that has not seen the held-out pictures, and details of the corrections."""
-    factor, train = request.factor, summed.train.with_symmetries()
     held = bool(summed.held_numbers)
-    ridge = best_ridge(train, summed.held_out.with_symmetries()) if held else RIDGES[1]
-    title = "adaptive" if request.adaptive else "learned"
-    kernel = kernel_of(summed.all.with_symmetries().solve(ridge), factor, taps, title)
-    honest = kernel_of(train.solve(ridge), factor, taps) if held else kernel
+    ridge = best_ridge(summed.train, summed.held_out) if held else RIDGES[1]
+    title = "adaptive" if request.adaptive else "deep" if request.deep else "learned"
+    kernel = summed.all.kernel(ridge, title)
+    honest = summed.train.kernel(ridge) if held else kernel
     if not request.adaptive:
         return ridge, kernel, honest, {}
     train_pairs, held_pairs = summed.train_crops.pairs, summed.held_crops.pairs
@@ -293,7 +306,12 @@ def measure(pairs: Iterable[tuple[Array, Array]], factor: int, kernel: Kernel) -
     """
     rows: dict[str, list[tuple[float, float]]] = {}
     number = 0
-    learned = {"learned": kernel.replaced(corrections=None)} | ({"adaptive": kernel} if kernel.corrections is not None else {})
+    if kernel.layers is not None:
+        learned = {"deep": kernel}
+    else:
+        learned = {"learned": kernel.replaced(corrections=None)}
+        if kernel.corrections is not None:
+            learned["adaptive"] = kernel
     for low, high in pairs:
         if min(high.shape) < 2 * factor + 11:  # SSIM's window
             continue

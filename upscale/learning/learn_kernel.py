@@ -3,7 +3,7 @@
 from __future__ import annotations  # so that `help` shows the short names of types
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from upscale.argument_checks import as_array, factor_pair
 from upscale.errors import ArgumentError
@@ -11,12 +11,13 @@ from upscale.kernels.kernel import Kernel
 from upscale.learning.crops import Crops
 from upscale.learning.downscale import Downscaler, make_pair, parse_downscale
 from upscale.learning.learn_corrections import learn_corrections
+from upscale.learning.learn_layers import LayerEquations, layer_equations, shipped_features
 from upscale.learning.least_squares import (
     RIDGES,
+    Equations,
     NormalEquations,
     best_ridge,
     check_samples,
-    kernel_of,
     normal_equations,
     taps_of,
 )
@@ -33,6 +34,7 @@ def learn_kernel(
     downscale: str = "bicubic",
     ridge: float | None = None,
     adaptive: bool = False,
+    deep: bool = False,
     title: str = "learned",
 ) -> Kernel:
     """Learn the kernel that enlarges low-resolution pictures into their high-resolution originals with the least squared error.
@@ -55,6 +57,8 @@ def learn_kernel(
         which is held out for that.
     adaptive : bool
         Learn corrections too; the pictures must be in grey levels of 8 bits.
+    deep : bool
+        Learn a deep kernel that has the features of the shipped one; not together with `adaptive` or `size`.
     title : str
 
     Returns
@@ -84,12 +88,15 @@ def learn_kernel(
     # Most of these lines document a public function.
     if factor_pair(factor)[0] != factor_pair(factor)[1]:
         raise ArgumentError("a kernel is learned for one factor, the same in both directions")
+    if deep and (adaptive or size is not None):
+        raise ArgumentError("a deep kernel is not adaptive, and has a size of its own")
     factor = factor_pair(factor)[0]
-    taps = taps_of(size, factor)
-    train, held_out = NormalEquations.empty(factor, taps), NormalEquations.empty(factor, taps)
+    taps, layers = taps_of(size, factor), shipped_features() if deep else None
+    none: Equations = NormalEquations.empty(factor, taps) if layers is None else LayerEquations.empty(layers, factor)
+    train = held_out = none
     crops = Crops()
     for number, (low, high) in enumerate(_pairs(pictures, factor, downscale)):
-        found = normal_equations(low, high, taps)
+        found: Any = normal_equations(low, high, taps) if layers is None else layer_equations(low, high, layers)
         if found.factor != factor:
             raise ArgumentError(f"pair {number}: its factor is {found.factor}, not {factor}")
         if number % 10 == 1 and ridge is None:
@@ -101,8 +108,8 @@ def learn_kernel(
     check_samples(train + held_out)
     if ridge is None:
         both = held_out.samples and train.samples
-        ridge = best_ridge(train.with_symmetries(), held_out.with_symmetries()) if both else RIDGES[1]
-    kernel = kernel_of((train + held_out).with_symmetries().solve(ridge), factor, taps, title)
+        ridge = best_ridge(train, held_out) if both else RIDGES[1]
+    kernel = (train + held_out).kernel(ridge, title)
     return kernel.replaced(corrections=learn_corrections(crops.pairs, kernel).corrections) if adaptive else kernel
 
 

@@ -9,7 +9,7 @@ where x are the inputs around an input pixel and y its factor x factor outputs. 
 and rotating a picture permutes the rows and columns of G and B, so one picture gives the sums of all 8.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -24,7 +24,7 @@ Array = NDArray[Any]
 #: Taps of a phase along each axis, unless another size is requested.
 TAPS = 9
 #: What is added to the diagonal of G, as shares of its mean; the one with the least held-out error is used.
-RIDGES = (0.0, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
+RIDGES = (0.0, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 #: Samples for each weight of a phase below which nothing is learned.
 _SAMPLES = 10
 #: Patches that are multiplied at a time, which bounds the memory.
@@ -105,6 +105,15 @@ class NormalEquations(NamedTuple):
         weights: Array = np.linalg.solve(system, right)[:n]
         return weights
 
+    @property
+    def weights_per_phase(self) -> tuple[int, str]:
+        """How many weights a phase has, as a number and as users know it."""
+        return self.taps**2, f"{self.taps}x{self.taps}"
+
+    def kernel(self, ridge: float, title: str = "") -> Kernel:
+        """Solve, with all symmetries, and arrange the weights as a kernel."""
+        return kernel_of(self.with_symmetries().solve(ridge), self.factor, self.taps, title)
+
     def error(self, weights: Array) -> float:
         """Return the mean squared error of weights (taps ** 2, factor ** 2) on these pictures."""
         total = self.squares - 2 * (weights * self.targets).sum() + (weights * (self.products @ weights)).sum()
@@ -129,7 +138,7 @@ def normal_equations(low: AnyArray, high: AnyArray, taps: int, *, most: int | No
         If the shapes do not fit, or the picture is smaller than `taps`.
     """
     small, large = (np.ascontiguousarray(as_array(a, "a picture"), np.float32) for a in (low, high))
-    factor = _factor_between(small.shape, large.shape)
+    factor = factor_between(small.shape, large.shape)
     if min(small.shape) < taps:
         raise ArgumentError(
             f"a picture of {small.shape[1]}x{small.shape[0]} is smaller than the {taps}x{taps} pixels that the kernel needs"
@@ -161,7 +170,14 @@ def normal_equations(low: AnyArray, high: AnyArray, taps: int, *, most: int | No
     return total
 
 
-def _factor_between(small: tuple[int, ...], large: tuple[int, ...]) -> int:
+def factor_between(small: tuple[int, ...], large: tuple[int, ...]) -> int:
+    """Return how many times as large one shape is as another.
+
+    Raises
+    ------
+    ArgumentError
+        If it is not a whole number of times as large.
+    """
     if len(small) != 2 or len(large) != 2:
         raise ArgumentError(f"pictures to learn from must have the shape (H, W), not {small} and {large}")
     factor = large[0] // max(1, small[0])
@@ -206,8 +222,35 @@ def kernel_of(weights: Array, factor: int, taps: int, title: str = "") -> Kernel
     return Kernel(laid, normalized=True, factor=factor, title=title)
 
 
-def best_ridge(train: NormalEquations, held_out: NormalEquations) -> float:
+class Equations(Protocol):
+    """Normal equations of a kind of kernel."""
+
+    @property
+    def samples(self) -> int:
+        """Number of input pixels that were summed."""
+
+    @property
+    def weights_per_phase(self) -> tuple[int, str]:
+        """How many weights a phase has, as a number and as users know it."""
+
+    def with_symmetries(self) -> Self:
+        """Add the sums of flipped and rotated pictures, where they follow from these."""
+
+    def solve(self, ridge: float) -> Array:
+        """Solve for the weights, (weights per phase, factor ** 2)."""
+
+    def error(self, weights: Array) -> float:
+        """Return the mean squared error of weights on these pictures."""
+
+    def kernel(self, ridge: float, title: str = "") -> Kernel:
+        """Solve, and arrange the weights as a kernel."""
+
+    def __add__(self, other: Any) -> Self: ...
+
+
+def best_ridge(train: Equations, held_out: Equations) -> float:
     """Return the ridge whose weights have the least error on held-out pictures."""
+    train, held_out = train.with_symmetries(), held_out.with_symmetries()
     errors = {}
     for ridge in RIDGES:
         try:
@@ -219,7 +262,7 @@ def best_ridge(train: NormalEquations, held_out: NormalEquations) -> float:
     return min(errors, key=lambda ridge: (errors[ridge], ridge))
 
 
-def check_samples(equations: NormalEquations) -> None:
+def check_samples(equations: Equations) -> None:
     """Check that there are enough samples for the weights.
 
     Raises
@@ -227,10 +270,10 @@ def check_samples(equations: NormalEquations) -> None:
     ArgumentError
         If there are not; the text says how many are needed.
     """
-    taps = equations.taps
-    need = _SAMPLES * taps**2
+    number, text = equations.weights_per_phase
+    need = _SAMPLES * number
     if equations.samples < need:
         raise ArgumentError(
-            f"there are only {equations.samples} samples to learn from; {taps}x{taps} weights per phase need {need}: give "
+            f"there are only {equations.samples} samples to learn from; {text} weights per phase need {need}: give "
             "more or larger pictures, or a smaller size"
         )

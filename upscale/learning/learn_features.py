@@ -1,0 +1,133 @@
+"""Features that are trained on files: the pairs that they are learned from, and the layers that come out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from upscale.errors import ArgumentError, FileError
+from upscale.kernels.layers import Layers
+from upscale.learning.downscale import make_pair, parse_downscale
+from upscale.learning.from_files import LearnRequest, luma
+from upscale.learning.learn_layers import rounded
+from upscale.learning.train_features import FACTOR, Pair, seconds_per_step, train_features
+
+Array = NDArray[Any]
+
+#: Pictures are also learned from at these sizes.
+SCALES = (1.0, 0.9, 0.8, 0.7, 0.6)
+#: Of a larger picture, so many pixels a side are used; it is first downscaled to at most twice as many.
+_SIDE = 1024
+
+
+class TrainingRequest(NamedTuple):
+    """How features are trained.
+
+    Attributes
+    ----------
+    steps : int
+        0 chooses as many as fit in the minutes.
+    minutes : float
+    seed : int
+    """
+
+    steps: int
+    minutes: float
+    seed: int
+
+
+class TrainedLayers(NamedTuple):
+    """Features.
+
+    Attributes
+    ----------
+    layers : Layers
+        Of which only the convolutions matter.
+    steps : int
+        After which they were the best.
+    psnr : float
+        In decibels, on the held-out tenth at factor 2, then.
+    """
+
+    layers: Layers
+    steps: int
+    psnr: float
+
+
+def train_on_files(
+    request: LearnRequest,
+    training: TrainingRequest,
+    *,
+    begin: Callable[[int], None] = lambda steps: None,
+    report: Callable[[int, float | None], None] = lambda step, psnr: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> TrainedLayers:
+    """Train features on the pictures of a request, at factor 2, whatever its factor; a tenth is held out.
+
+    Parameters
+    ----------
+    request : LearnRequest
+        Low-resolution copies that are given are used if the factor is 2; otherwise they are made as `downscale` says.
+    training : TrainingRequest
+    begin : callable
+        Called with the number of steps before the first one.
+    report, stopped : callable
+        As for `train_features`.
+
+    Raises
+    ------
+    MissingLibraryError
+        If PyTorch is not installed.
+    ArgumentError, FileError
+        If no picture can be used.
+    """
+    numbers: Sequence[int] = range(len(request.high))
+    held = [number for number in numbers if number % 10 == 1]
+    pairs = list(_pairs(request, [number for number in numbers if number % 10 != 1], SCALES))
+    checked = list(_pairs(request, held, SCALES[:1]))
+    if not pairs:
+        raise FileError("no picture can be used to train features")
+    steps = training.steps or max(1, round(training.minutes * 60 / seconds_per_step(pairs)))
+    begin(steps)
+    found = train_features(pairs, checked, steps, seed=training.seed, report=report, stopped=stopped)
+    convolutions, slopes = ([rounded(a) for a in arrays] for arrays in (found.convolutions, found.slopes))
+    layers = Layers(convolutions, slopes, np.zeros((len(slopes[-1]), 1, FACTOR, FACTOR)), FACTOR)
+    return TrainedLayers(layers, found.steps, found.psnr)
+
+
+def _pairs(request: LearnRequest, numbers: Sequence[int], scales: Sequence[float]) -> Iterator[Pair]:
+    """Yield pairs of low and high resolution; pass over pictures that cannot be used."""
+    downscaler = parse_downscale(request.downscale)
+    for number in numbers:
+        try:
+            high = _middle(_bytes(luma(request.high[number])))
+            if request.low is not None and request.factor == FACTOR:
+                low = _bytes(luma(request.low[number]))
+                whole = _bytes(luma(request.high[number]))
+                if whole.shape == (low.shape[0] * FACTOR, low.shape[1] * FACTOR):
+                    yield low, whole
+                continue
+            for scale in scales:
+                size = (round(high.shape[1] * scale), round(high.shape[0] * scale))
+                picture = high if scale == 1 else np.asarray(Image.fromarray(high).resize(size, Image.Resampling.BICUBIC))
+                yield make_pair(picture, FACTOR, downscaler)
+        except (FileError, ArgumentError):  # reported when what follows the features is learned
+            continue
+
+
+def _bytes(samples: Array) -> Array:
+    """Round grey levels of 8 bits to bytes."""
+    if samples.dtype == np.uint8:
+        return samples
+    rounded: Array = np.clip(np.floor(samples + 0.5), 0, 255).astype(np.uint8)
+    return rounded
+
+
+def _middle(high: Array) -> Array:
+    """Cut the middle out of a large picture, and downscale a very large one first, whose finest details are blur and noise."""
+    while min(high.shape) >= 4 * _SIDE:
+        high = np.asarray(Image.fromarray(high).reduce(2))
+    top, left = (max(0, n - _SIDE) // 2 for n in high.shape)
+    return high[top : top + _SIDE, left : left + _SIDE]
