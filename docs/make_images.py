@@ -7,8 +7,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 import upscale
-from upscale.figures import kernel_figure, matplotlib_files, operator_steps_figure
+from upscale.figures import kernel_figure, layer_maps_figure, matplotlib_files, operator_steps_figure
 from upscale.figures.kernel_analysis import analyse
+from upscale.figures.layer_maps import compute_maps
 from upscale.figures.operator_steps import compute_steps
 from upscale.kernels.kernel_spec import parse_kernel
 from upscale.kernels.load import load
@@ -68,7 +69,7 @@ def hero() -> Image.Image:
                 ("32 x 32", potion),
                 ("--factor 8", upscale.enlarge(potion, 8)),
                 ("64 x 64 pixels of a photo, magnified", crop(cat(), "nn", 4, EYE)),
-                ("--kernel adaptive --factor 4", crop(cat(), "adaptive", 4, EYE)),
+                ("--kernel deep --factor 4", crop(cat(), "deep", 4, EYE)),
             ]
         ]
     )
@@ -89,7 +90,7 @@ def choices() -> dict[str, Image.Image]:
     quarter = cat().resize((111, 75), Image.Resampling.BICUBIC)
     pairs = {
         "sprites": (altar, ("bicubic", "nn"), (0, 0, 32, 32), 6),
-        "downscaled": (quarter, ("bicubic", "adaptive"), (29, 17, 53, 41), 4),
+        "downscaled": (quarter, ("bicubic", "deep"), (29, 17, 53, 41), 4),
         "jpeg": (as_jpeg(cat(), 60), ("bicubic", "adaptive-jpeg"), (224, 196, 272, 244), 4),
         "photos": (cat(), ("nn", "bicubic"), (128, 80, 176, 128), 4),
         "masks": (mask, ("lanczos3", "bilinear"), (0, 0, 24, 24), 8),
@@ -125,20 +126,43 @@ def checkerboard() -> Image.Image:
     return sheet([[(caption, upscale.enlarge(picture, 3)) for caption, picture in shown]])
 
 
+def text() -> Image.Image:
+    """Write some letters."""
+    page = Image.new("RGB", (88, 80), "white")
+    draw = ImageDraw.Draw(page)
+    for y, size, line in ((2, 20, "Kernel"), (26, 14, "stride = 2"), (44, 12, "convolution"), (60, 10, "output padding")):
+        draw.text((3, y), line, fill="black", font=ImageFont.load_default(size))
+    return page
+
+
+def drawing() -> Image.Image:
+    """Draw lines and areas, antialiased."""
+    page = Image.new("RGB", (352, 320), "#fff6e0")
+    draw = ImageDraw.Draw(page)
+    draw.ellipse((40, 40, 250, 250), fill="#e9a23b", outline="black", width=10)
+    for n in range(6):
+        draw.line((10, 310 - 30 * n, 340, 290 - 52 * n), fill="#24527a", width=5)
+    draw.polygon([(200, 300), (330, 180), (335, 305)], fill="#b03a48", outline="black", width=6)
+    return page.resize((88, 80), Image.Resampling.BOX)
+
+
 def learned() -> Image.Image:
     """Show what the shipped kernels do to downscaled pictures, and to others."""
     noise = np.random.default_rng(0).normal(0, 10, (300, 444, 3))
     soft = np.asarray(cat().filter(ImageFilter.GaussianBlur(0.8))) + noise
     box = (132, 84, 176, 124)
     half = cat().resize((222, 150), Image.Resampling.BICUBIC)
+    small = (0, 0, 44, 40)
     pictures = {
-        "downscaled to half its size": (half, (60, 34, 104, 74)),
-        "a photo": (cat(), box),
+        "a photo, downscaled to half its size": (half, (60, 34, 104, 74)),
+        "text, downscaled to half its size": (text().resize((44, 40), Image.Resampling.BICUBIC), small),
+        "a drawing, downscaled to half its size": (drawing().resize((44, 40), Image.Resampling.BICUBIC), small),
+        "a photo as it is": (cat(), box),
         "JPEG of quality 50": (as_jpeg(cat(), 50), box),
         "soft and noisy, like a scan": (Image.fromarray(np.clip(soft, 0, 255).astype(np.uint8)), box),
         "pixel art": (Image.open(ROOT / "sample_images/potion.png").convert("RGBA"), (0, 0, 32, 32)),
     }
-    kernels = ("nn", "bicubic", "learned", "adaptive", "adaptive-jpeg")
+    kernels = ("nn", "bicubic", "lanczos3", "adaptive", "deep", "adaptive-jpeg")
     rows = [[(k, upscale.enlarge(crop(p, k, 2, part), 2)) for k in kernels] for p, part in pictures.values()]
     return sheet(rows, [*pictures])
 
@@ -209,6 +233,12 @@ def shown() -> object:
     return kernel_figure.draw(analyse(load(parse_kernel("bicubic"), (2, 2)), (2, 2)), "bicubic")
 
 
+def layers() -> object:
+    """Show what `upscale-kernel explain` draws for a deep kernel."""
+    luma = np.asarray(cat().convert("L").crop((150, 70, 246, 142)))
+    return layer_maps_figure.draw_maps(compute_maps(luma, load(parse_kernel("deep"), (2, 2))), "deep")
+
+
 def save(picture: Image.Image, name: str) -> None:
     """Write a picture to docs/images."""
     picture.save(ROOT / "docs/images" / name, optimize=True)
@@ -222,8 +252,9 @@ if __name__ == "__main__":
     for kind, pair in choices().items():
         save(pair, f"for_{kind}.png")
     with matplotlib_files.drawing():
-        for name, figure in (("pooling", pooling()), ("strided", strided()), ("steps", lecture()), ("kernel", shown())):
+        figures = {"pooling": pooling(), "strided": strided(), "steps": lecture(), "kernel": shown(), "layers": layers()}
+        for name, figure in figures.items():
             path = ROOT / f"docs/images/{name}.png"
-            matplotlib_files.save(str(path), figure, dpi=90 if name != "kernel" else 64)
+            matplotlib_files.save(str(path), figure, dpi=64 if name == "kernel" else 90)
             picture = Image.open(path).convert("RGB")
-            save(picture if name == "kernel" else picture.quantize(128, dither=Image.Dither.NONE), path.name)
+            save(picture if name in ("kernel", "layers") else picture.quantize(128, dither=Image.Dither.NONE), path.name)

@@ -171,11 +171,11 @@ def test_the_factor_is_the_kernels_own(tmp_path):
         comparison.load_contenders(_kernels(str(tmp_path / "cut.npz")), (2, 2))
 
 
-def test_the_default_list_has_adaptive_where_it_is_shipped(pair, tmp_path):
+def test_the_default_list_has_deep_where_it_is_shipped(pair, tmp_path):
     done = ok("small.png", "-o", "s.jpg", cwd=tmp_path)
-    assert [line.split()[0] for line in done.stdout.splitlines()[2:]] == ["nn", "bilinear", "bicubic", "lanczos3", "adaptive"]
+    assert [line.split()[0] for line in done.stdout.splitlines()[2:]] == ["nn", "bilinear", "bicubic", "lanczos3", "deep"]
     assert done.stdout.startswith("s.jpg: all of 15x12, factor 2, shown at 9x\n")
-    assert "adaptive" not in dict(_defaults((5, 5)))
+    assert "deep" not in dict(_defaults((7, 7))) and "deep" in dict(_defaults((5, 5)))
     with Image.open(tmp_path / "s.jpg") as image:
         assert (image.format, image.mode) == ("JPEG", "RGB")
 

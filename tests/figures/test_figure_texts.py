@@ -20,6 +20,7 @@ KERNELS = {
     "lanczos3": (kernel("lanczos3", (4, 4)), None),
     "learned": (kernel("learned"), None),
     "adaptive": (kernel("adaptive", (4, 4)), None),
+    "deep": (kernel("deep", (3, 3)), None),
     "3x3 ones": (Kernel(np.ones((3, 3))), (2, 2)),
     "1x14": (Kernel(RNG.normal(size=(1, 14))), (1, 2)),
     "14x1": (Kernel(RNG.normal(size=(14, 1))), (2, 2)),

@@ -25,9 +25,9 @@ Examples:
   upscale-compare sample_images/potion.png sheet.png --factor 8
   upscale-compare photo.jpg sheet.html --kernels bicubic,lanczos3,adaptive-jpeg,mine.npz
   upscale-compare small.png sheet.png --html --truth large.png --crop 100,80,120,90
-  upscale-compare small.png sheet.png --kernels bicubic,adaptive --with gimp.png=GIMP --with magick.png
+  upscale-compare small.png sheet.png --kernels bicubic,deep --with gimp.png=GIMP --with magick.png
 """
-_DEFAULT = ("nn", "bilinear", "bicubic", "lanczos3", "adaptive")
+_DEFAULT = ("nn", "bilinear", "bicubic", "lanczos3", "deep")
 #: What is compared: a name and where the kernel comes from, None for nearest-neighbour unpooling.
 _Named = tuple[str, KernelSpec | None]
 #: Another program's result: its file, and its label, which may be empty.
@@ -176,10 +176,10 @@ def command(
         write(path, data)
     if quiet:
         return
-    if not kernels and "adaptive" not in dict(chosen):
-        factors = ", ".join(map(str, shipped.FACTORS))
+    if not kernels and "deep" not in dict(chosen):
+        factors = ", ".join(map(str, shipped.SHIPPED["deep"].factors))
         why = f"it supports only the factors {factors}, the same in both directions"
-        console.note("upscale-compare", f"adaptive is left out: {why}")
+        console.note("upscale-compare", f"deep is left out: {why}")
     for note in comparison.notes:
         console.note("upscale-compare", note)
     written = " and ".join(filter(None, (sheet, page)))
@@ -208,10 +208,10 @@ def _check_outputs(sheet: str, page: str, read: list[tuple[str, str | None]]) ->
 
 
 def _defaults(factor: tuple[int, int] | None) -> list[_Named]:
-    """Name what is compared if nothing is said; adaptive only where it is there for the factor."""
+    """Name what is compared if nothing is said; deep only where it is there for the factor."""
     vertical, horizontal = factor or (2, 2)
-    there = vertical == horizontal and vertical in shipped.FACTORS
-    return [_named(name) for name in _DEFAULT if there or name not in shipped.SHIPPED]
+    missing = [name for name, row in shipped.SHIPPED.items() if vertical != horizontal or vertical not in row.factors]
+    return [_named(name) for name in _DEFAULT if name not in missing]
 
 
 def _unique(named: list[_Named]) -> list[_Named]:

@@ -205,7 +205,7 @@ def make(preset: KernelSpec, factor: tuple[int, int] | None, output: str) -> Non
     type=Parsed("kernel", kernel_spec.parse_kernel),
     metavar="KERNEL",
     shell_complete=completion.kernels,
-    help="Any kernel of 2 dimensions that upscale --kernel accepts.",
+    help="Any kernel of 2 dimensions that upscale --kernel accepts, or a deep one.",
 )
 @_factor("The stride.  [default: the kernel's own, or 2]")
 @click.option(
@@ -229,11 +229,17 @@ def explain(
     """Draw the transposed convolution of a small array step by step.
 
     Each step shows one input value, its weighted copy of the kernel, and the sum so far. INPUT is a .npy file, or numbers such
-    as "2,0; 4,1".
+    as "2,0; 4,1". For a deep kernel, the drawing shows what each layer makes instead, and INPUT may also be a picture of up to
+    160x160 pixels.
     """
     from upscale.figures.matplotlib_files import SUFFIXES
 
     _check_output(output, (*SUFFIXES, ".gif"), kernel, input)
+    with console.as_usage_error(f"KERNEL {kernel.label}"):
+        read = _read(kernel, factor, normalize)
+    if read.layers is not None:
+        _explain_layers(input, read, _name(kernel), output)
+        return
     values: Any = None if input.lower().endswith(".npy") else _typed(input)
     import numpy as np
 
@@ -244,7 +250,6 @@ def explain(
     from upscale.operators.parameters import make_operator
 
     with console.as_usage_error(f"KERNEL {kernel.label}"):
-        read = _read(kernel, factor, normalize)
         check_kernel(read)
         planned = make_operator(read, factor, padding, output_padding=(0, 0), dilation=(1, 1), edge="zero", normalize=normalize)
     with console.as_usage_error(f"INPUT {input}"):
@@ -256,6 +261,31 @@ def explain(
             matplotlib_files.save_animation(output, draw_frames(steps, name), milliseconds)
         else:
             matplotlib_files.save(output, draw_sheet(steps, name))
+
+
+def _explain_layers(input: str, kernel: "Kernel", name: str, output: str) -> None:
+    """Draw the layers of a deep kernel."""
+    import numpy as np
+
+    from upscale.figures import matplotlib_files
+    from upscale.figures.layer_maps import compute_maps
+    from upscale.figures.layer_maps_figure import draw_maps
+    from upscale.kernels.read_files import read_array
+    from upscale.pictures.luma import luma_of
+    from upscale.pictures.reading import first_picture
+
+    if output.lower().endswith(".gif"):
+        raise click.UsageError(f"--output {output}: the layers of a deep kernel are drawn as .png, .svg or .pdf")
+    if input.lower().endswith(".npy"):
+        values = read_array(input)
+    elif os.path.exists(input):
+        values = luma_of(first_picture(input))
+    else:
+        values = np.array(_typed(input))
+    with console.as_usage_error(f"INPUT {input}"):
+        maps = compute_maps(values, kernel)
+    with matplotlib_files.drawing():
+        matplotlib_files.save(output, draw_maps(maps, name))
 
 
 def _read(source: KernelSpec, factor: tuple[int, int] | None, normalize: bool | None) -> "Kernel":

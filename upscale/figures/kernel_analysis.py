@@ -118,11 +118,12 @@ class KernelAnalysis:
     def can_be_normalized(self) -> bool:
         """Whether the operator can normalise the weights."""
         size = [-(-n // f) + 2 for n, f in zip(self.weights.shape, self.factor, strict=True)]
-        channels = self.kernel.channels
-        normalized = self.kernel.replaced(normalized=True, corrections=None)
+        several = self.kernel.weights.ndim == 4
+        alone = {"corrections": None, "layers": None, "chain": None, "adds_input": False}
+        normalized = self.kernel.replaced(normalized=True, **alone)
         try:
             TransposedPlan(
-                np.ones(size if channels is None else (*size, channels[0])),
+                np.ones((*size, self.kernel.weights.shape[0]) if several else size),
                 self.operator._replace(kernel=normalized),
                 np.float64,
             )
@@ -229,16 +230,17 @@ class KernelAnalysis:
         return self.positions(axis, before + sums.shape[1]) - periods, np.pad(sums, ((0, 0), (before, 0)))
 
     def corrected_step_response(self) -> tuple[Array, Array] | None:
-        """Enlarge an upright edge by an adaptive kernel with its corrections; None for any other kernel.
+        """Enlarge an upright edge by an adaptive or deep kernel, corrections or layers included; None for any other kernel.
 
         Returns
         -------
         (ndarray, ndarray) or None
             As `step_response`.
         """
-        if self.kernel.corrections is None:
+        reach = self.kernel.layers.reach if self.kernel.layers is not None else 3
+        if self.kernel.corrections is None and self.kernel.layers is None:
             return None
-        factor, half = self.factor[1], self.weights.shape[1] // self.factor[1] + 3
+        factor, half = self.factor[1], self.weights.shape[1] // self.factor[1] + reach
         edge = np.zeros((2 * half + 1, 2 * half))
         edge[:, half:] = 1
         rows: Any = enlarge(edge, None, "tconv", self.kernel)

@@ -49,7 +49,8 @@ def frequency(panel: Panel, analysis: KernelAnalysis) -> None:
 def step(panel: Panel, analysis: KernelAnalysis) -> None:
     """Draw what an edge becomes, in every phase of the other axis."""
     corrected = analysis.corrected_step_response()
-    with_ = " (with corrections)" if corrected else ""
+    added = "layers" if analysis.kernel.layers is not None else "corrections"
+    with_ = f" (with {added})" if corrected else ""
     said = [] if analysis.mean_gain is None else [(edge(analysis) + with_, SMALL)]
     panel.write([("Step response", TITLE), *said, *_scaling(analysis)])
     axes = _axes(panel, "position (input pixels)", "brightness (dark side 0, bright side 1)")
@@ -58,7 +59,7 @@ def step(panel: Panel, analysis: KernelAnalysis) -> None:
     else:
         lines = [("horizontal", analysis.step_response(1)), ("vertical", analysis.step_response(0))]
     if corrected is not None:
-        lines.append(("with corrections", corrected))
+        lines.append((f"with {added}", corrected))
     taps = [analysis.positions(axis, n)[[0, -1]] for axis, n in enumerate(analysis.weights.shape)]
     first, last = max(min(t[0] for t in taps) - 2, -0.5 - _NEAR), min(max(t[1] for t in taps) + 2, -0.5 + _NEAR)
     axes.step([first, -0.5, last], [0, 1, 1], where="post", color=GREY, linestyle="--", label="edge enlarged by nn", zorder=1)

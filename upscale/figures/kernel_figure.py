@@ -76,6 +76,8 @@ def draw(analysis: KernelAnalysis, name: str) -> Any:
         kind += f", channel {analysis.channels[0]} to {analysis.channels[1]} of {kernel.channels[0]} to {kernel.channels[1]}"
     if kernel.corrections is not None:
         kind += f"; without its {kernel.corrections.classes} corrections, except for the edge"
+    if kernel.layers is not None:
+        kind += f"; without its {len(kernel.layers.convolutions) + 1} layers, except for the edge"
     title = f"{plain(name)}: {width} x {height} weights for factor {format_factor(analysis.factor)}, {kind}"
     inner = _WIDTH - 2 * _MARGIN
     lines = [(line, 14.0) for line in wrapped(title, 14, inner * POINT)]

@@ -1,5 +1,6 @@
 """The numbers of a `KernelAnalysis` as text: a report for a terminal, and a verdict in sentences."""
 
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 
 from upscale.choices import format_factor
 from upscale.figures.kernel_analysis import CANCELS, KernelAnalysis
+from upscale.kernels.layers import Layers
 from upscale.kernels.normalize import phase_sums
 
 Array = NDArray[Any]
@@ -96,6 +98,12 @@ def _header(analysis: KernelAnalysis, name: str) -> list[str]:
     kernel, (height, width) = analysis.kernel, analysis.weights.shape
     kind = "normalised" if kernel.normalized else "not normalised"
     lines = [f"kernel: {name}, {width}x{height} for factor {format_factor(analysis.factor)}, {kind}"]
+    if kernel.chain is not None:
+        side, count = 2 * kernel.chain.reach + 1, kernel.chain.multiplications
+        lines.append(
+            f"network: convolutions {_shapes(kernel.chain.weights)} before these weights; they see {side}x{side} pixels"
+        )
+        lines.append(f"they take {count} multiplications per input pixel")
     if kernel.channels is not None:
         taken, made = kernel.channels
         groups = f" in {kernel.groups} groups" if kernel.groups > 1 else ""
@@ -104,9 +112,31 @@ def _header(analysis: KernelAnalysis, name: str) -> list[str]:
     if kernel.corrections is not None:
         classes = kernel.corrections.classes
         lines.append(f"corrections: {classes}, one chosen for each pixel; figures below are for the base kernel, except 'edge'")
+    if kernel.layers is not None:
+        lines += _layers(kernel.layers)
     if kernel.bias is not None:
         lines.append(f"bias: {' '.join(f'{b:.4g}' for b in kernel.bias)}")
     return lines
+
+
+def _layers(layers: Layers) -> list[str]:
+    """Write what a deep kernel's layers are, and what they take."""
+    side, number = 2 * layers.reach + 1, sum(a.size for a in (*layers.convolutions, *layers.slopes, layers.weights))
+    height, width = layers.weights.shape[2:]
+    return [
+        f"layers: convolutions {_shapes(layers.convolutions)}, each with PReLU",
+        f"then a transposed convolution {width}x{height} {len(layers.weights)} to 1, added to the single kernel's output",
+        f"each output pixel sees {side}x{side} input pixels and takes {layers.multiplications:.0f} multiplications; "
+        f"{number} weights",
+        "figures below are for the single kernel without the layers, except 'edge'",
+    ]
+
+
+def _shapes(convolutions: list[Array]) -> str:
+    """Write the size and the channels of convolutions; of equal ones only once."""
+    shapes = [f"{a.shape[2]}x{a.shape[2]} {a.shape[1]} to {a.shape[0]}" for a in convolutions]
+    runs = [(shape, len(list(same))) for shape, same in groupby(shapes)]
+    return ", ".join(f"{shape}{f' ({many} times)' if many > 1 else ''}" for shape, many in runs)
 
 
 def _output_channels(analysis: KernelAnalysis) -> list[str]:

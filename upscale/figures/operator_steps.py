@@ -82,9 +82,10 @@ def check_kernel(kernel: Kernel) -> None:
     Raises
     ------
     ArgumentError
-        If it has more than 2 dimensions, a bias or corrections.
+        If it has more than 2 dimensions, a bias, corrections or layers.
     """
-    if kernel.channels is not None or kernel.corrections is not None or kernel.bias is not None:
+    added = kernel.corrections is not None or kernel.layers is not None
+    if kernel.channels is not None or added or kernel.bias is not None:
         raise ArgumentError("only a kernel of 2 dimensions, without a bias and without corrections, can be drawn step by step")
 
 
