@@ -95,7 +95,7 @@ def test_what_follows_the_features_is_solved_from_any_folder(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
     for seed in range(6):
-        Image.fromarray(scene(seed, (240, 180))).save(tmp_path / "in" / f"{seed}.png")
+        Image.fromarray(scene(seed, (400, 360))).save(tmp_path / "in" / f"{seed}.png")
     shutil.copy(shipped.path(2, "-deep"), tmp_path / "out")
     script = str(ROOT / "benchmarks" / "make_deep_kernels.py")
     arguments = [str(tmp_path / "in"), "--only-solve", "--output", str(tmp_path / "out")]
