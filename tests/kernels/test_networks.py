@@ -178,9 +178,11 @@ def test_hostile_models_are_refused(tmp_path):
     circle.graph.node[0].output[0] = "z"
     long = onnx.ModelProto.FromString(loaded.SerializeToString())
     long.graph.node.extend([loaded.graph.node[0]] * 2000)
+    silent = onnx.ModelProto.FromString(loaded.SerializeToString())
+    del silent.graph.node[0].output[:]
     several = onnx.ModelProto.FromString(loaded.SerializeToString())
     several.graph.input.extend([onnx.helper.make_tensor_value_info("other", 1, [1])])
-    for made in (external, huge, circle, long, several):
+    for made in (external, huge, circle, long, silent, several):
         (tmp_path / "bad.onnx").write_bytes(made.SerializeToString())
         with pytest.raises(FileError, match=r"bad\.onnx"):
             Kernel.load(tmp_path / "bad.onnx")
@@ -224,6 +226,10 @@ def test_other_tensors_are_not(tmp_path):
     from safetensors.numpy import save_file
 
     tensors = tensors_of_fsrcnn()
+    norm = {"body.1.bias": np.zeros(6, np.float32)}  # so that body.1 is a normalisation, not a PReLU
+    save_file(tensors | norm, tmp_path / "net.safetensors")
+    with pytest.raises(FileError, match="FILE:NAME"):
+        Kernel.load(tmp_path / "net.safetensors")
     for without in ("body.1.weight", "body.2.weight"):
         save_file({k: v for k, v in tensors.items() if k != without}, tmp_path / "net.safetensors")
         with pytest.raises(FileError, match=r"FILE:NAME.*\.onnx"):

@@ -100,7 +100,13 @@ def test_what_cannot_be_combined(tmp_path, options):
 
 
 @pytest.mark.parametrize(
-    "options", [("--features",), ("--deep", "--minutes", "3"), ("--deep", "--features", "--steps", "3", "--minutes", "3")]
+    "options",
+    [
+        ("--features",),
+        ("--deep", "--minutes", "3"),
+        ("--deep", "--seed", "1"),
+        ("--deep", "--features", "--steps", "3", "--minutes", "3"),
+    ],
 )
 def test_options_of_training_need_it(tmp_path, options):
     done = learn("photos", "-o", "k.npz", *options, cwd=tmp_path)

@@ -54,7 +54,10 @@ Examples:
 @click.option("--features", is_flag=True, help="With --deep: train the convolutions, too, which takes long. Needs PyTorch.")
 @click.option("--minutes", type=WholeNumber(1), metavar="N", help="With --features: about how long to train.  [default: 60]")
 @click.option(
-    "--steps", type=WholeNumber(1), metavar="N", help="With --features: how many steps, which can be repeated exactly."
+    "--steps",
+    type=WholeNumber(1),
+    metavar="N",
+    help="With --features: number of steps, for a result that can be repeated exactly.",
 )
 @click.option(
     "--seed", type=WholeNumber(0), default=0, show_default=True, metavar="N", help="With --features: of the random numbers."
@@ -137,7 +140,7 @@ def _checked_factor(output: str, low: str | None, values: dict[str, Any]) -> int
             raise click.UsageError(f"--deep and --{option} cannot be combined")
     if values["features"] and not values["deep"]:
         raise click.UsageError("--features belongs to --deep")
-    for option in ("minutes", "steps"):
+    for option in ("minutes", "steps", "seed"):
         if values[option] and not values["features"]:
             raise click.UsageError(f"--{option} belongs to --deep --features")
     if values["minutes"] and values["steps"]:

@@ -40,7 +40,6 @@ class _Convolution(NamedTuple):
     weights: Array
     bias: Array
     slopes: Array
-    label: str
 
 
 class Network:
@@ -99,7 +98,7 @@ class Network:
             raise ArgumentError("nothing enlarges: its last layer is neither ConvTranspose nor DepthToSpace")
         chain = None
         if self._convolutions:
-            weights, biases, slopes, _ = zip(*self._convolutions, strict=True)
+            weights, biases, slopes = zip(*self._convolutions, strict=True)
             chain = Chain(weights, biases, slopes)
         return Kernel(**self._last, chain=chain, adds_input=self._adds_input)
 
@@ -114,7 +113,7 @@ class Network:
             raise ArgumentError(
                 f"{step.label}: weights {weights.shape} with pads {pads}; the output must be as large as the input"
             )
-        self._convolutions.append(_Convolution(weights, bias, np.ones(len(weights)), step.label))
+        self._convolutions.append(_Convolution(weights, bias, np.ones(len(weights))))
         self._rectified = False
 
     def _rectifier(self, step: Step) -> None:
@@ -152,7 +151,7 @@ class Network:
         """Make the last convolution and a pixel shuffle a transposed convolution: each phase has weights of its own."""
         if self._rectified or not self._convolutions:
             raise ArgumentError(f"{step.label} does not follow a convolution without a rectifier")
-        block, (weights, bias, _, _) = int(step.attributes.get("blocksize", 0)), self._convolutions.pop()
+        block, (weights, bias, _) = int(step.attributes.get("blocksize", 0)), self._convolutions.pop()
         if block < 1 or len(weights) % block**2:
             raise ArgumentError(f"{step.label}: {len(weights)} channels cannot be shuffled into blocks of {block}x{block}")
         made, (taken, side) = len(weights) // block**2, weights.shape[1:3]
@@ -177,16 +176,14 @@ class Network:
         """Have a layer that leaves its input as it is, where there is none."""
         if not self._convolutions:
             same = np.eye(channels, dtype=np.float32)[:, :, None, None]
-            self._convolutions.append(_Convolution(same, np.zeros(channels), np.ones(channels), ""))
+            self._convolutions.append(_Convolution(same, np.zeros(channels), np.ones(channels)))
 
     def _with_phase_biases(self, laid: Array, biases: Array, side: int, block: int) -> Array:
         """Add a channel that is 1 everywhere, weighted by the biases: a kernel's own bias is the same in each phase."""
         self._begin_chain(laid.shape[0])
-        weights, bias, slopes, label = self._convolutions[-1]
+        weights, bias, slopes = self._convolutions[-1]
         one = np.zeros((1, *weights.shape[1:]), np.float32)
-        self._convolutions[-1] = _Convolution(
-            np.concatenate((weights, one)), np.append(bias, 1.0), np.append(slopes, 1.0), label
-        )
+        self._convolutions[-1] = _Convolution(np.concatenate((weights, one)), np.append(bias, 1.0), np.append(slopes, 1.0))
         constant = np.zeros((1, *laid.shape[1:]), np.float32)
         middle = slice(side // 2 * block, (side // 2 + 1) * block)
         constant[0, :, middle, middle] = biases
@@ -208,6 +205,8 @@ def network_of_tensors(tensors: Mapping[str, Array]) -> Kernel | None:
             array, biases = tensors[name], [tensors[bias] for bias in (bias_name(name),) if bias in tensors and bias != name]
             if name == bias_name(name) and array.ndim == 1:
                 continue
+            if array.ndim == 1 and biases:  # a normalisation, not a PReLU
+                return None
             if array.ndim == 1:
                 network.append(Step(name, "PRelu", [array], {}))
             elif array.ndim != 4 or (name == last and (array.shape[0] == channels) == (array.shape[1] == channels)):

@@ -84,7 +84,8 @@ def read_kernel(path: str, name: str = "", convolutions: Layers | None = None) -
             from upscale.kernels.read_onnx import read_onnx
 
             _check_size(os.path.getsize(path))
-            return read_onnx(path, _load)
+            with _library_errors():
+                return read_onnx(path)
         found = READERS[suffix_of(path)](path, name, _KERNEL)
         return found.network or Kernel(found.array, bias_tensor=found.bias)
 
@@ -155,12 +156,6 @@ def _library_errors() -> Iterator[None]:
         raise
     except Exception as error:
         raise _DamagedError(_reason(error)) from error
-
-
-def _load(read: Callable[[], Any]) -> Any:
-    """Call a function that reads with a library."""
-    with _library_errors():
-        return read()
 
 
 def _reason(error: Exception) -> str:

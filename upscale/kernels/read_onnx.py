@@ -23,32 +23,30 @@ _MOST = 1000
 _NOTHING = ("Identity", "Dropout")
 
 
-def read_onnx(path: str, load: Any) -> Kernel:
+def read_onnx(path: str) -> Kernel:
     """Read a network as a kernel.
 
     Parameters
     ----------
     path : str
-    load : callable
-        Calls a function that reads the file, and turns what the library raises into errors.
 
     Raises
     ------
     MissingLibraryError
         If the library onnx is not installed.
     ArgumentError
-        If the file is not such a network; the text names the node that does not fit.
+        If the file is not such a network; the text names the node that does not fit. The library lets out other errors.
     """
     onnx = import_optional("onnx", "onnx")
-    model = load(lambda: onnx.load(path, load_external_data=False))
+    model = onnx.load(path, load_external_data=False)
     graph = model.graph
     if len(graph.node) > _MOST:
         raise ArgumentError(f"has {len(graph.node)} nodes; a small network has at most {_MOST}")
-    constants = load(lambda: _constants(onnx, graph))
+    constants = _constants(onnx, graph)
     inputs = [value.name for value in graph.input if value.name not in constants]
     if len(inputs) != 1 or len(graph.output) != 1:
         raise ArgumentError(f"has {len(inputs)} inputs and {len(graph.output)} outputs, not one of each")
-    return _follow(graph, constants, inputs[0], load, onnx)
+    return _follow(graph, constants, inputs[0], onnx)
 
 
 def _constants(onnx: Any, graph: Any) -> dict[str, Array]:
@@ -68,7 +66,7 @@ def _constants(onnx: Any, graph: Any) -> dict[str, Array]:
     return found
 
 
-def _follow(graph: Any, constants: Mapping[str, Array], begin: str, load: Any, onnx: Any) -> Kernel:
+def _follow(graph: Any, constants: Mapping[str, Array], begin: str, onnx: Any) -> Kernel:
     """Follow the graph from its input to its output."""
     users: dict[str, list[Any]] = {}
     for node in graph.node:
@@ -84,7 +82,7 @@ def _follow(graph: Any, constants: Mapping[str, Array], begin: str, load: Any, o
             raise ArgumentError(f"{at} goes to {len(following)} nodes: it is not a chain")
         node = following[0]
         label = f"node {node.name or node.output[0]} ({node.op_type})"
-        attributes = load(lambda node=node: {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute})
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
         given = [constants.get(name) for name in node.input if name != at]
         if node.op_type == "Add" and begin in node.input and at in node.input and len(node.input) == 2:
             network.add_input(label)

@@ -144,7 +144,7 @@ def conv_transpose2d(
 def _suits_chain(shape: tuple[int, ...]) -> bool:
     """Return whether weights of this shape are summed faster as a convolution of a chain, all output channels together.
 
-    That gains 1.3 to 7 times for at least 4 output channels (`python benchmarks/stride_1.py`).
+    That gains 1.1 to 7 times for at least 4 output channels (`python benchmarks/stride_1.py`).
     """
     taken, made, height, width = shape
     return height == width and height % 2 == 1 and made >= 4 and max(taken, made) <= CHANNELS and height <= SIDE

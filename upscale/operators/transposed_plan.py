@@ -31,6 +31,8 @@ Array = NDArray[Any]
 
 #: What corrections take NumPy, as multiplications for a sample of output: 9 of 25 values, and to choose them.
 _CORRECTION_TAPS = 1100
+#: How much longer a multiplication of layers takes NumPy than one of a plain kernel's taps.
+_LAYER_TAP = 5
 #: Values of a band of floats between the stages; 8 MB stay in most processors' caches.
 _BAND = 1 << 21
 #: Source rows of a band, at least, without and with layers: a band reads some rows that the one before has read, too, and
@@ -129,7 +131,7 @@ class TransposedPlan:
         if kernel.chain is not None:
             unit = 1.0 if curve is not None else bias_scale
             self._chain = ChainStage(operator, source.shape[:2], self._sums, unit)
-            added_taps = self._chain.taps
+            added_taps = _LAYER_TAP * self._chain.taps
         self.min_rows = _MIN_ROWS[kernel.layers is not None or (network or operator).kernel.chain is not None]
         taps = self._sums.taps + added_taps
         compiled = _COMPILED_LOW_RANK if self._sums.low_rank else _COMPILED
@@ -168,7 +170,7 @@ class TransposedPlan:
                     f"{made[1]}x{made[0]}: choose another padding"
                 )
             stage = LumaNetworkStage(network, source, self._to_floats, white, alpha=alpha)
-            return stage, stage.taps
+            return stage, _LAYER_TAP * stage.taps
         if kernel.corrections is not None:
             computed = self._computed
             chosen = CorrectionStage(kernel.corrections, source, edge, self._to_floats, computed, alpha=alpha, batch=batch)
@@ -176,7 +178,7 @@ class TransposedPlan:
         if kernel.layers is None:
             return None, 0
         planes = 1 if self._channels.source - alpha == 3 * batch else self._channels.source
-        taps = kernel.layers.multiplications * planes / self._channels.result
+        taps = _LAYER_TAP * kernel.layers.multiplications * planes / self._channels.result
         return LayerStage(kernel.layers, source, edge, self._to_floats, white, alpha=alpha, batch=batch), taps
 
     def _plan_alpha(self) -> "TransposedPlan | None":
