@@ -131,3 +131,22 @@ def convolved(planes, weights):
         for x in range(width):
             made[:, y, x] = (weights * padded[None, :, y : y + side, x : x + side]).sum((1, 2, 3))
     return made
+
+
+def reduced(values, size, blocks):
+    """Reduce (H, W, C), pixel by pixel: the mean of what a pixel covers, or Lanczos's weights, stretched."""
+
+    def weights(before, after, i):
+        ratio = before / after
+        middle, found = (i + 0.5) * ratio, np.zeros(before)
+        for j in range(before):
+            if before == after:
+                found[j] = i == j
+            elif blocks:
+                found[j] = max(0, min(j + 1, middle + ratio / 2) - max(j, middle - ratio / 2))
+            elif abs(x := (j + 0.5 - middle) / ratio) < 3:
+                found[j] = np.sinc(x) * np.sinc(x / 3)
+        return found / found.sum()
+
+    down, across = (np.array([weights(b, a, i) for i in range(a)]) for b, a in zip(values.shape, size, strict=False))
+    return np.einsum("yh,xw,hwc->yxc", down, across, values.astype(float))

@@ -225,8 +225,8 @@ def test_a_picture_that_changes_while_it_is_read(tmp_path, change):
 
 
 def enlarge_one(source, output, admit):
+    from upscale.batch.make_requests import make_requests
     from upscale.batch.options import Options
-    from upscale.batch.request import make_request
     from upscale.batch.run_log import RunLog
     from upscale.batch.run_task import run_task
     from upscale.batch.task import Task
@@ -238,7 +238,7 @@ def enlarge_one(source, output, admit):
     plain |= {"max_pixels": MOST_PIXELS, "max_output_pixels": MOST_OUTPUT_PIXELS}
     options = Options(**plain)
     task = Task(str(source), str(output), FORMATS[".png"])
-    return run_task(task, options, make_request(options), RunLog(), admit=admit)
+    return run_task(task, options, make_requests(options), RunLog(), admit=admit)
 
 
 def test_files_that_vanish_before_their_turn(tmp_path):

@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from upscale.batch.file_options import FileOptions, make_options
-from upscale.batch.request import make_request
+from upscale.batch.make_requests import make_requests
 from upscale.batch.run_log import RunLog
 from upscale.batch.run_task import run_task
 from upscale.batch.task import FileResult, Task
@@ -80,7 +80,7 @@ def enlarge_file(
         raise ArgumentError(f"target {output} is the same file as source; an input is never overwritten")
     task = Task(name, output, _format(output, wanted, is_path=writes is None))
     try:
-        result = run_task(task, chosen, make_request(chosen), RunLog(), reads=reads, writes=writes)
+        result = run_task(task, chosen, make_requests(chosen), RunLog(), reads=reads, writes=writes)
     except MemoryError:
         raise FileError(f"{task.name}: not enough memory") from None
     return result._replace(source=task.source, output=task.output)

@@ -9,8 +9,8 @@ from upscale import threads
 from upscale.batch import plan
 from upscale.batch.file_options import FileOptions, make_options
 from upscale.batch.local import Batch
+from upscale.batch.make_requests import make_requests
 from upscale.batch.options import Options
-from upscale.batch.request import make_request
 from upscale.batch.task import FileResult, Task
 from upscale.choices import MethodName, format_factor
 from upscale.errors import ArgumentError
@@ -109,14 +109,16 @@ def enlarge_files(
     {'written'}
     """
     chosen = make_options(factor, method, kernel, options)
-    request = make_request(chosen)
+    requests = make_requests(chosen)
     wanted = options.get("format")
     suffix = "" if wanted is None else "." + wanted.lower().removeprefix(".")
     if suffix:
         formats.of_suffix(suffix, f"format {wanted!r}")
-    plan.check_template(name)
+    plan.check_template(name, one_factor=chosen.target_size is None)
     named = "nn" if chosen.kernel is None else chosen.kernel.file_label
-    fields = {"factor": format_factor(request.factor), "method": chosen.method, "kernel": named}
+    fields = {"method": chosen.method, "kernel": named}
+    if requests.fixed is not None:
+        fields["factor"] = format_factor(requests.fixed.total_factor)
     naming = plan.Naming(os.fsdecode(folder), name, suffix, parents, fields, chosen.to_rgb)
     given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     if not given:

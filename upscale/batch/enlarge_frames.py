@@ -14,6 +14,7 @@ from upscale.errors import ArgumentError, FileError, KernelError
 from upscale.kernels.normalize import phase_sums
 from upscale.operators.enlarge_picture import CLIPPED, Enlargement
 from upscale.operators.methods import Request
+from upscale.operators.requests import Requests
 from upscale.pictures import formats, metadata, mode_conversion, reading, writing
 from upscale.pictures.adapt_to_format import ConversionOptions, adapt, apply_options, restore_colour_key
 from upscale.pictures.orientation import orientation, upright
@@ -39,6 +40,8 @@ class FileRun(NamedTuple):
     contents : FileContents
     plan : FramePlan
     log : RunLog
+    requests : Requests
+        For the file's further pictures, where these have sizes of their own.
     numba : bool
         Whether Numba is the engine that will be chosen, or has been started for it.
     """
@@ -50,6 +53,7 @@ class FileRun(NamedTuple):
     contents: FileContents
     plan: FramePlan
     log: RunLog
+    requests: Requests
     numba: bool = False
 
 
@@ -100,6 +104,8 @@ def _is_streamable(run: FileRun) -> bool:
     operator = run.request.operator
     return (
         run.numba
+        and not run.request.earlier
+        and run.request.tiles is None
         and run.target.streamed
         and run.options.frame is None
         and run.contents.orientation == 1
@@ -121,7 +127,7 @@ def _enlarge_frames(
             raise FileError(f"{run.task.name}: damaged: frame {number} is missing")
         with run.log.notices:
             prepared, enlargement = _planned(run, frame.picture, stream)
-            vertical, horizontal = run.request.factor
+            vertical, horizontal = run.request.factor  # of parts that are enlarged as they are stored
             frame = frame._replace(left=frame.left * horizontal, top=frame.top * vertical)
             with writing.encoder_errors(run.task.output):
                 if writer is None:
@@ -170,6 +176,7 @@ def _planned(run: FileRun, picture: Picture, stream: "RowStream | None" = None) 
     """Prepare a frame and plan its enlargement; what the output cannot store is reported before the work."""
     floats, png = run.target == formats.NPY, run.target.name == "PNG"
     try:
+        run = _with_request_for(run, picture)
         prepared = _prepare(run, picture)
         if stream is not None and prepared.picture.samples is not stream.samples:  # they were converted, before they were there
             stream.decode_whole()
@@ -188,6 +195,15 @@ def _planned(run: FileRun, picture: Picture, stream: "RowStream | None" = None) 
     for note in enlargement.notes:
         run.log.note(note)
     return prepared, enlargement
+
+
+def _with_request_for(run: FileRun, picture: Picture) -> FileRun:
+    """Give pages and icons of different sizes the factors that make the size that is asked for."""
+    if run.requests.fixed is not None or run.contents.kind not in ("pages", "sizes", "views"):
+        return run
+    height, width = picture.samples.shape[:2]
+    upright_size = (height, width) if orientation(picture.info) < 5 else (width, height)
+    return run._replace(request=run.requests.of(upright_size))
 
 
 def _explained(run: FileRun, error: ArgumentError) -> Exception:

@@ -23,6 +23,8 @@ from upscale.errors import ArgumentError
 from upscale.kernels.kernel_spec import KernelSpec, given_kernel, parse_kernel
 from upscale.operators.methods import ONLY_TCONV, choose_method
 from upscale.suggestions import closest, did_you_mean
+from upscale.target_size import asked_size
+from upscale.tile_grid import asked_tiles
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -35,6 +37,12 @@ class FileOptions(TypedDict, total=False):
 
     Attributes
     ----------
+    size : (height, width) or str
+    fit : (height, width)
+    megapixels : float
+        In place of a factor, as of `enlarge`.
+    tile : (height, width), (height, width, spacing) or (height, width, spacing, margin)
+        As of `enlarge`; makes "replicate" the default of `edge`.
     padding : "same", int, (int, int) or ((top, bottom), (left, right))
     output_padding, dilation : int or (int, int)
     groups : int
@@ -74,6 +82,10 @@ class FileOptions(TypedDict, total=False):
         Bytes.
     """
 
+    size: tuple[int | None, int | None] | str | None
+    fit: tuple[int | None, int | None] | None
+    megapixels: float | None
+    tile: Sequence[int] | None
     padding: Padding | None
     output_padding: Pair
     dilation: Pair
@@ -164,10 +176,18 @@ def make_options(
         raise TypeError(f"there is no option {unknown!r}{did_you_mean(closest(unknown, FileOptions.__annotations__))}")
     method = choose_method(method, has_kernel=kernel is not None)
     values = _DEFAULTS | {name: _checked(name, value) for name, value in given.items() if name != "format"}
+    if values["tile"] is not None and "edge" not in given:
+        values["edge"] = "replicate"
     if method == "nn" and any(values[name] not in (_DEFAULTS[name], None, "same") for name in _OF_TCONV):
         raise ArgumentError(ONLY_TCONV)
-    spec = None if kernel is None else _spec(kernel)
-    return Options(**values | {"method": method, "kernel": spec, "factor": None if factor is None else factor_pair(factor)})
+    sizes = {name: value for name in ("size", "fit", "megapixels") if (value := values.pop(name, None)) is not None}
+    values |= {
+        "method": method,
+        "kernel": None if kernel is None else _spec(kernel),
+        "factor": None if factor is None else factor_pair(factor),
+        "target_size": asked_size(factor, **sizes),
+    }
+    return Options(**values)
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -180,6 +200,8 @@ def _checked(name: str, value: Any) -> Any:
             raise ArgumentError(f"{name} must be a whole number from {least} to {greatest}, not {value!r}")
     if name in ("output_padding", "dilation"):
         return pair(value, name)
+    if name == "tile":
+        return None if value is None else asked_tiles(value)
     if name == "padding":
         return None if value is None else "same" if is_same_padding(value) else paddings(value)
     if name == "background" and value is not None:

@@ -69,7 +69,7 @@ def plan_frames(name: str, contents: FileContents, request: "Request", target: f
         raise FileError(f"{name}: --lossless: animated AVIF is always lossy; write .png or .webp")
     # The very same parts on a larger canvas are the very same animation, to the last index and tick. GIF's have palettes,
     # in which nothing can be mixed.
-    alone = request.operator is None or not (target.palette_only or request.operator.mixes_neighbours)
+    alone = request.operator is None or not (target.palette_only or request.operator.mixes_neighbours or request.reduced)
     as_parts = (
         contents.parts is not None
         and target.pillow == contents.format
@@ -120,6 +120,12 @@ def _memory(
     """Estimate the bytes that the input and the output take at most."""
     pixel, pixels = contents.pixel_bytes, size[0] * size[1]
     source = contents.size[0] * contents.size[1] * pixel
+    before = contents.upright_size
+    for one in request.earlier:
+        before = one.size(before)
+        source += before[0] * before[1] * pixel
+    if request.tiles is not None:  # laid out farther apart
+        source *= 4
     if target.streamed:
         return 2 * source + min(_BANDS, 4 * pixels * pixel)
     if request.operator is not None and (target == formats.NPY or pixel == 1):

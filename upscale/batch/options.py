@@ -6,6 +6,8 @@ from upscale.pictures.formats import Format
 
 if TYPE_CHECKING:
     from upscale.kernels.kernel_spec import KernelSpec
+    from upscale.target_size import TargetSize
+    from upscale.tile_grid import TileGrid
 
 
 class Options(NamedTuple):
@@ -13,6 +15,8 @@ class Options(NamedTuple):
 
     method: str
     factor: tuple[int, int] | None
+    target_size: "TargetSize | None"
+    tile: "TileGrid | None"
     kernel: "KernelSpec | None"
     normalize: bool | None
     padding: Any

@@ -101,8 +101,14 @@ class Plan(NamedTuple):
     notes: list[str]
 
 
-def check_template(template: str) -> None:
+def check_template(template: str, *, one_factor: bool = True) -> None:
     """Check a name for outputs.
+
+    Parameters
+    ----------
+    template : str
+    one_factor : bool
+        Whether the factor is the same for all pictures.
 
     Raises
     ------
@@ -118,6 +124,8 @@ def check_template(template: str) -> None:
             fields = " ".join("{" + f + "}" for f in FIELDS)
             given = field + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
             raise ArgumentError(f"--name {template!r}: {{{given}}} is not a field; use {fields}")
+    if not one_factor and any(field == "factor" for _, field, _, _ in parts):
+        raise ArgumentError(f"--name {template!r}: {{factor}} needs --factor, since with a size each picture has its own")
     if not template.strip(". "):
         raise ArgumentError(f"--name {template!r} is not a file name")
     if "/" in template or os.sep in template or "\0" in template:

@@ -40,6 +40,7 @@ def line_of_json(task: Task, result: FileResult) -> str:
             "size": result.size,
             "stored_size": result.stored_size,
             "output_size": result.out_size,
+            "factor": result.factor,
             "format": result.format,
             "frames": result.frames,
             "bytes": result.bytes_in,
@@ -229,7 +230,7 @@ def _verbose_line(task: Task, result: FileResult) -> str:
         return planned(task, result)
     sizes = f"{_size(result.size)}{result.stored_as} -> {_size(result.out_size)}"
     engine = f"{result.seconds:.3f} s, {result.engine_and_reason}"
-    return f"{task.source} -> {task.output}: {sizes}, {result.format}, {engine}"
+    return f"{task.source} -> {task.output}: {sizes}, factor {result.factor}, {result.format}, {engine}"
 
 
 def planned(task: Task, result: FileResult) -> str:
@@ -237,7 +238,7 @@ def planned(task: Task, result: FileResult) -> str:
     source, output = task.source, task.output
     if result.format:  # the input was opened
         source += f" ({_size(result.size)}{result.stored_as})"
-        output += f" ({_size(result.out_size)}, {result.format})"
+        output += f" ({_size(result.out_size)}, factor {result.factor}, {result.format})"
     if result.status == "skipped":
         return f"{source} -> {output}: skipped, already exists"
     return f"{source} -> {output}, {format_bytes(result.memory)} of memory"

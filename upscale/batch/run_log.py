@@ -86,8 +86,12 @@ class RunLog:
 
 def verbose_report(task: Task, options: Options, request: "Request", result: FileResult, log: RunLog) -> Iterator[str]:
     """Describe a run that succeeded, line by line."""
-    vertical, horizontal = request.factor
+    vertical, horizontal = request.total_factor
     method, notes = f"{options.method}, factor {horizontal}x{vertical}", list[str]()
+    if request.earlier:
+        method += f" ({' x '.join(str(one.factor[1]) for one in (*request.earlier, request))})"
+    if request.reduced is not None:
+        method += f", reduced to {request.reduced[1]}x{request.reduced[0]}"
     if request.operator is not None:
         kernel = request.operator.kernel
         assert options.kernel is not None

@@ -11,6 +11,8 @@ from upscale.batch.options import Options
 from upscale.batch.run_log import RunLog, verbose_report
 from upscale.batch.settings_digest import settings_digest
 from upscale.batch.task import FileResult, Task
+from upscale.choices import format_factor
+from upscale.errors import ArgumentError, FileError
 from upscale.loops.engine import CHOOSER, Work
 from upscale.output_files import DASH, check_place, read_standard_input, replacing, write_through
 from upscale.pictures.output_mark import add_mark
@@ -18,13 +20,14 @@ from upscale.pictures.output_mark import add_mark
 if TYPE_CHECKING:
     from upscale.batch.enlarge_frames import FileRun
     from upscale.operators.methods import Request
+    from upscale.operators.requests import Requests
     from upscale.pictures import reading
 
 
 def run_task(
     task: Task,
     options: Options,
-    request: "Request",
+    requests: "Requests",
     log: RunLog,
     *,
     admit: Callable[[int], None] = lambda memory: None,
@@ -39,7 +42,7 @@ def run_task(
     ----------
     task : Task
     options : Options
-    request : Request
+    requests : Requests
     log : RunLog
     admit : callable
         Called with the bytes that the picture needs, before they are taken; returns when they may be.
@@ -69,7 +72,8 @@ def run_task(
     source: str | BinaryIO = reads or (read_standard_input() if task.source == DASH else task.source)
     with reading.opened(source, task.name) as stream:
         identity = file_checks.identity(stream)
-        run, opened = _plan(task, options, request, log, stream, one_of_many=one_of_many)
+        run, opened = _plan(task, options, requests, log, stream, one_of_many=one_of_many)
+        request = run.request
         result = _planned_result(run, identity[2] if identity else 0)
         digest = "" if options.strip else settings_digest(options, request, run.target.name)
         if file_checks.is_done(task, state, run.contents, request, digest, options):
@@ -110,6 +114,7 @@ def _planned_result(run: "FileRun", bytes_in: int) -> FileResult:
         size=run.contents.upright_size[::-1],
         stored_size=run.contents.size[::-1],
         out_size=run.plan.size[::-1],
+        factor=format_factor(run.request.total_factor),
         format=run.target.name,
         frames=run.plan.total,
         bytes_in=bytes_in,
@@ -118,7 +123,7 @@ def _planned_result(run: "FileRun", bytes_in: int) -> FileResult:
 
 
 def _plan(
-    task: Task, options: Options, request: "Request", log: RunLog, stream: BinaryIO, *, one_of_many: bool
+    task: Task, options: Options, requests: "Requests", log: RunLog, stream: BinaryIO, *, one_of_many: bool
 ) -> "tuple[FileRun, reading.Source]":
     """Open a picture and decide all that can be decided before it is decoded; check it against options and limits."""
     from upscale.batch.enlarge_frames import FileRun
@@ -137,11 +142,25 @@ def _plan(
     contents = source.contents
     target = file_checks.target_of(task, contents, options, log.note)
     file_checks.check_options(task.name, options, target, one_of_many=one_of_many)
+    request = _request(task.name, contents.upright_size, requests, options, log)
     plan = plan_frames(task.name, contents, request, target, options)
     for note in plan.notes:
         log.note(note)
     file_checks.check_limits(task.name, contents, plan, target, options)
-    return FileRun(task, options, request, target, contents, plan, log), source
+    return FileRun(task, options, request, target, contents, plan, log, requests), source
+
+
+def _request(name: str, size: tuple[int, int], requests: "Requests", options: Options, log: RunLog) -> "Request":
+    """Find the request for a file's first picture, of a height and width."""
+    try:
+        request = requests.of(size)
+    except ArgumentError as error:
+        raise FileError(f"{name}: {error}") from error
+    wanted = options.target_size
+    if wanted is not None and wanted.stretches(size):
+        high, wide = (made / before for made, before in zip(request.size(size), size, strict=True))
+        log.note(f"stretched to {wide:.4g} times the width and {high:.4g} times the height, since {wanted.label} has both")
+    return request
 
 
 def _write(

@@ -35,6 +35,12 @@ def settings_digest(options: Options, request: "Request", target: str) -> str:
     """
     settings: list[Any] = [(name, getattr(options, name)) for name in _DECIDING]
     settings += [request.factor, target]
+    if request.earlier:
+        settings.append([one.factor for one in request.earlier])
+    if request.reduced is not None:
+        settings.append(request.reduced)
+    if request.tiles is not None and request.operator is not None:
+        settings.append(tuple(request.tiles))
     if request.operator is not None:
         kernel = request.operator.kernel
         settings += [request.operator.padding, kernel.normalized, kernel.groups]

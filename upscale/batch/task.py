@@ -48,6 +48,9 @@ class FileResult(NamedTuple):
         Width and height before and after, in pixels, as displayed.
     stored_size : (int, int)
         Width and height of the input as stored, before its EXIF orientation is applied.
+    factor : str
+        How many times larger, as the command line takes it: "4", or "3x2" for 3 times as wide and twice as high. With an exact
+        size, the factor from which it was reduced.
     format : str
         Format of the output, such as "PNG".
     frames : int
@@ -79,6 +82,7 @@ class FileResult(NamedTuple):
     size: tuple[int, int] = (0, 0)
     stored_size: tuple[int, int] = (0, 0)
     out_size: tuple[int, int] = (0, 0)
+    factor: str = ""
     format: str = ""
     frames: int = 0
     bytes_in: int = 0

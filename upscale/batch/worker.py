@@ -11,8 +11,8 @@ from queue import SimpleQueue
 from typing import Any, BinaryIO
 
 from upscale import threads
+from upscale.batch.make_requests import make_requests
 from upscale.batch.messages import Granted, MemoryNeeded, Notice, Order, Settings, Share
-from upscale.batch.request import make_request
 from upscale.batch.run_log import RunLog
 from upscale.batch.run_task import run_task
 from upscale.batch.task import FileResult
@@ -63,16 +63,16 @@ def serve(reading: BinaryIO, writing: BinaryIO) -> None:
     threading.Thread(target=listen, daemon=True).start()
     settings: Settings = inbox.get()
     CHOOSER.background, CHOOSER.logs = settings.background, False
-    request = None
+    requests = None
     while True:
         order: Order = inbox.get()
         CHOOSER.expect(order.more)
         log = RunLog((lambda text: send(Notice(text))) if settings.notices else None)
         try:
-            if request is None:
-                request = make_request(settings.options)
+            if requests is None:
+                requests = make_requests(settings.options)
             log = RunLog((lambda text: send(Notice(text))) if settings.notices else None)
-            result = run_task(order.task, settings.options, request, log, admit=admit, one_of_many=True, token=order.token)
+            result = run_task(order.task, settings.options, requests, log, admit=admit, one_of_many=True, token=order.token)
         except UpscaleError as error:
             show_traceback()
             result = FileResult("failed", str(error))

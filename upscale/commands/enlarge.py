@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from upscale import signals, threads
-from upscale.choices import format_factor
+from upscale.choices import DEFAULT_FACTOR, format_factor
 from upscale.commands import console, path_mistakes
 from upscale.commands.enlarge_help import GroupedCommand
 from upscale.commands.enlarge_options import check_options, enlarge_options
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from upscale.batch.options import Options
     from upscale.batch.plan import Naming, Plan
     from upscale.batch.task import FileResult, Task
-    from upscale.operators.methods import Request
+    from upscale.operators.requests import Requests
 
 _EXAMPLES = """\b
 Examples:
@@ -81,6 +81,7 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, *
     check_factor(values["factor"], values["max_factor"], inputs, recursive=values["recursive"])
     from upscale.batch.options import Options
 
+    values["target_size"] = values["fit"] or values["size"] or values["megapixels"]
     options = Options(**{name: values[name] for name in Options._fields})
     if values["threads"]:
         threads.use(values["threads"])
@@ -143,17 +144,17 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
         raise click.UsageError("--json and OUTPUT - cannot be combined: both write to standard output")
     if values["scheduler"] is not None:
         raise click.UsageError("--scheduler needs several inputs or a folder")
-    from upscale.batch.request import make_request
+    from upscale.batch.make_requests import make_requests
 
-    request, substitute = None, ""
+    requests, substitute = None, ""
     into_folder = output != DASH and (os.path.isdir(output) or output.endswith(("/", os.sep)))
     if into_folder:
         if source == DASH:
             raise click.UsageError(f"OUTPUT {output} is a folder, but standard input has no name; give a file")
         from upscale.batch.find_inputs import Found
 
-        request = make_request(options) if _name_needs_request(options, values) else None
-        naming = _naming(output, options, values, request)
+        requests = make_requests(options) if _name_needs_kernel(options, values) else None
+        naming = _naming(output, options, values, requests)
         substitute = naming.substitute(source)
         output = naming.path(Found(source, os.path.dirname(source), ""), substitute)
     else:
@@ -175,10 +176,10 @@ def _enlarge_one(source: str, output: str, options: "Options", values: dict[str,
         if substitute:
             log.note(substitution_note(os.path.splitext(source)[1].lower(), substitute, 1))
         task = Task(source, output, target, protected=into_folder)
-        request = request or make_request(options)
+        requests = requests or make_requests(options)
         if not values["quiet"]:
-            _note_unused_bias(request, options)
-        result = run_task(task, options, request, log)
+            _note_unused_bias(requests, options)
+        result = run_task(task, options, requests, log)
     _print_result(task, result, options, values)
     return 0
 
@@ -224,9 +225,10 @@ def _print_result(task: "Task", result: "FileResult", options: "Options", values
             console.say(report.one_line(report.planned(task, result)), err=not options.dry_run)
 
 
-def _note_unused_bias(request: "Request", options: "Options") -> None:
+def _note_unused_bias(requests: "Requests", options: "Options") -> None:
     """Print a note about a layer's bias that is stored beside its weights and was not asked for."""
-    kernel = request.operator.kernel if request.operator is not None else None
+    operator = requests.fixed.operator if requests.fixed is not None else None
+    kernel = operator.kernel if operator is not None else None
     if kernel is not None and kernel.bias_tensor and kernel.bias is None and options.kernel is not None:
         bias = f"{options.kernel.path}:{kernel.bias_tensor}"
         console.note(
@@ -277,20 +279,21 @@ def _other_files(options: "Options") -> dict[str, str]:
     return {name: path for name, path in files.items() if path}
 
 
-def _name_needs_request(options: "Options", values: dict[str, Any]) -> bool:
+def _name_needs_kernel(options: "Options", values: dict[str, Any]) -> bool:
     """Return whether outputs are named by a factor that only the kernel's file says."""
     return options.factor is None and options.kernel is not None and "{factor}" in (values["name"] or "")
 
 
-def _naming(output: str, options: "Options", values: dict[str, Any], request: "Request | None") -> "Naming":
+def _naming(output: str, options: "Options", values: dict[str, Any], requests: "Requests | None") -> "Naming":
     """Collect how outputs in a folder are named."""
     from upscale.batch import plan
 
     template = "{stem}{suffix}" if values["name"] is None else values["name"]
     if not template.strip():
         raise click.UsageError(f"--name is empty; its fields are {' '.join('{' + field + '}' for field in plan.FIELDS)}")
-    plan.check_template(template)
-    factor = request.factor if request is not None else options.factor or (2, 2)
+    plan.check_template(template, one_factor=options.target_size is None)
+    fixed = requests.fixed if requests is not None else None
+    factor = fixed.total_factor if fixed is not None else options.factor or DEFAULT_FACTOR
     kernel = "nn" if options.kernel is None else options.kernel.file_label
     fields = {"factor": format_factor(factor), "method": options.method, "kernel": kernel}
     return plan.Naming(output, template, values["format"] or "", values["parents"], fields, options.to_rgb)
@@ -324,11 +327,11 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
     """Enlarge many pictures into a folder, in processes of their own."""
     _check_output_folder(inputs, output, values)
     from upscale.batch import plan
+    from upscale.batch.make_requests import make_requests
     from upscale.batch.report import Report
-    from upscale.batch.request import make_request
 
-    request = make_request(options) if _name_needs_request(options, values) else None
-    naming = _naming(output, options, values, request)
+    requests = make_requests(options) if _name_needs_kernel(options, values) else None
+    naming = _naming(output, options, values, requests)
     found = plan.make(inputs, naming, recursive=values["recursive"], forbidden=_other_files(options).values())
     _check_use(found, options)
     if values["files_from"] is None and not (found.tasks or found.failed or found.results):
@@ -350,9 +353,9 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
                 # After the processes were started, since they take a while: what is wrong with a kernel is reported once, and
                 # before anything is done.
                 if options.kernel is not None:
-                    request = request or make_request(options)
+                    requests = requests or make_requests(options)
                     if not values["quiet"]:
-                        _note_unused_bias(request, options)
+                        _note_unused_bias(requests, options)
                 report.begin()
                 batch.run()
     except signals.Interrupted as signalled:

@@ -6,7 +6,7 @@ from upscale.commands.parsing import Command
 
 #: The options by what they are for, in the order of the help.
 GROUPS = {
-    "Enlargement": ("method", "factor"),
+    "Enlargement": ("method", "factor", "fit", "size", "megapixels", "tile"),
     "Transposed convolution": (
         "kernel",
         "normalize",
@@ -67,7 +67,7 @@ GROUPS = {
 
 #: The options that `--help` shows; `--help-all` shows the others too.
 EVERYDAY = {
-    *("method", "factor", "kernel", "normalize"),
+    *("method", "factor", "fit", "size", "kernel", "normalize"),
     *("format", "quality", "lossless", "background", "frame"),
     *("recursive", "name", "skip_existing", "overwrite", "dry_run", "json"),
     *("output", "threads", "quiet", "verbose", "list_kernels", "version", "_click_default_help", "help", "help_all"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from upscale import __version__
+from upscale import __version__, target_size, tile_grid
 from upscale.choices import (
     COLOURS,
     COMPRESSIONS,
@@ -64,6 +64,27 @@ _OPTIONS = (
         metavar="N|WxH",
         help="How many times larger: 4, or 3x2 for 3 times as wide and twice as high. For tconv, the stride.  "
         "[default: the kernel's own, or 2]",
+    ),
+    click.option(
+        "--fit",
+        type=Parsed("fit", target_size.parse_fit),
+        metavar="WxH|Wx|xH",
+        help="In place of a factor: for each picture the largest whole one whose result is no larger than this.",
+    ),
+    click.option(
+        "--size",
+        cls=Option,
+        aliases=("--resize",),
+        type=Parsed("size", target_size.parse_size),
+        metavar="WxH|Wx|xH|N%",
+        help="In place of a factor: exactly this size, by the next larger whole factor and a reduction. One side keeps the "
+        "aspect ratio. nn makes whole multiples only.",
+    ),
+    click.option(
+        "--megapixels",
+        type=Parsed("megapixels", target_size.parse_megapixels),
+        metavar="N",
+        help="In place of a factor: to N million pixels, as --size.",
     ),
     click.option(
         "-k",
@@ -125,6 +146,13 @@ _OPTIONS = (
         default="zero",
         show_default=True,
         help="What lies beyond the input's border: zeros, its outermost pixels, its mirror image, or the input again.",
+    ),
+    click.option(
+        "--tile",
+        type=Parsed("tile", tile_grid.parse_tiles),
+        metavar="WxH[+N[+M]]",
+        help="Enlarge each tile of a sprite sheet on its own, so that neighbours do not bleed into it: WxH pixels, N between "
+        "tiles, M around all. Makes --edge replicate the default.",
     ),
     click.option("--linear", is_flag=True, help="Filter in linear light, by the file's transfer curve or else sRGB's."),
     click.option(
@@ -319,6 +347,13 @@ def check_options(values: dict[str, Any], given: set[str]) -> None:
             "--method tconv needs a kernel: a preset such as --kernel bicubic (--list-kernels lists them), "
             f'a file ({", ".join("*" + suffix for suffix in kernel_spec.SUFFIXES)}), or numbers such as --kernel "1,2,1"'
         )
+    if values["tile"] is not None and values["edge"] == "zero":
+        if "edge" in given:
+            raise click.UsageError("--tile and --edge zero cannot be combined: zeros would be seen at the edges of all tiles")
+        values["edge"] = "replicate"
+    sizes = [name for name in ("factor", "fit", "size", "megapixels") if name in given]
+    if len(sizes) > 1:
+        raise click.UsageError(f"--{sizes[0]} and --{sizes[1]} cannot be combined; drop one of them")
     for one, other in (
         ("lossless", "quality"),
         ("quiet", "verbose"),

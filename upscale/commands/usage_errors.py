@@ -10,7 +10,10 @@ from upscale.suggestions import closest, did_you_mean
 
 #: What other programs call options, and the options here.
 _ELSEWHERE = {
-    **dict.fromkeys(("-s", "--size", "--resize", "--width", "--height", "--times", "--upscale", "--magnify"), "--factor"),
+    **dict.fromkeys(("-s", "--times", "--upscale", "--magnify"), "--factor"),
+    **dict.fromkeys(("--width", "--height", "--geometry", "--dimensions", "--percent"), "--size"),
+    **dict.fromkeys(("--max-size", "--max-width", "--max-height", "--bounds", "--within"), "--fit"),
+    **dict.fromkeys(("--mp", "--mpix", "--pixels"), "--megapixels"),
     **dict.fromkeys(("--filter", "--interpolation", "--resample", "--resampling"), "--kernel"),
     **dict.fromkeys(("--color", "--colour", "--bg", "--fill", "--matte"), "--background"),
     **dict.fromkeys(("--border", "--boundary", "--padding-mode"), "--edge"),

@@ -35,23 +35,25 @@ class Shipped(NamedTuple):
 SHIPPED = {
     "learned": Shipped(
         "pictures that were downscaled by software: sharper than all presets",
-        "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 4",
+        "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 4 and their products",
         file_ending="",
         single=True,
     ),
     "adaptive": Shipped(
         "pictures that were downscaled by software: the cleanest edges and the most detail",
-        "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 4; 3 to 7 times as slow as learned",
+        "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 4 and their products; 3 to 7 times as slow "
+        "as learned",
         file_ending="",
     ),
     "adaptive-jpeg": Shipped(
         "JPEGs, scans and photos straight from the camera: smooths blocks, ripples and noise, keeps edges",
-        "softer than adaptive on clean downscaled pictures; only factors 2 to 4; as slow as adaptive",
+        "softer than adaptive on clean downscaled pictures; only factors 2 to 4 and their products; as slow as adaptive",
         file_ending="-jpeg",
     ),
     "deep": Shipped(
         "pictures that were downscaled by software: the most detail, and more factors than adaptive",
-        "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 6, and 8; 7 to 14 times as slow as learned",
+        "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 6, 8 and their products; 7 to 14 times as "
+        "slow as learned",
         file_ending="-deep",
         factors=(2, 3, 4, 5, 6, 8),
     ),
@@ -83,7 +85,8 @@ def file_of(name: str, factor: tuple[int, int]) -> str:
     """
     factors = SHIPPED[name].factors
     if factor[0] != factor[1] or factor[0] not in factors:
-        raise ArgumentError(f"{name} supports only the factors {', '.join(map(str, factors))}, the same in both directions")
+        listed = ", ".join(map(str, factors))
+        raise ArgumentError(f"{name} supports only the factors {listed} and their products, the same in both directions")
     return path(factor[0], SHIPPED[name].file_ending)
 
 

@@ -26,6 +26,7 @@ from upscale.loops.nearest import nearest
 from upscale.loops.numba_private import prepare
 from upscale.loops.png_filter import png_filter
 from upscale.loops.png_unfilter import png_unfilter
+from upscale.loops.reduction import reduce
 from upscale.loops.separable import separable
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "png_unfilter",
     "premultiply",
     "prepare",
+    "reduce",
     "separable",
     "store",
     "unpremultiply",
@@ -54,7 +56,7 @@ __all__ = [
 #: All of them.
 LOOPS = (
     *(add_layers, correct, deflate, deflate_blocks, dense, nearest, pass_chain, png_filter, png_unfilter, premultiply),
-    *(separable, store, unpremultiply),
+    *(reduce, separable, store, unpremultiply),
 )
 #: Whether several threads may call loops at once.
 SAFE_IN_THREADS = True

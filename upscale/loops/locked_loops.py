@@ -23,6 +23,7 @@ __all__ = [
     "png_filter",
     "png_unfilter",
     "premultiply",
+    "reduce",
     "separable",
     "store",
     "unpremultiply",
@@ -54,6 +55,7 @@ nearest = _locked(compiled.nearest)
 pass_chain = _locked(compiled.pass_chain)
 png_filter = _locked(compiled.png_filter)
 premultiply = _locked(compiled.premultiply)
+reduce = _locked(compiled.reduce)
 separable = _locked(compiled.separable)
 store = _locked(compiled.store)
 unpremultiply = _locked(compiled.unpremultiply)

@@ -28,6 +28,7 @@ __all__ = [
     "png_filter",
     "png_unfilter",
     "premultiply",
+    "reduce",
     "separable",
     "store",
     "unpremultiply",
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from upscale.loops.tables import ColumnTaps, CorrectionTables, RowTaps
+    from upscale.loops.tables import ColumnTaps, CorrectionTables, ReductionTaps, RowTaps
 
 Array = NDArray[Any]
 
@@ -318,6 +319,25 @@ def store(values: Array, rounded: bool, limits: Array, out: Array) -> int:
     clipped = _finish(values, rounded, limits)
     out[:] = values
     return clipped
+
+
+def reduce(values: Array, step: int, rows: "ReductionTaps", columns: "ReductionTaps", out: Array) -> None:
+    """Reduce floats (H, W * step) to out, (h, w * step), as the taps say, down and across."""
+    many = max(1, AT_ONCE // values.shape[1])
+    parts = [slice(begin, begin + many) for begin in range(0, len(out), many)]
+
+    def work(parts: Iterator[slice]) -> int:
+        for part in parts:
+            lines = np.zeros((len(rows.start[part]), values.shape[1]), values.dtype)
+            for t, weights in enumerate(rows.weight[part].T):
+                lines += weights[:, None] * values[rows.start[part] + t]
+            pixels, sums = _as_pixels(lines, step), np.zeros((len(lines), len(columns.start), step), values.dtype)
+            for t, weights in enumerate(columns.weight.T):
+                sums += weights[:, None] * np.take(pixels, columns.start + t, axis=1)
+            out[part] = sums.reshape(len(lines), -1)
+        return 0
+
+    run_parts(work, parts, many * values.shape[1])
 
 
 #: Its loops run on threads of their own.

@@ -66,6 +66,13 @@ class ColumnTaps(NamedTuple):
     same_input: bool
 
 
+class ReductionTaps(NamedTuple):
+    """Which values of a row or column each of n output values is the weighted sum of: T neighbours, whose weights sum to 1."""
+
+    start: Array  #: (n,) the first of them; the last, start + T - 1, exists too
+    weight: Array  #: (n, T)
+
+
 class CorrectionTables(NamedTuple):
     """Corrections of an adaptive kernel; offsets count elements of flat rows. See `kernels.corrections.Corrections`."""
 

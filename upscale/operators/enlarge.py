@@ -3,17 +3,21 @@
 from __future__ import annotations  # so that `help` shows the short names of types
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from upscale.argument_checks import as_array, check_picture_shape, factor_pair, is_same_padding, output_array, paddings, pair
-from upscale.choices import ENGINES, EdgeName, EngineName, MethodName, Padding, Pair
+from upscale.choices import DEFAULT_FACTOR, ENGINES, EdgeName, EngineName, MethodName, Padding, Pair
 from upscale.errors import ArgumentError
 from upscale.loops.engine import CHOOSER
 from upscale.operators.enlarge_picture import Enlargement, curve_for
 from upscale.operators.methods import ONLY_TCONV, Request, choose_method, computable, make_plan
+from upscale.operators.requests import Requests
+from upscale.target_size import TargetSize, asked_size
+from upscale.tile_grid import TileGrid, asked_tiles
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from upscale.operators.parameters import Operator
 
     KernelLike = str | os.PathLike[str] | Kernel | AnyArray
+    SizeLike = str | tuple[int | None, int | None]
 
 Array = NDArray[Any]
 Sample = TypeVar("Sample", bound=np.generic)
@@ -42,6 +47,10 @@ def enlarge(
     method: MethodName | None = None,
     kernel: KernelLike | None = None,
     *,
+    size: SizeLike | None = None,
+    fit: SizeLike | None = None,
+    megapixels: float | None = None,
+    tile: Sequence[int] | None = None,
     padding: Padding | None = None,
     output_padding: Pair = 0,
     dilation: Pair = 1,
@@ -57,6 +66,10 @@ def enlarge(
     method: MethodName | None = None,
     kernel: KernelLike | None = None,
     *,
+    size: SizeLike | None = None,
+    fit: SizeLike | None = None,
+    megapixels: float | None = None,
+    tile: Sequence[int] | None = None,
     padding: Padding | None = None,
     output_padding: Pair = 0,
     dilation: Pair = 1,
@@ -73,6 +86,10 @@ def enlarge(
     method: MethodName | None = None,
     kernel: KernelLike | None = None,
     *,
+    size: SizeLike | None = None,
+    fit: SizeLike | None = None,
+    megapixels: float | None = None,
+    tile: Sequence[int] | None = None,
     padding: Padding | None = None,
     output_padding: Pair = 0,
     dilation: Pair = 1,
@@ -88,6 +105,10 @@ def enlarge(
     method: MethodName | None = None,
     kernel: KernelLike | None = None,
     *,
+    size: SizeLike | None = None,
+    fit: SizeLike | None = None,
+    megapixels: float | None = None,
+    tile: Sequence[int] | None = None,
     padding: Padding | None = None,
     output_padding: Pair = 0,
     dilation: Pair = 1,
@@ -97,17 +118,28 @@ def enlarge(
     out: Array | None = None,
     engine: EngineName = "auto",
 ) -> Array | Image:
-    """Enlarge a picture by a whole factor.
+    """Enlarge a picture by a whole factor, or to a size.
 
     Parameters
     ----------
     picture : PIL image, or array_like of shape (H, W) or (H, W, C)
     factor : int or (int, int), optional
-        How many times larger, which is also tconv's stride; (vertical, horizontal). By default the kernel's own, or 2.
+        How many times larger, which is also tconv's stride; (vertical, horizontal). By default the kernel's own, or 2. A kernel
+        that exists for some factors only is applied several times for their products: "deep" makes 12 of 4 and 3.
     method : {"nn", "tconv"}, optional
         Nearest-neighbour unpooling, or transposed convolution; by default "nn", or "tconv" if there is a kernel.
     kernel : str, path, Kernel or array_like of shape (kH, kW) or (C, M, kH, kW)
         Anything that `Kernel.load` accepts, or weights. Only for tconv, like all parameters below except `out` and `engine`.
+    size : (height, width) or str, optional
+        In place of `factor`: exactly this size, one side of which may be None, or a percentage such as "150%". The picture is
+        enlarged by the next larger whole factor and then reduced: with kernel "box" by averaging, otherwise with a Lanczos
+        filter of 3 lobes. Without a kernel, the size must be a whole multiple.
+    fit : (height, width), optional
+        In place of `factor`: by the largest whole factor whose result is no larger than this. One side may be None.
+    megapixels : float, optional
+        In place of `factor`: to so many millions of pixels, as for `size`.
+    tile : (height, width), (height, width, spacing) or (height, width, spacing, margin), optional
+        Enlarge each tile of a sprite sheet on its own: so many pixels apart, and from the border. `edge` must not be "zero".
     padding : "same", int, (int, int) or ((top, bottom), (left, right)), optional
         How much of the full output is cropped at each side; "same", the default, crops to exactly factor times the input.
     output_padding, dilation : int or (int, int)
@@ -159,26 +191,47 @@ def enlarge(
     """
     if engine not in ENGINES:
         raise ArgumentError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
+    target = asked_size(factor, size=size, fit=fit, megapixels=megapixels)
+    tiles = None if tile is None else asked_tiles(tile)
+    given = None if factor is None else factor_pair(factor)
     if choose_method(method, has_kernel=kernel is not None) == "nn":
         spread = pair(output_padding, "output_padding") + pair(dilation, "dilation")
         if not is_same_padding(padding) or normalize is not None or linear or (*spread, edge) != (0, 0, 1, 1, "zero"):
             raise ArgumentError(ONLY_TCONV)
-        request = Request(factor_pair(2 if factor is None else factor))
+        requests = Requests(lambda step: Request(step or DEFAULT_FACTOR), given, None, target, tiles)
     else:
-        chosen = _operator(factor, kernel, padding, output_padding, dilation, edge, normalize)
-        request = Request(chosen.factor, chosen, linear)
+        requests = _requests_with_kernel(
+            given,
+            kernel,
+            linear,
+            target,
+            tiles,
+            padding=padding,
+            output_padding=output_padding,
+            dilation=dilation,
+            edge=edge,
+            normalize=normalize,
+        )
     if not isinstance(picture, np.ndarray) and hasattr(picture, "getbands"):
         if out is not None:
             raise ArgumentError("out needs an array, not an image")
-        return _enlarge_image(cast("Image", picture), request, engine)
+        return _enlarge_image(cast("Image", picture), requests, engine)
     if isinstance(picture, str | os.PathLike):
         raise ArgumentError(f"picture must be an image or an array, not the path {picture!r}; open it with PIL.Image.open")
     source = np.ascontiguousarray(as_array(picture, "picture"))
     check_picture_shape(source)
+    request = requests.of((source.shape[0], source.shape[1]))
+    for one in request.earlier:
+        source = _enlarge_array(source, one, engine, None)
+    return _enlarge_array(source, request, engine, out)
+
+
+def _enlarge_array(source: Array, request: Request, engine: str, out: Array | None) -> Array:
+    """Enlarge an array by one step of a request."""
     computed = computable(source, request)
     # What the loops cannot store (half floats, foreign byte order) is computed in the type they work on, then cast.
     options: dict[str, Any] = {}
-    if linear:
+    if request.linear:
         from upscale.pictures.picture import Picture
 
         options["curve"] = curve_for(Picture(computed), computed)
@@ -190,24 +243,53 @@ def enlarge(
     return result
 
 
-def _operator(
-    factor: Any, kernel: Any, padding: Any, output_padding: Any, dilation: Any, edge: str, normalize: bool | None
-) -> Operator:
+def _requests_with_kernel(
+    factor: tuple[int, int] | None,
+    kernel: Any,
+    linear: bool,
+    target: TargetSize | None,
+    tiles: TileGrid | None,
+    **parameters: Any,
+) -> Requests:
+    """Make the requests for tconv; a kernel's file is read once."""
     from upscale.kernels.kernel import Kernel
+    from upscale.kernels.kernel_spec import given_kernel, parse_kernel
+    from upscale.kernels.load import load_kernel
+    from upscale.kernels.repeated import factors_of
+
+    spec = parse_kernel(kernel) if isinstance(kernel, str) else None
+    if spec is None or spec.kind in ("file", "typed"):
+        kernel = load_kernel(kernel, None) if isinstance(kernel, str | os.PathLike) else kernel
+        kernel = kernel if isinstance(kernel, Kernel) else Kernel(kernel)
+        spec = given_kernel(kernel)
+
+    def make(step: tuple[int, int] | None) -> Request:
+        operator = _operator(step, kernel, **parameters)
+        return Request(operator.factor, operator, linear)
+
+    return Requests(make, factor, factors_of(spec, kernel if isinstance(kernel, Kernel) else None), target, tiles)
+
+
+def _operator(
+    factor: tuple[int, int] | None,
+    kernel: str | Kernel,
+    *,
+    padding: Any,
+    output_padding: Any,
+    dilation: Any,
+    edge: str,
+    normalize: bool | None,
+) -> Operator:
     from upscale.kernels.load import load_kernel
     from upscale.kernels.normalize import check_every_phase
     from upscale.operators.parameters import make_operator
 
-    given = None if factor is None else factor_pair(factor)
-    if isinstance(kernel, str | os.PathLike):
-        kernel = load_kernel(kernel, given)
-    elif not isinstance(kernel, Kernel):
-        kernel = Kernel(kernel)
-    padding = padding if is_same_padding(padding) else paddings(padding)
+    if isinstance(kernel, str):
+        kernel = load_kernel(kernel, factor)
     operator = make_operator(
         kernel,
-        given,
-        padding,
+        factor,
+        padding if is_same_padding(padding) else paddings(padding),
         output_padding=pair(output_padding, "output_padding"),
         dilation=pair(dilation, "dilation"),
         edge=edge,
@@ -218,13 +300,14 @@ def _operator(
     return operator
 
 
-def _enlarge_image(image: Image, request: Request, engine: str) -> Image:
+def _enlarge_image(image: Image, requests: Requests, engine: str) -> Image:
     from upscale.pictures.picture import CHANNELS, Picture
 
     image.load()
     if not image.width * image.height:
         raise ArgumentError(f"the image is empty: its size is {image.size}")
     kept: dict[str, Any] = {k: image.info[k] for k in ("transparency", "icc_profile", "gamma", "srgb") if k in image.info}
+    request = requests.of((image.height, image.width))
     enlarged = Enlargement(Picture.of_image(image, kept), request, engine).whole()
     if enlarged.mode == CHANNELS:
         raise ArgumentError(f"an image cannot store the result of this kernel, {enlarged.samples.shape}; pass an array")

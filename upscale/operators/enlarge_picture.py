@@ -36,6 +36,8 @@ _LOOK_SIZE = 1 << 20
 class Enlargement:
     """The enlargement of one picture, computed when it is asked for: at once, or in bands of rows.
 
+    What the picture is enlarged by before is computed at once, and rounded to the picture's own integers.
+
     Parameters
     ----------
     picture : Picture
@@ -76,6 +78,10 @@ class Enlargement:
         watch: Callable[[Engine, ModuleType], None] = lambda engine, loops: None,
         stream: "RowStream | None" = None,
     ) -> None:
+        earlier = list[Enlargement]()
+        for one in request.earlier:
+            earlier.append(Enlargement(picture, one, engine, floats=floats, watch=watch))
+            picture = earlier[-1].whole()
         if request.operator is not None:
             from upscale.pictures.mode_conversion import filterable
 
@@ -102,7 +108,9 @@ class Enlargement:
                 options["batch"] = picture.leading[0]
         self._picture, self._source, self._request = picture, source, request
         self._plan = make_plan(source, request, dtype, **options)
-        self.shape, self.dtype, self.notes = self._plan.shape, self._plan.dtype, self._plan.notes
+        self.shape, self.dtype = self._plan.shape, self._plan.dtype
+        self.notes: list[str] = [note for enlargement in (*earlier, self._plan) for note in enlargement.notes]
+        self._clipped_before = max((enlargement.clipped for enlargement in earlier), default=0.0)
         work = self._plan.work.for_png(int(np.prod(self.shape)) * self.dtype.itemsize) if png else self._plan.work
         self._engine, self._watch = engine, watch
         chosen, self.loops = CHOOSER.load(engine, work)
@@ -125,7 +133,7 @@ class Enlargement:
     @property
     def clipped(self) -> float:
         """The share of samples that had to be clipped, once they are computed."""
-        return float(self._plan.clipped / np.prod(self.shape))
+        return max(self._clipped_before, float(self._plan.clipped / np.prod(self.shape)))
 
     @property
     def result(self) -> "Picture":

@@ -9,10 +9,14 @@ from upscale.choices import METHODS
 from upscale.errors import ArgumentError
 from upscale.kernels.kernel_spec import ACCEPTED
 from upscale.operators.nearest_plan import NearestPlan
+from upscale.tile_grid import TileGrid
 
 if TYPE_CHECKING:
     from upscale.operators.parameters import Operator
+    from upscale.operators.tiled_plan import TiledPlan
     from upscale.operators.transposed_plan import TransposedPlan
+
+    Plan = NearestPlan | TransposedPlan | TiledPlan
 
 Array = NDArray[Any]
 
@@ -32,11 +36,28 @@ class Request(NamedTuple):
         The transposed convolution, or None for nn.
     linear : bool
         Filter in linear light.
+    earlier : tuple of Request
+        What the picture is enlarged by before.
+    reduced : (int, int), optional
+        The height and width to which the enlargement is reduced; only with an operator.
+    tiles : TileGrid, optional
+        Tiles that are enlarged each on its own.
     """
 
     factor: tuple[int, int]
     operator: "Operator | None" = None
     linear: bool = False
+    earlier: "tuple[Request, ...]" = ()
+    reduced: tuple[int, int] | None = None
+    tiles: TileGrid | None = None
+
+    @property
+    def total_factor(self) -> tuple[int, int]:
+        """The product of all factors."""
+        vertical, horizontal = self.factor
+        for one in self.earlier:
+            vertical, horizontal = vertical * one.factor[0], horizontal * one.factor[1]
+        return vertical, horizontal
 
     def size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Compute (height, width) of the result for that of a picture.
@@ -46,6 +67,10 @@ class Request(NamedTuple):
         ArgumentError
             Where the padding cuts everything off.
         """
+        if self.reduced is not None:
+            return self.reduced
+        for one in self.earlier:
+            size = one.size(size)
         if self.operator is None:
             return size[0] * self.factor[0], size[1] * self.factor[1]
         return self.operator.size(size)
@@ -86,10 +111,14 @@ def computable(source: Array, request: Request) -> Array:
     return source.astype(np.float32 if source.dtype == np.float16 else source.dtype.newbyteorder("="), order="C", copy=False)
 
 
-def make_plan(source: Array, request: Request, dtype: DTypeLike, **options: Any) -> "NearestPlan | TransposedPlan":
+def make_plan(source: Array, request: Request, dtype: DTypeLike, **options: Any) -> "Plan":
     """Plan the enlargement of an array; the transposed convolution is imported when it is needed."""
     if request.operator is None:
         return NearestPlan(source, request.factor)
+    if request.tiles is not None and request.operator.mixes_neighbours:
+        from upscale.operators.tiled_plan import TiledPlan
+
+        return TiledPlan(source, request.operator, dtype, request.tiles, **options)
     from upscale.operators.transposed_plan import TransposedPlan
 
-    return TransposedPlan(source, request.operator, dtype, **options)
+    return TransposedPlan(source, request.operator, dtype, reduced=request.reduced, **options)

@@ -102,6 +102,9 @@ def _plans() -> Iterator[NearestPlan | TransposedPlan]:
         Kernel(rank_2, factor=_FACTOR),
         Kernel(np.ones((1, 4, 2, 2)), factor=_FACTOR, chain=Chain([np.ones((1, 4, 1, 1))], [[0]], [[1]])),
     )
+    for dtype in ("float32", "float64"):
+        source = np.ones((8, 8, 4), dtype)
+        yield TransposedPlan(source, Operator(kernels[0], _FACTOR), source.dtype, reduced=(12, 12))
     for dtype in _DTYPES:
         source = np.ones((8, 8, 4), dtype)
         for kernel in kernels:

@@ -1,8 +1,9 @@
 """Transposed convolution of a picture: one plan for the whole, and bands of output rows.
 
 Most pictures take one step: `TapSums` computes the output from the samples. Others take stages: alpha, linear light, kernels
-that mix channels, adaptive and deep kernels, and types that the loops are not compiled for. The input rows of a band become
-floats, their sums a band of floats, and that becomes samples. A band is small enough for its floats to stay in the cache.
+that mix channels, adaptive and deep kernels, a reduction afterwards, and types that the loops are not compiled for. The input
+rows of a band become floats, their sums a band of floats, and that becomes samples. A band is small enough for its floats to
+stay in the cache.
 """
 
 import threading
@@ -20,6 +21,7 @@ from upscale.operators.chain_stage import ChainStage, LumaNetworkStage, kernel_o
 from upscale.operators.correction_stage import CorrectionStage
 from upscale.operators.layer_stage import LayerStage
 from upscale.operators.parameters import Operator
+from upscale.operators.reduction import Reduction, nearest_before
 from upscale.operators.rounding import compute_dtype, rounding_to
 from upscale.operators.stages import nearest_pixels, to_floats
 from upscale.operators.tap_sums import TapSums, renumbered, unrounded
@@ -68,6 +70,8 @@ class TransposedPlan:
         Filter in linear light.
     batch : int
         How many pictures' channels stand side by side; adaptive and deep kernels look at each of them alone.
+    reduced : (int, int), optional
+        Height and width to which the enlargement is reduced, before it is rounded.
 
     Attributes
     ----------
@@ -99,6 +103,7 @@ class TransposedPlan:
         bias_scale: float = 1.0,
         curve: "Curve | None" = None,
         batch: int = 1,
+        reduced: tuple[int, int] | None = None,
     ) -> None:
         network: Operator | None = None
         if _is_for_luma(operator.kernel, source, batch, alpha):
@@ -109,11 +114,16 @@ class TransposedPlan:
         self.clipped, self.notes, self._lock = 0, list[str](), threading.Lock()
         self._source, self._operator, self._curve = source, operator, curve
         self._channels = channels = _channels(source, kernel, alpha, batch)
-        size = operator.size(source.shape[:2])
+        self._enlarged = operator.size(source.shape[:2])
+        size = reduced or self._enlarged
         self.shape = (*size, *source.shape[2:]) if kernel.channels is None else (*size, channels.result)
         if source.ndim == 2 and channels.result == 1:
             self.shape = size
         self._computed = compute_dtype(source.dtype, self.dtype, alpha=channels.alpha)
+        self._reduction: Reduction | None = None
+        if reduced is not None:
+            blocks = not operator.mixes_neighbours
+            self._reduction = Reduction(self._enlarged, reduced, blocks=blocks, dtype=self._computed)
         self._rounding = rounding_to(self.dtype, self._computed)
         self._bias = np.zeros(channels.result, self._computed)
         if kernel.bias is not None:
@@ -136,11 +146,12 @@ class TransposedPlan:
         taps = self._sums.taps + added_taps
         compiled = _COMPILED_LOW_RANK if self._sums.low_rank else _COMPILED
         needs_stages = channels.alpha or curve is not None or kernel.channels is not None or self._added is not None
-        self._staged = needs_stages or source.dtype != self.dtype or source.dtype not in compiled
-        self._nearest = nearest_pixels(operator, source.shape, self.shape) if channels.alpha else None
+        self._staged = needs_stages or reduced is not None or source.dtype != self.dtype or source.dtype not in compiled
+        self._nearest = nearest_pixels(operator, source.shape, self._enlarged) if channels.alpha else None
         self._separate_alpha = channels.alpha and not (kernel.normalized and kernel.channels is None)
         self._alpha_plan = self._plan_alpha() if self._separate_alpha else None
-        self.work = Work("tconv", source.shape[0] * source.shape[1], int(np.prod(self.shape)), taps, loops=self._loops())
+        samples = self._enlarged[0] * self._enlarged[1] * channels.result
+        self.work = Work("tconv", source.shape[0] * source.shape[1], samples, taps, loops=self._loops())
 
     def _loops(self) -> frozenset[str]:
         """Name the loops that are used, with the types that they are compiled for."""
@@ -148,6 +159,8 @@ class TransposedPlan:
         loops = {f"{'separable' if self._sums.low_rank else 'dense'} {summed}"}
         if self._staged:
             loops.add(f"store {self._computed} {self.dtype}")
+        if self._reduction is not None:
+            loops.add(f"reduce {self._computed}")
         if self._channels.alpha:
             loops |= {f"premultiply {self._computed}", f"unpremultiply {self._computed}"}
         if self._chain is not None:
@@ -164,9 +177,9 @@ class TransposedPlan:
         full = float(np.iinfo(source.dtype).max) if source.dtype.kind != "f" else 1.0
         white = (1.0 if self._curve is not None else full, full)
         if network is not None:
-            if (made := network.size(source.shape[:2])) != self.shape[:2]:
+            if (made := network.size(source.shape[:2])) != self._enlarged:
                 raise ArgumentError(
-                    f"a network for luma must make {self.shape[1]}x{self.shape[0]} pixels of a colour picture, not "
+                    f"a network for luma must make {self._enlarged[1]}x{self._enlarged[0]} pixels of a colour picture, not "
                     f"{made[1]}x{made[0]}: choose another padding"
                 )
             stage = LumaNetworkStage(network, source, self._to_floats, white, alpha=alpha)
@@ -197,6 +210,8 @@ class TransposedPlan:
 
     def rows_needed(self, rows: slice) -> tuple[int, int]:
         """Return which input rows are needed for rows of the result: the first one, and the one after the last."""
+        if self._reduction is not None:
+            rows = self._reduction.rows_needed(rows)
         taps = self._sums.rows_of(rows)
         needed = [taps.source[taps.line[taps.line >= 0]] if self._chain is None else self._chain.rows_needed(rows)]
         if self._added is not None:
@@ -220,22 +235,18 @@ class TransposedPlan:
             rows = self._sums.rows_of(slice(first_row, first_row + len(out)))
             self._count_clipped(self._sums.add(loops, self._source, rows, self._rounding, flat))
             return
-        height = max(1, _BAND // flat.shape[1], min(self.min_rows * self._operator.factor[0], _MOST // flat.shape[1]))
+        row = max(flat.shape[1], self._enlarged[1] * self._channels.result)
+        height = max(1, _BAND // row, min(self.min_rows * self._operator.factor[0], _MOST // row))
         for begin in range(0, len(out), height):
             self._fill_staged(loops, flat[begin : begin + height], first_row + begin)
 
     def _fill_staged(self, loops: ModuleType, out: Array, first_row: int) -> None:
-        """Compute a band in stages: to floats, their sums, and back to samples."""
+        """Compute a band in stages: to floats, their sums, perhaps reduced, and back to samples."""
         band, alpha, curve = slice(first_row, first_row + len(out)), self._channels.alpha, self._curve
-        if self._chain is None:
-            block, rows = self._rows_needed(band)
-            sums = self._summed(loops, self._to_floats(loops, block), rows, len(out))
+        if self._reduction is None:
+            sums = self._enlarged_rows(loops, band)
         else:
-            sums = self._passed(self._chain, loops, band)
-        if self._added is not None:
-            self._added.add(loops, sums.reshape(len(out), -1), first_row)
-        if self._separate_alpha:
-            sums[..., -1] = self._alpha_rows(loops, band)
+            sums = self._reduction.apply(loops, self._enlarged_rows(loops, self._reduction.rows_needed(band)), band)
         if alpha:
             # A pixel whose alpha rounds to 0 is not seen. Overshoots of alpha are clipped here: they say nothing of colours.
             rounded, limits = self._rounding
@@ -247,6 +258,19 @@ class TransposedPlan:
         if alpha and self._operator.kernel.channels is None:
             self._restore_transparent_colours(sums, band)
         self._count_clipped(loops.store(sums.reshape(out.shape), *self._rounding, out))
+
+    def _enlarged_rows(self, loops: ModuleType, band: slice) -> Array:
+        """Compute a band of the enlargement as floats, (rows, W', channels of the result)."""
+        if self._chain is None:
+            block, rows = self._rows_needed(band)
+            sums = self._summed(loops, self._to_floats(loops, block), rows, band.stop - band.start)
+        else:
+            sums = self._passed(self._chain, loops, band)
+        if self._added is not None:
+            self._added.add(loops, sums.reshape(len(sums), -1), band.start)
+        if self._separate_alpha:
+            sums[..., -1] = self._alpha_rows(loops, band)
+        return sums
 
     def _count_clipped(self, number: int) -> None:
         with self._lock:  # several threads may compute bands
@@ -262,14 +286,14 @@ class TransposedPlan:
 
     def _summed(self, loops: ModuleType, floats: Array, rows: RowTaps, height: int) -> Array:
         """Sum the taps of a band: floats (H, W, C) to (height, W', channels of the result)."""
-        sums = np.empty((height, self.shape[1], self._channels.result), self._computed)
+        sums = np.empty((height, self._enlarged[1], self._channels.result), self._computed)
         if self._operator.kernel.channels is None:
             self._sums.add(loops, floats, rows, unrounded(self._computed), sums.reshape(height, -1))
             return sums
         # A kernel that mixes channels takes planes; alpha is not among them, and is filled in later.
         colours = self._channels.source - self._channels.alpha
         planes = np.ascontiguousarray(np.moveaxis(floats[..., :colours], 2, 0))
-        out = np.empty((self._operator.kernel.channels[1], height, self.shape[1]), self._computed)
+        out = np.empty((self._operator.kernel.channels[1], height, self._enlarged[1]), self._computed)
         self._sums.add_planes(loops, planes, rows, out)
         sums[..., : len(out)] = np.moveaxis(out, 0, 2)
         return sums
@@ -282,10 +306,10 @@ class TransposedPlan:
         floats = np.moveaxis(self._to_floats(loops, block), 2, 0)
         taken, made = self._operator.kernel.channels or (1, 1)
         height = band.stop - band.start
-        sums = np.empty((height, self.shape[1], self._channels.result), self._computed)
+        sums = np.empty((height, self._enlarged[1], self._channels.result), self._computed)
         for number in range(self._batch):
             planes = np.ascontiguousarray(floats[number * taken : (number + 1) * taken])
-            out = np.empty((made, height, self.shape[1]), self._computed)
+            out = np.empty((made, height, self._enlarged[1]), self._computed)
             chain.compute(loops, planes, first, band, out)
             sums[..., number * made : (number + 1) * made] = np.moveaxis(out, 0, 2)
         return sums
@@ -296,7 +320,7 @@ class TransposedPlan:
             assert self._nearest is not None
             rows, columns = self._nearest
             return self._source[..., -1][rows[band]][:, columns]
-        alpha = np.empty((band.stop - band.start, self.shape[1]), self._computed)
+        alpha = np.empty((band.stop - band.start, self._enlarged[1]), self._computed)
         self._alpha_plan.fill(loops, alpha, band.start)
         return alpha
 
@@ -305,6 +329,8 @@ class TransposedPlan:
         assert self._nearest is not None
         y, x = np.nonzero(sums[..., -1] == 0)
         rows, columns = self._nearest
+        if self._reduction is not None:
+            rows, columns = (a[nearest_before(len(a), n)] for a, n in zip(self._nearest, self.shape[:2], strict=True))
         sums[y, x, :-1] = self._source[rows[band][y], columns[x], :-1]
 
 
