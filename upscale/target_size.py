@@ -7,6 +7,7 @@ import math
 import re
 from typing import NamedTuple
 
+from upscale.choices import MOST_FACTOR
 from upscale.errors import ArgumentError
 
 #: (height, width) in pixels.
@@ -133,6 +134,8 @@ def parse_size(text: str) -> TargetSize:
     digits, meant = text.strip(), "give WIDTHxHEIGHT such as 1920x1080, one of them (1920x, x1080), or N% such as 150%"
     if digits.isdecimal():
         meant = f"{digits}x is a width, x{digits} a height, {digits}% a percentage"
+        if len(digits) < 4 and 0 < int(digits) <= MOST_FACTOR:
+            meant += f"; --factor {digits} makes pictures {digits} times larger"
     raise ArgumentError(f"{text!r} is not a size; {meant}")
 
 

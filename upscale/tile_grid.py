@@ -81,8 +81,8 @@ def parse_tiles(text: str) -> TileGrid:
 
     Examples
     --------
-    >>> parse_tiles("16x24+1").begins((50, 67))
-    (range(0, 50, 25), range(0, 67, 17))
+    >>> parse_tiles("16x24+1").begins((49, 67))
+    (range(0, 49, 25), range(0, 67, 17))
     """
     found = re.fullmatch(r"(\d{1,6})(?:[x×*](\d{1,6}))?(?:\+(\d{1,6}))?(?:\+(\d{1,6}))?", text.strip().lower(), re.ASCII)
     sides = [int(side) for side in found.groups() if side is not None] if found else [0]

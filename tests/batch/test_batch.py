@@ -300,7 +300,7 @@ def test_dry_run(tree, tmp_path):
     done = ok(tree, tmp_path / "out", "-n", "-f", "100")
     lines = done.stdout.decode().splitlines()
     assert len(lines) == 3
-    assert lines[1] == f"{tree}/a.png (4x3) -> {tmp_path}/out/a.png (400x300, PNG), 1.44 MB of memory"
+    assert lines[1] == f"{tree}/a.png (4x3) -> {tmp_path}/out/a.png (400x300, factor 100, PNG), 1.44 MB of memory"
     assert (
         last_line(done)
         == "upscale: 3 to be written, 1 not a picture; 0.36 megapixels, at most 1.44 MB of memory for one picture"
@@ -322,7 +322,7 @@ def test_turned_pictures_are_planned_as_they_are_shown(tmp_path, suffix):
     (tmp_path / "in").mkdir()
     Image.new("RGB", (40, 30)).save(tmp_path / "in" / f"a{suffix}", exif=exif)
     planned = ok(f"in/a{suffix}", "out.png", "-f", "3x1", "-n", cwd=tmp_path).stdout.decode()
-    assert f"in/a{suffix} (30x40, stored as 40x30) -> out.png (90x40, PNG)" in planned
+    assert f"in/a{suffix} (30x40, stored as 40x30) -> out.png (90x40, factor 3x1, PNG)" in planned
     ok(f"in/a{suffix}", "out.png", "-f", "3x1", cwd=tmp_path)
     assert size(tmp_path / "out.png") == (90, 40)
     for dry in (["-n"], []):
@@ -379,7 +379,7 @@ def test_quiet_verbose_and_notes(tree, tmp_path):
     assert done.returncode == 1
     assert done.stderr.count(b"\n") == 1
     text = run(tree, tmp_path / "v", "-v").stderr.decode()
-    assert f"{tree}/a.png -> {tmp_path}/v/a.png: 4x3 -> 8x6, PNG" in text
+    assert f"{tree}/a.png -> {tmp_path}/v/a.png: 4x3 -> 8x6, factor 2, PNG" in text
     # What is alike is told once, with how many there are.
     for number in range(5):
         picture(tmp_path / "noisy" / f"{number}.png", (40, 40), number)

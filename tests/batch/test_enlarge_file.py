@@ -108,11 +108,11 @@ def test_an_output_that_is_there(tmp_path):
 
 
 def test_every_option_of_the_command_is_one_of_the_function():
-    kept = {"method", "factor", "kernel", "dry_run"}
-    assert {*FileOptions.__annotations__} == {*Options._fields} - kept | {"format"}
+    kept = {"method", "factor", "kernel", "dry_run", "target_size"}
+    assert {*FileOptions.__annotations__} == {*Options._fields} - kept | {"format", "fit", "size", "megapixels"}
     defaults = make_options(None, None, None, {})
     context = command.make_context("upscale", ["in.png", "out.png"])
-    for name in Options._fields:
+    for name in {*Options._fields} - {"target_size"}:
         assert getattr(defaults, name) == context.params[name], name
 
 

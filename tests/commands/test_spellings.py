@@ -66,7 +66,9 @@ def test_a_folder_may_be_called_4(tmp_path, rgb):
 
 def test_an_existing_folder_is_written_into(tmp_path, rgb):
     root = os.path.abspath(os.sep)
-    assert f"in.png (7x5) -> {root}in.png (14x10, PNG)" in ok("in.png", root, "--dry-run", cwd=tmp_path).stdout.decode()
+    assert (
+        f"in.png (7x5) -> {root}in.png (14x10, factor 2, PNG)" in ok("in.png", root, "--dry-run", cwd=tmp_path).stdout.decode()
+    )
 
 
 def test_the_limit_of_the_factor_can_be_lifted(tmp_path):
