@@ -172,7 +172,7 @@ def conv3d(
     >>> import numpy as np
     >>> import upscale
     >>> upscale.conv3d(np.ones((1, 4, 4, 4)), np.ones((1, 1, 2, 2, 2)), stride=2).ravel()
-    array([8., 8., 8., 8., 8., 8., 8., 8.], dtype=float32)
+    array([8., 8., 8., 8., 8., 8., 8., 8.])
     """
     return _convolution(3, input, weight, bias, stride, padding, dilation, groups, out, engine)
 
