@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Sample = TypeVar("Sample", bound=np.generic)
 
-#: Input values of a part: few enough for the cache, and many enough that Python does not count.
-_AT_ONCE = 1 << 16
+#: Input values of a part, which stay in the cache; and for large windows, of which there are few, the values of a step, so many
+#: that Python does not count, and the most input values of a part.
+_AT_ONCE, _STEP, _MOST = 1 << 16, 1 << 13, 1 << 20
 
 
 @overload
@@ -198,7 +199,8 @@ def _by_parts(pool: _PoolPart, x: Array, vertical: Windows, horizontal: Windows,
     """Pool some planes after others, or some rows of windows of one plane, by several threads, into arrays (..., H', W')."""
     planes = x.reshape(-1, *x.shape[-2:])
     made = [result.reshape(-1, *result.shape[-2:]) for result in results]
-    many = max(1, _AT_ONCE // max(1, planes[0].size))
+    area = planes[0].size
+    many = max(1, _AT_ONCE // area, min(_STEP // (len(planes[0]) * horizontal.number), _MOST // area))
     rows = vertical.number if many > 1 else max(1, _AT_ONCE // (x.shape[-1] * vertical.stride))
     parts = [(n, y) for n in range(0, len(planes), many) for y in range(0, vertical.number, rows)]
     across = horizontal.taps(horizontal.number)
