@@ -204,11 +204,12 @@ def _convolution(
         raise ArgumentError(f"input {x.shape} with padding {padding} is smaller than weight {w.shape} of dilation {dilation}")
     channels = len(given.bias)
     result = output_array(out, (*x.shape[: -axes - 1], channels, *sizes), dtype, x)
-    if axes == 2 and (*given.stride, *given.dilation, groups) == (1,) * 5 and dtype == np.float32 and suits_chain(w.shape):
+    plain = axes == 2 and (*given.dilation, groups) == (1, 1, 1) and dtype == np.float32
+    if plain and suits_chain(w.shape, given.stride):
         work = Work("tconv", x.size, result.size, w[0].size, loops=frozenset({"pass_chain"}))
         batch = np.ascontiguousarray(x, dtype).reshape(-1, *x.shape[-3:])
         made = result.reshape(len(batch), channels, *sizes)
-        pass_chain(CHOOSER.load(engine, work)[1], batch, w, given.bias, (pads[0][0], pads[1][0]), made)
+        pass_chain(CHOOSER.load(engine, work)[1], batch, w, given.bias, (pads[0][0], pads[1][0]), made, given.stride)
         return result
     missing = (1,) * (3 - axes)
     depth, vertical, horizontal = [(1, 1, 1, 0, 1, 1)] * len(missing) + numbers
