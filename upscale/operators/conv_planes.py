@@ -75,8 +75,8 @@ def sum_taps(loops: ModuleType, x: Array, weight: Array, groups: int, bias: Arra
 def suits_chain(shape: tuple[int, ...], stride: tuple[int, ...] = (1, 1)) -> bool:
     """Return whether a convolution by weights (M, C, kH, kW) is faster as one of a chain, all output channels together.
 
-    At stride 1, that gains 1.1 to 7 times for at least 4 output channels (`python benchmarks/stride_1.py`). Chains have no other
-    stride, but for many input channels it is 1.4 to 6 times as fast even if most of its results are left out.
+    At stride 1, that gains 1.1 to 7 times for at least 4 output channels (`python benchmarks/stride_1.py`). Other strides leave
+    most of a chain's results out, which for many input channels is still 1.4 to 6 times as fast.
     """
     made, taken, height, width = shape
     if height != width or height % 2 == 0 or made < 4 or max(taken, made) > CHANNELS or height > SIDE:
