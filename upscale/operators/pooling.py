@@ -122,9 +122,9 @@ def max_pool2d(
     (array([[[4, 2]]]), array([[[4, 2]]]))
     """
     x, vertical, horizontal = pool_windows(input, kernel_size, stride, padding, dilation, ceil_mode)
-    x = np.ascontiguousarray(x, x.dtype.newbyteorder("="))
     shape = (*x.shape[:-2], vertical.number, horizontal.number)
     values, lowest = np.empty(shape, x.dtype), _lowest(x.dtype)
+    x = np.ascontiguousarray(x, x.dtype.newbyteorder("="))
     if not return_indices:
         _by_parts(lambda *part: [_fold_windows(np.maximum, *part)], x, vertical, horizontal, lowest, [values])
         return values

@@ -94,7 +94,7 @@ def max_unpool2d(
     if least < 0 or most >= height * width:
         wrong = least if least < 0 else most
         raise ArgumentError(f"index {wrong} is outside the output of {height} x {width}; indices are row * {width} + column")
-    result = np.zeros((*x.shape[:-2], height, width), x.dtype.newbyteorder("="))
+    result = np.zeros((*x.shape[:-2], height, width), x.dtype)
     planes = (a.reshape(-1, x.shape[-2] * x.shape[-1]) for a in (x, at))
     for made, values, places in zip(result.reshape(-1, height * width), *planes, strict=True):
         made[places] = values
