@@ -77,7 +77,9 @@ def test_max_pool():
     assert done >= 14
 
 
+@pytest.mark.heavy
 def test_average_pool():
+    """Heavy because `onnx` computes all its cases when it is asked for one."""
     done = 0
     for name, (given,), (want,), attributes in cases("averagepool"):
         x, kernel, stride, _, ceil_mode, pads = pooling(name, given, attributes)
@@ -91,7 +93,7 @@ def test_average_pool():
                 for a, fill in ((x, 0), (np.ones_like(x), float(included)))
             )
             got = sums / numbers
-        np.testing.assert_allclose(got.reshape(want.shape), want, rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(got.reshape(want.shape), want, rtol=1e-3, atol=1e-6, err_msg=name)  # some have four digits
         done += 1
     assert done >= 13
 
