@@ -68,6 +68,17 @@ def max_pool2d(
     padding: Pair = 0,
     dilation: Pair = 1,
     ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Array, NDArray[np.int64]]: ...
+@overload
+def max_pool2d(
+    input: AnyArray,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any: ...
 def max_pool2d(
