@@ -92,7 +92,7 @@ def max_pool2d(
 ) -> Any:
     """Reduce each window to its largest value, with the meaning of ``torch.nn.functional.max_pool2d``.
 
-    A window that contains NaN becomes NaN.
+    A window that contains NaN becomes NaN. Zeros of both signs are equal.
 
     Parameters
     ----------
@@ -247,8 +247,8 @@ def _largest(block: Array, down: list[slice], across: list[slice]) -> list[Array
     row_values = _fold(np.maximum, block, across, 2)
     values = _fold(np.maximum, row_values, down, 1)
     dtype = np.min_scalar_type(len(down) * len(across))
-    columns = _earliest([(block[:, :, tap], dtype.type(n)) for n, tap in enumerate(across)], row_values)
-    rows = [(row_values[:, tap], columns[:, tap] + dtype.type(n * len(across))) for n, tap in enumerate(down)]
+    columns = _earliest(((block[:, :, tap], dtype.type(n)) for n, tap in enumerate(across)), row_values)
+    rows = ((row_values[:, tap], columns[:, tap] + dtype.type(n * len(across))) for n, tap in enumerate(down))
     taps = _earliest(rows, values)
     if block.dtype.kind == "f" and (missing := np.isnan(values)).any():
         # Turned by 180 degrees, the last NaN is the first one.
@@ -258,7 +258,7 @@ def _largest(block: Array, down: list[slice], across: list[slice]) -> list[Array
     return [values, taps]
 
 
-def _earliest(candidates: list[tuple[Array, Any]], largest: Array) -> Array:
+def _earliest(candidates: Iterator[tuple[Array, Any]], largest: Array) -> Array:
     """Return the smallest number of those candidates whose value is the largest; numbers are unsigned integers.
 
     Others get the largest number there is, which takes no branch; so do all beside a NaN.
