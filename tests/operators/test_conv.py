@@ -3,7 +3,7 @@
 import naive
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import upscale
@@ -55,6 +55,7 @@ def test_transposed_along_other_axes(seed, axes):
         np.testing.assert_allclose(got, want, atol=1e-12)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 3))
 def test_the_transposed_convolution_is_the_adjoint(seed, axes):
     """<conv(x), y> = <x, conv_transpose(y)>, where the input is as large as output padding can make it."""

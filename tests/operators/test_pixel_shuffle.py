@@ -3,7 +3,7 @@
 import naive
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import upscale
@@ -11,6 +11,7 @@ import upscale
 RNG = np.random.default_rng(15)
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.integers(1, 4)] * 4), st.sampled_from(["u1", "f4", ">f8", "c8", "U2"]), st.integers(0, 2))
 def test_equals_its_definition(numbers, dtype, batch):
     r, channels, height, width = numbers

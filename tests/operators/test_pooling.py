@@ -3,7 +3,7 @@
 import naive
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import upscale
@@ -40,6 +40,7 @@ def values(rng, shape, dtype):
 DTYPES = ["f4", "f8", "f2", "u1", "i4", "i8", "?", ">f4", ">i2"]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(DTYPES), st.booleans())
 def test_max_pooling_equals_its_definition(seed, dtype, ceil_mode):
     rng = np.random.default_rng(seed)
@@ -58,6 +59,7 @@ def test_max_pooling_equals_its_definition(seed, dtype, ceil_mode):
     np.testing.assert_array_equal(upscale.max_pool2d(x[1], *arguments, return_indices=True), (got[1], indices[1]))
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 2**32), st.sampled_from(DTYPES[:6]), st.booleans(), st.booleans(), st.sampled_from([None, 1, 7, -2])
 )  # fmt: skip

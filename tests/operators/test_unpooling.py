@@ -3,7 +3,7 @@
 import naive
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import upscale
@@ -11,6 +11,7 @@ import upscale
 RNG = np.random.default_rng(14)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(["f4", "f8", "u1", "i8", "?", ">f4"]))
 def test_max_unpooling_equals_its_definition(seed, dtype):
     """With indices that occur several times, too."""
@@ -28,6 +29,7 @@ def test_max_unpooling_equals_its_definition(seed, dtype):
     np.testing.assert_array_equal(upscale.max_unpool2d(x[0], at[0], kernel, stride, output_size=got.shape[1:]), got[0])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_unpooling_puts_back_what_pooling_took(seed):
     rng = np.random.default_rng(seed)
