@@ -24,7 +24,7 @@ def main() -> None:
         times: dict[str, list[float]] = {name: [] for name in suits}
         for turn in range(8):
             for name, chosen in suits.items():
-                conv_transpose._suits_chain = chosen
+                conv_transpose.suits_chain = chosen
                 began = time.perf_counter()
                 upscale.conv_transpose2d(x, w, padding=side // 2, engine="numba")
                 if turn:

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+from matplotlib.patches import Rectangle
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 import upscale
@@ -209,6 +210,84 @@ def pooling() -> object:
     return figure
 
 
+#: Pale colours of four values or channels, and the colour of cells that none of them reaches.
+TINTS = np.array(["#cfe3f3", "#fbdcc7", "#c9ebdc", "#f0d3e3"])
+NONE = np.array([[[["white"]]]])
+
+
+def coloured_row(axes: object, top: float, title: str, parts: list[tuple[str, np.ndarray, np.ndarray, str]]) -> None:
+    """Draw arrays of numbers side by side: label, values, the colours in each cell, (H, W, rows, columns), and a sign."""
+    left = 0.0
+    axes.text(left, top - 1.2, title, fontsize=10.5)
+    for label, values, colours, sign in parts:
+        axes.text(left, top - 0.3, label, fontsize=9, color="#555555")
+        for (y, x), value in np.ndenumerate(values):
+            cell = np.broadcast_to(colours, (*values.shape, *colours.shape[2:]))[y, x]
+            high, wide = 1 / len(cell), 1 / cell.shape[1]
+            for (j, i), colour in np.ndenumerate(cell):
+                axes.add_patch(Rectangle((left + x + i * wide, top + y + j * high), wide, high, color=colour, linewidth=0))
+            axes.add_patch(Rectangle((left + x, top + y), 1, 1, facecolor="none", edgecolor="#a9a9a9", linewidth=0.8))
+            ink = "#9a9a9a" if value == 0 else "black"
+            axes.text(left + x + 0.5, top + y + 0.52, f"{value:g}", ha="center", va="center", fontsize=10, color=ink)
+        left += values.shape[1] + (1.6 if sign.strip() else 0.9)
+        if sign.strip():
+            axes.text(left - 0.8, top + values.shape[0] / 2, sign, ha="center", va="center", fontsize=14)
+
+
+def unpooling() -> object:
+    """Show what each kind of unpooling makes of the same values; colours say where a value comes from."""
+    pooled, places = (a[0] for a in upscale.max_pool2d(SMALL[None], 2, return_indices=True))
+    own = TINTS.reshape(2, 2, 1, 1)
+    at = np.zeros((4, 4), int)
+    at.flat[places] = np.arange(4).reshape(2, 2) + 1
+    back = np.array(["white", *TINTS])[at][:, :, None, None]
+    nails = np.full((4, 4, 1, 1), "white", TINTS.dtype)
+    nails[::2, ::2] = own
+    kernel = np.array([[0.25, 0.5, 0.25], [0.5, 1, 0.5], [0.25, 0.5, 0.25]])
+    sums = upscale.conv_transpose2d(pooled[None], kernel[None, None], stride=2)[0]
+    reached = np.empty((5, 5, 2, 2), TINTS.dtype)  # by the copies above or below, to the left or right of the middle
+    for y, x, j, i in np.ndindex(*reached.shape):
+        reached[y, x, j, i] = TINTS[2 * min(1, (y + j) // 3) + min(1, (x + i) // 3)]
+    channels = upscale.pixel_unshuffle(np.arange(1.0, 17).reshape(1, 4, 4), 2)
+    shuffled = upscale.pixel_shuffle(channels, 2)[0]
+    figure = matplotlib_files.new_figure(7.2, 11.4)
+    axes = figure.subplots()
+    coloured_row(axes, 0, "Max pooling", [("input", SMALL, back, "→"), ("largest values", pooled, own, "")])
+    coloured_row(
+        axes,
+        6.6,
+        "Three ways to place these values",
+        [
+            ("nearest neighbour", upscale.unpool_nearest(pooled, 2), own.repeat(2, 0).repeat(2, 1), " "),
+            ("bed of nails", upscale.unpool_bed_of_nails(pooled, 2), nails, " "),
+            ("max unpooling", upscale.max_unpool2d(pooled[None], places[None], 2)[0], back, ""),
+        ],
+    )
+    coloured_row(
+        axes,
+        13.2,
+        "Transposed convolution",
+        [
+            ("input", pooled, own, "×"),
+            ("kernel", kernel, NONE, "→"),
+            ("sum of copies, stride 2", sums, reached, ""),
+        ],
+    )
+    coloured_row(
+        axes,
+        20.8,
+        "Pixel shuffle, the last step of sub-pixel convolution",
+        [(f"channel {n}", channel, TINTS[n].reshape(1, 1, 1, 1), " " if n < 3 else "→") for n, channel in enumerate(channels)]
+        + [("one channel", shuffled, np.tile(own, (2, 2, 1, 1)), "")],
+    )
+    axes.set_xlim(-0.1, 17.1)
+    axes.set_ylim(25.0, -1.8)
+    axes.set_aspect("equal")
+    axes.set_anchor("W")
+    axes.set_axis_off()
+    return figure
+
+
 def strided() -> object:
     """Show two steps of a convolution of stride 2."""
     windows = np.lib.stride_tricks.sliding_window_view(WIDE, (3, 3))[::2, ::2]
@@ -252,7 +331,14 @@ if __name__ == "__main__":
     for kind, pair in choices().items():
         save(pair, f"for_{kind}.png")
     with matplotlib_files.drawing():
-        figures = {"pooling": pooling(), "strided": strided(), "steps": lecture(), "kernel": shown(), "layers": layers()}
+        figures = {
+            "pooling": pooling(),
+            "unpooling": unpooling(),
+            "strided": strided(),
+            "steps": lecture(),
+            "kernel": shown(),
+            "layers": layers(),
+        }
         for name, figure in figures.items():
             path = ROOT / f"docs/images/{name}.png"
             matplotlib_files.save(str(path), figure, dpi=64 if name == "kernel" else 90)

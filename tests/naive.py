@@ -1,4 +1,4 @@
-"""Both operators as their definitions say them: obviously right, and slow."""
+"""The operators as their definitions say them: obviously right, and slow."""
 
 import numpy as np
 
@@ -36,28 +36,109 @@ def same(full, size, factor, kernel):
     return out
 
 
-def conv_transpose2d(x, w, bias, stride, padding, output_padding, groups, dilation):
-    """Transposed convolution of (N, C, H, W) with every parameter, in float64."""
-    n, channels, height, width = x.shape
-    per_group, kernel = w.shape[1], w.shape[2:]
-    (top, bottom), (left, right) = padding
-    full = np.zeros((
-        n, per_group * groups,
-        (height - 1) * stride[0] + dilation[0] * (kernel[0] - 1) + 1 + output_padding[0],
-        (width - 1) * stride[1] + dilation[1] * (kernel[1] - 1) + 1 + output_padding[1],
-    ))  # fmt: skip
-    for b in range(n):
-        for c in range(channels):
-            for m in range(per_group):
-                target = full[b, c // (channels // groups) * per_group + m]
-                for y in range(height):
-                    for dx in range(width):
-                        for i in range(kernel[0]):
-                            for j in range(kernel[1]):
-                                at = y * stride[0] + i * dilation[0], dx * stride[1] + j * dilation[1]
-                                target[at] += float(x[b, c, y, dx]) * w[c, m, i, j]
-    full = full[:, :, top : full.shape[2] - bottom, left : full.shape[3] - right]
-    return full if bias is None else full + np.asarray(bias)[None, :, None, None]
+def conv_transpose(x, w, bias, stride, padding, output_padding, groups, dilation):
+    """Transposed convolution of (N, C, ...) along any number of axes, with every parameter, in float64."""
+    (n, channels, *size), per_group, kernel = x.shape, w.shape[1], w.shape[2:]
+    numbers = zip(size, kernel, stride, dilation, output_padding, strict=True)
+    whole = [(length - 1) * s + d * (k - 1) + 1 + extra for length, k, s, d, extra in numbers]
+    full = np.zeros((n, per_group * groups, *whole))
+    for b, c, m in np.ndindex(n, channels, per_group):
+        target = full[b, c // (channels // groups) * per_group + m]
+        for at in np.ndindex(*size):
+            for tap in np.ndindex(*kernel):
+                place = tuple(y * s + i * d for y, i, s, d in zip(at, tap, stride, dilation, strict=True))
+                target[place] += float(x[b, c][at]) * w[c, m][tap]
+    kept = tuple(slice(begin, length - end) for (begin, end), length in zip(padding, whole, strict=True))
+    return _with_bias(full[(slice(None), slice(None), *kept)], bias)
+
+
+def conv(x, w, bias, stride, padding, dilation, groups):
+    """Convolution of (N, C, ...) along any number of axes, with every parameter, in float64."""
+    made, taken, *kernel = w.shape
+    padded = np.pad(np.asarray(x, float), ((0, 0), (0, 0), *padding))
+    sizes = [
+        (length - d * (k - 1) - 1) // s + 1 for length, k, s, d in zip(padded.shape[2:], kernel, stride, dilation, strict=True)
+    ]
+    out = np.zeros((len(x), made, *sizes))
+    for b, m, c in np.ndindex(len(x), made, taken):
+        source = padded[b, m // (made // groups) * taken + c]
+        for at in np.ndindex(*sizes):
+            for tap in np.ndindex(*kernel):
+                place = tuple(y * s + i * d for y, i, s, d in zip(at, tap, stride, dilation, strict=True))
+                out[b, m][at] += source[place] * w[m, c][tap]
+    return _with_bias(out, bias)
+
+
+def _with_bias(values, bias):
+    return values if bias is None else values + np.asarray(bias).reshape(-1, *[1] * (values.ndim - 2))
+
+
+def pool_windows(size, kernel, stride, padding, dilation, ceil_mode):
+    """List the positions of each window along one axis, those in the padding and beyond it included."""
+    windows, begin = [], -padding
+    while True:
+        window = [begin + k * dilation for k in range(kernel)]
+        fits = window[-1] < size + padding
+        something_left = window[-1] - stride < size + padding - 1
+        if not fits and not (ceil_mode and something_left and begin < size):
+            return windows
+        windows.append(window)
+        begin += stride
+
+
+def max_pool2d(plane, kernel, stride, padding, dilation, ceil_mode):
+    """Return the largest value of each window of (H, W), and its index, row by row; a NaN counts as larger than all before."""
+    down, across = (pool_windows(*each, ceil_mode) for each in zip(plane.shape, kernel, stride, padding, dilation, strict=True))
+    values, indices = np.empty((len(down), len(across)), plane.dtype), np.empty((len(down), len(across)), np.int64)
+    for n, m in np.ndindex(*values.shape):
+        best = None
+        for y in down[n]:
+            for x in across[m]:
+                if 0 <= y < plane.shape[0] and 0 <= x < plane.shape[1]:
+                    value = plane[y, x]
+                    if best is None or value > best[0] or value != value:
+                        best = value, y * plane.shape[1] + x
+        values[n, m], indices[n, m] = best
+    return values, indices
+
+
+def avg_pool2d(plane, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override):
+    """Return the mean of each window of (H, W), in float64."""
+    (height, width), (tall, wide) = plane.shape, padding
+    down, across = (pool_windows(*each, 1, ceil_mode) for each in zip(plane.shape, kernel, stride, padding, strict=True))
+    out = np.zeros((len(down), len(across)))
+    for n, m in np.ndindex(*out.shape):
+        pairs = [(y, x) for y in down[n] for x in across[m]]
+        inside = [(y, x) for y, x in pairs if 0 <= y < height and 0 <= x < width]
+        padded = [(y, x) for y, x in pairs if -tall <= y < height + tall and -wide <= x < width + wide]
+        total = sum(float(plane[at]) for at in inside)
+        out[n, m] = total / (divisor_override or len(padded if count_include_pad else inside))
+    return out
+
+
+def max_unpool2d(values, indices, size):
+    """Put each value of (H, W) to its index; of several at one index, the last one stays."""
+    out = np.zeros(size, values.dtype)
+    for at in np.ndindex(*values.shape):
+        out[divmod(int(indices[at]), size[1])] = values[at]
+    return out
+
+
+def bed_of_nails(picture, factor):
+    """Put pixel (y, x) to (y * vertical, x * horizontal), and zeros everywhere else."""
+    vertical, horizontal = factor
+    out = np.zeros((picture.shape[0] * vertical, picture.shape[1] * horizontal, *picture.shape[2:]), picture.dtype)
+    for y, x in np.ndindex(*picture.shape[:2]):
+        out[y * vertical, x * horizontal] = picture[y, x]
+    return out
+
+
+def pixel_shuffle(x, r):
+    """Make pixel (y * r + i, x * r + j) of channel c from channel c * r * r + i * r + j of (C * r * r, H, W)."""
+    out = np.empty((len(x) // r**2, x.shape[1] * r, x.shape[2] * r), x.dtype)
+    for c, y, z, i, j in np.ndindex(len(out), *x.shape[1:], r, r):
+        out[c, y * r + i, z * r + j] = x[c * r * r + i * r + j, y, z]
+    return out
 
 
 def corrections(picture, given):

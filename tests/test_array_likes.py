@@ -89,6 +89,14 @@ FUNCTIONS = {
     "the input of conv_transpose2d": (ints(1, 3, 4), lambda a: upscale.conv_transpose2d(a, np.ones((1, 1, 2, 2)))),
     "the weight of conv_transpose2d": (ints(1, 1, 2, 2), lambda a: upscale.conv_transpose2d(np.ones((1, 3, 4)), a)),
     "the bias of conv_transpose2d": (ints(1), lambda a: upscale.conv_transpose2d([[[1]]], [[[[1]]]], a)),
+    "conv2d": (ints(1, 3, 4), lambda a: upscale.conv2d(a, np.ones((1, 1, 2, 2)))),
+    "the weight of conv2d": (ints(1, 1, 2, 2), lambda a: upscale.conv2d(np.ones((1, 3, 4)), a)),
+    "max_pool2d": (ints(1, 4, 4), lambda a: upscale.max_pool2d(a, 2)),
+    "avg_pool2d": (ints(1, 4, 4), lambda a: upscale.avg_pool2d(a, 2)),
+    "max_unpool2d": (ints(1, 2, 2), lambda a: upscale.max_unpool2d(a, [[[0, 1], [2, 3]]], 2)),
+    "unpool_bed_of_nails": (ints(3, 4), lambda a: upscale.unpool_bed_of_nails(a, 2)),
+    "pixel_shuffle": (ints(4, 3, 4), lambda a: upscale.pixel_shuffle(a, 2)),
+    "pixel_unshuffle": (ints(1, 4, 4), lambda a: upscale.pixel_unshuffle(a, 2)),
     "the weights of a kernel": (ints(3, 3), lambda a: upscale.Kernel(a).weights),
     "the bias of a kernel": (ints(1), lambda a: upscale.Kernel([[1]], bias=a).bias),
     "learn_kernel": (ints(48, 48), lambda a: upscale.learn_kernel([a], size=2, ridge=0.1).weights),
@@ -127,6 +135,11 @@ def test_what_is_not_an_array(value):
         lambda: upscale.enlarge(value, 2),
         lambda: upscale.Kernel(value),
         lambda: upscale.conv_transpose2d(value, value),
+        lambda: upscale.conv2d(value, value),
+        lambda: upscale.max_pool2d(value, 2),
+        lambda: upscale.max_unpool2d(value, value, 2),
+        lambda: upscale.unpool_bed_of_nails(value, 2),
+        lambda: upscale.pixel_shuffle(value, 2),
     ):
         with pytest.raises(upscale.ArgumentError) as caught:
             call()

@@ -78,18 +78,38 @@ def _from_dlpack(value: Any) -> NDArray[Any]:
         raise TypeError("it is on another device, such as a GPU; copy it to main memory first") from None
 
 
-def pair(value: Any, name: str) -> tuple[int, int]:
-    """Read a whole number, or two of them, as (vertical, horizontal).
+def is_whole_number(value: Any) -> bool:
+    """Return whether a value is an integer of Python or NumPy; True and False are not."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+#: How numbers of one, two or three axes are written, and those of the two sides of each axis.
+_AXES = {1: "(number,)", 2: "(vertical, horizontal)", 3: "(depth, vertical, horizontal)"}
+_SIDES = {
+    1: "((left, right),)",
+    2: "((top, bottom), (left, right))",
+    3: "((front, back), (top, bottom), (left, right))",
+}
+
+
+def axis_numbers(value: Any, name: str, axes: int) -> tuple[int, ...]:
+    """Read a whole number, or one for each of 1, 2 or 3 axes.
 
     Raises
     ------
     ArgumentError
         Where it is neither; the text begins with `name`.
     """
-    both = _both(value)
-    if len(both) != 2 or any(isinstance(v, bool) or not isinstance(v, (int, np.integer)) for v in both):
-        raise ArgumentError(f"{name} must be a whole number or (vertical, horizontal), not {value!r}")
-    return int(both[0]), int(both[1])
+    each = _each(value, axes)
+    if len(each) != axes or not all(map(is_whole_number, each)):
+        raise ArgumentError(f"{name} must be a whole number or {_AXES[axes]}, not {value!r}")
+    return tuple(map(int, each))
+
+
+def pair(value: Any, name: str) -> tuple[int, int]:
+    """Read a whole number, or two of them, as (vertical, horizontal); see `axis_numbers`."""
+    vertical, horizontal = axis_numbers(value, name, 2)
+    return vertical, horizontal
 
 
 def factor_pair(value: Any) -> tuple[int, int]:
@@ -145,30 +165,34 @@ def is_same_padding(padding: Any) -> bool:
     return padding is None or (isinstance(padding, str) and padding == "same")
 
 
-def paddings(value: Any) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Read padding as a number, (vertical, horizontal) or ((top, bottom), (left, right)).
+def axis_paddings(value: Any, axes: int) -> tuple[tuple[int, int], ...]:
+    """Read padding as a number, one for each of 1, 2 or 3 axes, or two for each axis, of its beginning and its end.
 
     Raises
     ------
     ArgumentError
         Where it is none of them, or negative.
     """
-    both = _both(value)
-    if len(both) != 2:
-        raise ArgumentError(
-            f"padding must be a number, (vertical, horizontal) or ((top, bottom), (left, right)), not {value!r}"
-        )
-    pads = pair(both[0], "padding"), pair(both[1], "padding")
-    if min(*pads[0], *pads[1]) < 0:
+    each = _each(value, axes)
+    if len(each) != axes:
+        raise ArgumentError(f"padding must be a number, {_AXES[axes]} or {_SIDES[axes]}, not {value!r}")
+    pads = tuple(pair(sides, "padding") for sides in each)
+    if min(map(min, pads)) < 0:
         raise ArgumentError(f"padding must not be negative, not {value!r}")
     return pads
 
 
-def _both(value: Any) -> tuple[Any, ...]:
-    """Let one value stand for both axes."""
+def paddings(value: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Read padding as a number, (vertical, horizontal) or ((top, bottom), (left, right)); see `axis_paddings`."""
+    vertical, horizontal = axis_paddings(value, 2)
+    return vertical, horizontal
+
+
+def _each(value: Any, axes: int) -> tuple[Any, ...]:
+    """Let one value stand for all axes."""
     if isinstance(value, np.ndarray) and value.ndim:
         value = value.tolist()
-    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
+    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,) * axes
 
 
 def read_only_view(array: NDArray[Any]) -> NDArray[Any]:

@@ -40,7 +40,7 @@ def plainly(planes, kernel, padding=0, output_padding=0):
         planes = np.where(made > 0, made, made * slopes[:, None, None])
     stride = kernel.factor
     padding, output_padding = ((padding,) * 2,) * 2, (output_padding,) * 2
-    return naive.conv_transpose2d(planes[None], kernel.weights, kernel.bias, stride, padding, output_padding, 1, (1, 1))[0]
+    return naive.conv_transpose(planes[None], kernel.weights, kernel.bias, stride, padding, output_padding, 1, (1, 1))[0]
 
 
 @settings(max_examples=40, deadline=None)

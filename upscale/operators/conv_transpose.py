@@ -1,26 +1,69 @@
-"""The operator on arrays of many channels, as deep-learning frameworks have it."""
+"""The operator on arrays of many channels along one, two or three axes, as deep-learning frameworks have it."""
 
 from __future__ import annotations  # so that `help` shows the short names of types
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale.argument_checks import as_array, output_array, paddings, pair, read_only_view
-from upscale.choices import ENGINES, EngineName, Pair
+from upscale.argument_checks import axis_numbers, axis_paddings, output_array
+from upscale.choices import EngineName, Pair
 from upscale.errors import ArgumentError
-from upscale.kernels.chain import Chain
-from upscale.kernels.layers import CHANNELS, SIDE
 from upscale.loops.engine import CHOOSER, Work
-from upscale.operators.layer_tables import chain_tables
+from upscale.operators.conv_arguments import conv_arguments
+from upscale.operators.conv_planes import Taps, pass_chain, suits_chain, sum_taps
 from upscale.operators.parameters import out_size
-from upscale.operators.tap_tables import axis, tables
+from upscale.operators.tap_tables import Axis, axis, tables
 
 if TYPE_CHECKING:
     from upscale.argument_checks import AnyArray
+
+
+def conv_transpose1d(
+    input: AnyArray,
+    weight: AnyArray,
+    bias: AnyArray | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | Sequence[Sequence[int]] = 0,
+    output_padding: int | Sequence[int] = 0,
+    groups: int = 1,
+    dilation: int | Sequence[int] = 1,
+    *,
+    out: NDArray[Any] | None = None,
+    engine: EngineName = "auto",
+) -> NDArray[Any]:
+    """Apply the transposed convolution along one axis, with the meaning of ``torch.nn.functional.conv_transpose1d``.
+
+    All parameters are those of `conv_transpose2d`, for one axis; `padding` may be ((left, right),).
+
+    Parameters
+    ----------
+    input : array_like, shape (N, C, L) or (C, L)
+    weight : array_like, shape (C, M / groups, k)
+    bias : array_like, shape (M,), optional
+    stride, padding, output_padding, dilation : int
+    groups : int
+    out : ndarray, optional
+    engine : {"auto", "numba", "numpy"}
+
+    Returns
+    -------
+    ndarray, shape (N, M, L') or (M, L')
+
+    Raises
+    ------
+    ArgumentError
+        If shapes or values do not fit together.
+
+    Examples
+    --------
+    >>> import upscale
+    >>> upscale.conv_transpose1d([[1, 2]], [[[1, 3, 1]]], stride=2)
+    array([[1., 3., 3., 6., 2.]], dtype=float32)
+    """
+    return _transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation, out, engine)
 
 
 def conv_transpose2d(
@@ -85,91 +128,112 @@ def conv_transpose2d(
     >>> upscale.conv_transpose2d(np.ones((1, 3, 8, 8)), np.ones((3, 6, 4, 4)), stride=2, padding=1).shape
     (1, 6, 16, 16)
     """
-    if engine not in ENGINES:
-        raise ArgumentError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
-    x, w = _numbers(input, "input"), _numbers(weight, "weight")
-    if x.ndim not in (3, 4):
-        raise ArgumentError(f"input must be (N, C, H, W) or (C, H, W), not {x.shape}")
-    if w.ndim != 4:
-        raise ArgumentError(f"weight must be (C, M / groups, kH, kW), not {w.shape}")
-    if w.shape[0] != x.shape[-3]:
-        raise ArgumentError(f"weight {w.shape} has {w.shape[0]} input channels, input {x.shape} has {x.shape[-3]}")
-    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)):
-        raise ArgumentError(f"groups must be a whole number, not {groups!r}")
-    if groups < 1 or w.shape[0] % groups:
-        raise ArgumentError(f"groups={groups} must divide the {w.shape[0]} channels of input {x.shape}")
-    strides, dilations = pair(stride, "stride"), pair(dilation, "dilation")
-    extra, pads = pair(output_padding, "output_padding"), paddings(padding)
-    if min(strides) < 1 or min(dilations) < 1:
-        raise ArgumentError(f"stride {stride} and dilation {dilation} must be at least 1")
+    return _transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation, out, engine)
+
+
+def conv_transpose3d(
+    input: AnyArray,
+    weight: AnyArray,
+    bias: AnyArray | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | Sequence[Sequence[int]] = 0,
+    output_padding: int | Sequence[int] = 0,
+    groups: int = 1,
+    dilation: int | Sequence[int] = 1,
+    *,
+    out: NDArray[Any] | None = None,
+    engine: EngineName = "auto",
+) -> NDArray[Any]:
+    """Apply the three-dimensional transposed convolution, with the meaning of ``torch.nn.functional.conv_transpose3d``.
+
+    All parameters are those of `conv_transpose2d`, for three axes: depth, vertical, horizontal. `padding` may be
+    ((front, back), (top, bottom), (left, right)).
+
+    Parameters
+    ----------
+    input : array_like, shape (N, C, D, H, W) or (C, D, H, W)
+    weight : array_like, shape (C, M / groups, kD, kH, kW)
+    bias : array_like, shape (M,), optional
+    stride, padding, output_padding, dilation : int or (int, int, int)
+    groups : int
+    out : ndarray, optional
+    engine : {"auto", "numba", "numpy"}
+
+    Returns
+    -------
+    ndarray, shape (N, M, D', H', W') or (M, D', H', W')
+
+    Raises
+    ------
+    ArgumentError
+        If shapes or values do not fit together.
+
+    Examples
+    --------
+    A video of 5 frames to twice the size and twice as many frames.
+
+    >>> import numpy as np
+    >>> import upscale
+    >>> upscale.conv_transpose3d(np.ones((3, 5, 8, 8)), np.ones((3, 3, 4, 4, 4)), stride=2, padding=1).shape
+    (3, 10, 16, 16)
+    """
+    return _transposed(3, input, weight, bias, stride, padding, output_padding, groups, dilation, out, engine)
+
+
+def _transposed(
+    axes: int,
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: Any,
+    dilation: Any,
+    out: NDArray[Any] | None,
+    engine: str,
+) -> NDArray[Any]:
+    """Apply the operator along 1, 2 or 3 axes; fewer than 3 are those of one slice, and of one row."""
+    given = conv_arguments(axes, True, input, weight, bias, stride, dilation, groups, engine)
+    x, w, groups, dtype = given.x, given.weight, given.groups, given.dtype
+    extra, pads = axis_numbers(output_padding, "output_padding", axes), axis_paddings(padding, axes)
     if min(extra) < 0:
         raise ArgumentError(f"output_padding {output_padding} must not be negative")
-    height, width = (out_size(x.shape[i - 2], w.shape[i + 2], strides[i], pads[i], dilations[i], extra[i]) for i in (0, 1))
-    if min(height, width) < 1:
-        raise ArgumentError(f"padding {padding} leaves a {height} x {width} output for input {x.shape} and weight {w.shape}")
-    channels = w.shape[1] * groups
-    offsets = np.zeros(channels) if bias is None else _numbers(bias, "bias")
-    if offsets.shape != (channels,):
-        raise ArgumentError(f"bias must be ({channels},) for weight {w.shape} and groups={groups}, not {offsets.shape}")
-
-    dtype = x.dtype if x.dtype in (np.float32, np.float64) else np.dtype(np.float32)
-    result = output_array(out, (*x.shape[:-3], channels, height, width), dtype, x)
-    if (*strides, *dilations, groups) == (1, 1, 1, 1, 1) and dtype == np.float32 and _suits_chain(w.shape):
-        work = Work("tconv", x.size, result.size, w[:, 0].size, loops=frozenset({"pass_chain"}))
-        batch = np.ascontiguousarray(x, dtype).reshape(-1, *x.shape[-3:])
-        made = result.reshape(len(batch), channels, height, width)
-        _pass_chain(CHOOSER.load(engine, work)[1], batch, w, offsets, (pads[0][0], pads[1][0]), made)
-        return result
-    vertical, horizontal = (
-        axis(x.shape[i - 2], (height, width)[i], w.shape[i + 2], strides[i], pads[i][0], dilations[i]) for i in (0, 1)
+    numbers = list(zip(x.shape[-axes:], w.shape[2:], given.stride, pads, given.dilation, extra, strict=True))
+    sizes = [out_size(*each) for each in numbers]
+    if min(sizes) < 1:
+        left = " x ".join(map(str, sizes))
+        raise ArgumentError(f"padding {padding} leaves a {left} output for input {x.shape} and weight {w.shape}")
+    channels = len(given.bias)
+    result = output_array(out, (*x.shape[: -axes - 1], channels, *sizes), dtype, x)
+    if axes == 2 and (*given.stride, *given.dilation, groups) == (1,) * 5 and dtype == np.float32:
+        turned = w.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
+        if suits_chain(turned.shape):
+            work = Work("tconv", x.size, result.size, w[:, 0].size, loops=frozenset({"pass_chain"}))
+            batch = np.ascontiguousarray(x, dtype).reshape(-1, *x.shape[-3:])
+            begin = w.shape[2] - 1 - pads[0][0], w.shape[3] - 1 - pads[1][0]
+            made = result.reshape(len(batch), channels, *sizes)
+            pass_chain(CHOOSER.load(engine, work)[1], batch, turned, given.bias, begin, made)
+            return result
+    missing = (1,) * (3 - axes)
+    numbers = [(1, 1, 1, (0, 0), 1, 0)] * len(missing) + numbers
+    sizes = [*missing, *sizes]
+    depth, vertical, horizontal = (
+        axis(size, made, kernel, step, begin, spread)
+        for made, (size, kernel, step, (begin, _), spread, _) in zip(sizes, numbers, strict=True)
     )
-    rows, columns = tables(vertical, horizontal, False)
-    taps = rows.line.shape[1] * columns.start.shape[1] * w.shape[0] / groups
-    planes = read_only_view(np.ascontiguousarray(x, dtype).reshape(-1, *x.shape[-2:]))
-    _, loops = CHOOSER.load(engine, Work("tconv", x.size, result.size, taps, loops=frozenset({f"dense {dtype}"})))
-    loops.dense(
-        planes,
-        1,
-        read_only_view(np.ascontiguousarray(w, np.float64)),
-        groups,
-        offsets.astype(dtype)[:, None],
-        rows,
-        columns,
-        np.ones((1, 1, 1)),
-        result.reshape(-1, height, width),
-    )
+    taps = Taps(_slices(depth), *tables(vertical, horizontal, False))
+    many = depth.position.shape[1] * vertical.position.shape[1] * taps.columns.start.shape[1] * w.shape[0] / groups
+    _, loops = CHOOSER.load(engine, Work("tconv", x.size, result.size, many, loops=frozenset({f"dense {dtype}"})))
+    planes = np.ascontiguousarray(x, dtype).reshape(-1, w.shape[0], *missing, *x.shape[-axes:])
+    kernels = w.reshape(*w.shape[:2], *missing, *w.shape[2:])
+    sum_taps(loops, planes, kernels, groups, given.bias, taps, result.reshape(-1, channels, *sizes))
     return result
 
 
-def _suits_chain(shape: tuple[int, ...]) -> bool:
-    """Return whether weights of this shape are summed faster as a convolution of a chain, all output channels together.
-
-    That gains 1.1 to 7 times for at least 4 output channels (`python benchmarks/stride_1.py`).
-    """
-    taken, made, height, width = shape
-    return height == width and height % 2 == 1 and made >= 4 and max(taken, made) <= CHANNELS and height <= SIDE
-
-
-def _pass_chain(
-    loops: ModuleType, batch: NDArray[Any], w: NDArray[Any], bias: NDArray[Any], crop: tuple[int, int], out: NDArray[Any]
-) -> None:
-    """Compute a layer of stride 1 as a convolution: by its weights turned by 180 degrees, of the input with zeros around it."""
-    side, (height, width) = w.shape[2], out.shape[2:]
-    turned = w.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
-    tables = chain_tables(Chain([turned], [bias], [np.ones(len(bias))]), 1.0)
-    top, left = (side - 1 - n for n in crop)
-    padded = np.zeros((batch.shape[1], height + side - 1, width + side - 1), np.float32)
-    inside = padded[:, max(0, top) :, max(0, left) :][:, : batch.shape[2] + min(0, top), : batch.shape[3] + min(0, left)]
-    for planes, made in zip(batch, out, strict=True):
-        begun = planes[:, max(0, -top) :, max(0, -left) :]
-        inside[...] = begun[:, : inside.shape[1], : inside.shape[2]]
-        loops.pass_chain(padded, tables, 0, height, made.reshape(-1, width))
-
-
-def _numbers(value: AnyArray, name: str) -> NDArray[Any]:
-    array = as_array(value, name)
-    if array.dtype.kind not in "biuf":
-        raise ArgumentError(f"{name} must contain real numbers, not {array.dtype}")
-    if not array.size:
-        raise ArgumentError(f"{name} is empty: its shape is {array.shape}")
-    return array
+def _slices(depth: Axis) -> list[list[tuple[int, int]]]:
+    """List the taps of each output slice, as `Taps` has them."""
+    return [
+        [(int(depth.source[position]), int(tap)) for position, tap in zip(positions, kernel, strict=True) if position >= 0]
+        for positions, kernel in zip(depth.position, depth.position_tap, strict=True)
+    ]
