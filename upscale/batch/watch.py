@@ -165,6 +165,9 @@ class Watch:
         """
         file = self._files[key]
         file.running = False
+        if state is None and not error:  # it went afterwards, perhaps with its folder: the next look knows
+            file.error = ""
+            return True
         changed = not self.see(key, state, now) or state != file.done
         if error and (changed or error == file.error):
             return False

@@ -206,17 +206,17 @@ class FolderWatch:
         found = plan.make(paths, self._naming, recursive=self._recursive, forbidden=self._forbidden, watching=True)
         for note in found.notes:
             self._report.note(note)
-        gone = tuple(path for path in paths if not os.path.isdir(path))
         items = [_Item(task) for task in found.tasks]
-        items += [_Item(Task(name, "", None), error=error) for name, error in found.failed if name not in gone]
+        items += [_Item(Task(name, "", None), error=error) for name, error in found.failed]
         for status, names in (("not a picture", found.others), ("named as an output", found.results)):
             items += [_Item(Task(name, "", None), ignored=status) for name in names]
         if in_place:
             outputs = {_place(output) for output in self._outputs}
             items = [item for item in items if _place(item.task.source) not in outputs]
-        inside = tuple(os.path.join(path, "") for path in gone)
-        unseen = {key: item for key, item in self._items.items() if item.task.source.startswith(inside)}
         states = {_key(item.task): (item, state) for item in items if (state := _state(item.task.source))}
+        # If a folder has gone, perhaps just now, nothing is known of what was in it.
+        gone = tuple(os.path.join(path, "") for path in paths if not os.path.isdir(path))
+        unseen = {key: item for key, item in self._items.items() if item.task.source.startswith(gone)}
         self._items = unseen | {key: item for key, (item, _) in states.items()}
         now = time.monotonic()
         self.files.look({key: state for key, (_, state) in states.items()}, now, anew=self._anew, unseen=unseen)
