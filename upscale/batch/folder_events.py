@@ -9,6 +9,9 @@ from upscale.errors import ArgumentError
 #: Milliseconds: the pause that ends a group of events, the longest group, and how often the thread looks whether it is to end.
 _PAUSE, _GROUP, _ROUND = 50, 400, 500
 
+#: Seconds to wait for the thread's end, which takes a pause as a rule.
+_LONGEST_STOP = 2.0
+
 
 def check_installed() -> None:
     """Check that the package watchfiles is installed.
@@ -52,11 +55,13 @@ class FolderEvents:
         self.error = ""
         self._folder, self._recursive, self._wake = folder, recursive, wake
         self._stop = threading.Event()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Listen no more, and wait for the thread: one that still runs when Python ends can take the process down."""
         self._stop.set()
+        self._thread.join(_LONGEST_STOP)
 
     def _listen(self) -> None:
         from watchfiles import Change, watch
