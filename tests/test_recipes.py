@@ -96,6 +96,23 @@ def test_a_watched_folder(place):
     assert_enlarged(place, "ninja.png", "potion.png")
 
 
+def test_watching_with_systemd(place):
+    """As systemd does: it starts the command, and ends it by SIGTERM."""
+    (text,) = blocks("recipes", "ini")
+    (command,) = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)
+    assert command.replace("%h/.local/bin/", "").replace("%h/", "").startswith(recipe("[watch]").splitlines()[1])
+    words = command.replace("%h/.local/bin/upscale", UPSCALE).replace("%h", str(place)).split()
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    lines = []
+    while sum("->" in line for line in lines) < 2 or not any("watching" in line for line in lines):
+        lines.append(process.stderr.readline())
+        assert lines[-1], lines
+    process.terminate()
+    assert process.communicate()[1].startswith("upscale: watching ended: 2 written")
+    assert process.returncode == 0
+    assert_enlarged(place, "ninja.png", "potion.png")
+
+
 @pytest.mark.parametrize("program", ["wl-paste", "xclip"])
 def test_the_clipboard(place, program):
     stand_in(place, "wl-paste", "cat sprites/potion.png")

@@ -279,7 +279,7 @@ class OutputFolders:
             Where that is refused.
         """
         folder = os.path.dirname(path)
-        if folder in self._ready:
+        if folder in self._ready and os.path.isdir(folder or "."):  # nobody has removed it since
             return
         try:
             os.makedirs(folder or ".", exist_ok=True)

@@ -74,14 +74,15 @@ def check_output(task: Task, options: Options, *, one_of_many: bool) -> OutputSt
     exists = not streamed and os.path.exists(output)
     if exists and options.no_overwrite:
         raise FileError(f"{output}: already exists (--no-overwrite)")
-    outdated = exists and options.update and _is_newer(task.source, output)
-    up_to_date = exists and options.update and not outdated and not options.skip_existing
+    update, skip_existing = (options.update and not task.renew, options.skip_existing and not task.renew)
+    outdated = exists and update and _is_newer(task.source, output)
+    up_to_date = exists and update and not outdated and not skip_existing
     mark = None
-    if exists and (task.protected or options.skip_existing):
+    if exists and (task.protected or skip_existing):
         # An empty file, as after a power failure: there is nothing to lose.
         mark = read_mark(output, whole=False) if os.path.getsize(output) else ""
     found = _file_state(output) if exists else None
-    return OutputState(streamed, exists, up_to_date, exists and options.skip_existing and not outdated, mark, found)
+    return OutputState(streamed, exists, up_to_date, exists and skip_existing and not outdated, mark, found)
 
 
 def check_protected(task: Task, state: OutputState, options: Options) -> None:

@@ -41,6 +41,8 @@ class Search:
         A folder that is not searched; may be empty.
     recursive : bool
         Whether folders in folders are looked into.
+    by_suffix : bool
+        Whether files count as pictures by their suffix only, since many programs write under other names until a file is whole.
 
     Attributes
     ----------
@@ -49,8 +51,8 @@ class Search:
         As of `Plan`.
     """
 
-    def __init__(self, output: str, recursive: bool) -> None:
-        self._output, self._recursive = file_id(output), recursive
+    def __init__(self, output: str, recursive: bool, *, by_suffix: bool = False) -> None:
+        self._output, self._recursive, self._by_suffix = file_id(output), recursive, by_suffix
         self.failed: list[tuple[str, str]] = []
         self.others: list[str] = []
         self.notes: list[str] = []
@@ -92,7 +94,8 @@ class Search:
         if stat.S_ISREG(mode):
             if formats.has_picture_suffix(path):
                 return [found]
-            head = _head_of(path)
+            known = os.path.splitext(path)[1].lower() in formats.FORMATS
+            head = _head_of(path) if known or not self._by_suffix else b""
             unsupported = unsupported_formats.find(path, head)
             if unsupported is not None and (found.named or not unsupported.ignored_in_folders):
                 self.failed.append((path, f"{path}: {unsupported_formats.message(unsupported)}"))

@@ -4,6 +4,7 @@ Processes and not threads, so that a decoder that crashes costs one file, that n
 picture has decoders, warnings and loops of its own.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from queue import Empty, SimpleQueue
@@ -40,7 +41,7 @@ class Receiver(Protocol):
 
 
 class Batch:
-    """Run the tasks of a plan.
+    """Run the tasks of a plan, or tasks that come one by one.
 
     Parameters
     ----------
@@ -63,21 +64,15 @@ class Batch:
         self._records_signals = records_signals
         # The largest file first, so that at the end no core waits long for another.
         order = sorted(range(len(plan.tasks)), key=lambda i: -plan.sizes[i])
-        self._pending: Iterator[Task] = iter([plan.tasks[i] for i in order])
-        self._left = len(plan.tasks)  # of the pending ones
+        self._pending = deque(plan.tasks[i] for i in order)
         self._settings = Settings(options, report.notices, CHOOSER.background)
         self._inbox: SimpleQueue[tuple[WorkerProcess | None, Any]] = SimpleQueue()
         self._folders = OutputFolders()
         self._signals = ExitStack()
         # Started before all else, since they take a while.
         self._workers: list[WorkerProcess] = []
-        for _ in range(min(threads, len(plan.tasks))):
-            try:
-                self._workers.append(self._new_worker())
-            except OSError as error:  # no more files, processes or memory for one; those that there are will do
-                if not self._workers:
-                    raise FileError(f"no process can be started: {os_error_text(error)}") from error
-                break
+        while len(self._workers) < min(threads, len(plan.tasks)) and self._add_worker():
+            pass
         self._memory = MemoryBudget(options.max_memory, len(self._workers))
         self._asking: dict[WorkerProcess, int] = {}  # the bytes for which each one waits
 
@@ -123,21 +118,87 @@ class Batch:
         """Do what `run` does, and yield whenever something was reported or some time has passed."""
         for worker in list(self._workers):
             self._assign(worker)
-        while any(w.order for w in self._workers):
-            try:
-                sender, message = self._inbox.get(timeout=_TICK)
-            except Empty:
-                self._report.tick()
-                yield
-                continue
-            if sender is None:
-                raise Interrupted(message)
-            self._handle(sender, message)
-            self._admit()
+        while self.busy:
+            self.step()
             yield
 
-    def _new_worker(self) -> WorkerProcess:
-        return WorkerProcess(self._settings, self._inbox)
+    def step(self, seconds: float = _TICK) -> None:
+        """Wait for something to happen, at most for so long, and do what it asks for.
+
+        Raises
+        ------
+        Interrupted
+            Where a signal asks to end.
+        """
+        try:
+            sender, message = self._inbox.get(timeout=seconds)
+        except Empty:
+            self._report.tick()
+            return
+        if sender is not None:
+            self._handle(sender, message)
+            self._admit()
+        elif message is not None:
+            raise Interrupted(message)
+
+    def wake(self) -> None:
+        """End what `step` waits for; any thread may call this."""
+        self._inbox.put((None, None))
+
+    @property
+    def busy(self) -> int:
+        """How many tasks are being done."""
+        return sum(w.order is not None for w in self._workers)
+
+    @property
+    def free(self) -> int:
+        """How many more tasks may be begun at once."""
+        return self._threads - self.busy
+
+    def begin(self, task: Task, following: int) -> None:
+        """Begin a task that was in no plan, where one is `free`; so many more are likely to follow.
+
+        Raises
+        ------
+        FileError
+            Where no process can be started.
+        """
+        if not self.busy:  # what is free may have changed for hours
+            self._memory = MemoryBudget(self._options.max_memory, max(1, len(self._workers)))
+        idle = [w for w in self._workers if w.order is None]
+        if not idle and self._add_worker():
+            idle = self._workers[-1:]
+        if idle:
+            self._order(idle[0], task, following)
+        else:  # until one is idle
+            self._pending.append(task)
+
+    def rest(self) -> None:
+        """End all processes but one, which stays ready; to be called where none is busy."""
+        for worker in self._workers[1:]:
+            self._remove(worker)
+
+    def _add_worker(self) -> bool:
+        """Start a process, and return whether the system allowed it.
+
+        Raises
+        ------
+        FileError
+            Where it did not, and there is none.
+        """
+        try:
+            self._workers.append(WorkerProcess(self._settings, self._inbox))
+        except OSError as error:  # no more files, processes or memory for one; those that there are will do
+            if not self._workers:
+                raise FileError(f"no process can be started: {os_error_text(error)}") from error
+            return False
+        return True
+
+    def _remove(self, worker: WorkerProcess) -> None:
+        worker.process.kill()
+        worker.process.wait()
+        worker.close()
+        self._workers.remove(worker)
 
     def _handle(self, worker: WorkerProcess, message: Any) -> None:
         if isinstance(message, MemoryNeeded):
@@ -147,12 +208,11 @@ class Batch:
         elif isinstance(message, FileResult):
             self._done(worker, message)
             self._assign(worker)
-        elif worker.order is not None:  # it is dead
-            self._done(worker, worker.death())
-            worker.close()
-            self._workers.remove(worker)
-            if self._left:
-                self._workers.append(self._new_worker())
+        elif worker in self._workers:  # it is dead
+            if worker.order is not None:
+                self._done(worker, worker.death())
+            self._remove(worker)
+            if self._pending and self._add_worker():
                 self._assign(self._workers[-1])
 
     def _done(self, worker: WorkerProcess, result: FileResult) -> None:
@@ -162,22 +222,24 @@ class Batch:
         self._memory.release(worker)
         self._report.result(task, result)
         if result.status == "failed" and self._fail_fast:
-            self._pending, self._left = iter(()), 0
+            self._pending.clear()
 
     def _assign(self, worker: WorkerProcess) -> None:
         """Order the next task that can be begun."""
-        for task in self._pending:
-            self._left -= 1
-            try:
-                if not self._options.dry_run:
-                    self._folders.prepare(task.output)
-            except FileError as error:
-                self._report.result(task, FileResult("failed", str(error)))
-                continue
-            busy = 1 + sum(w.order is not None for w in self._workers)
-            share = self._threads // min(len(self._workers), busy + self._left)
-            worker.begin(Order(task, new_token(), max(1, share), self._left // len(self._workers)))
-            return
+        while self._pending and not self._order(worker, self._pending.popleft(), len(self._pending)):
+            pass
+
+    def _order(self, worker: WorkerProcess, task: Task, following: int) -> bool:
+        """Order a task, after which so many others are to be done; return whether it could be begun."""
+        try:
+            if not self._options.dry_run:
+                self._folders.prepare(task.output)
+        except FileError as error:
+            self._report.result(task, FileResult("failed", str(error)))
+            return False
+        share = self._threads // min(len(self._workers), 1 + self.busy + following)
+        worker.begin(Order(task, new_token(), max(1, share), following // len(self._workers)))
+        return True
 
     def _admit(self) -> None:
         """Grant the memory that workers wait for, as far as it is available; smaller pictures may overtake larger ones.

@@ -132,7 +132,7 @@ def check_template(template: str, *, one_factor: bool = True) -> None:
         raise ArgumentError(f"--name {template!r}: a name cannot contain folders; --parents keeps the inputs' folders")
 
 
-def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: Iterable[str]) -> Plan:
+def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: Iterable[str], watching: bool = False) -> Plan:
     """Find all inputs and name their outputs.
 
     Parameters
@@ -144,6 +144,9 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
         Whether folders in folders are looked into.
     forbidden : iterable of str
         Other files that must not be written over.
+    watching : bool
+        Whether files come and go: what would be wrong usage is a failure of the files that it concerns, and names of pictures
+        have the suffix of one.
 
     Raises
     ------
@@ -151,14 +154,15 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
         Where two inputs would become one output, or an output is an input.
     """
     given = list(inputs)
-    search = Search(naming.output, recursive)
+    search = Search(naming.output, recursive, by_suffix=watching)
     found = [f for name in given for f in search.files(name, alone=len(given) == 1)]
-    found, results = _without_results(found, naming)
+    found, results = _without_results(found, naming, watching=watching)
     fold = str.casefold if _ignores_case(naming.output) else os.path.normcase
     real = functools.cache(os.path.realpath)
     by_output: dict[str, str] = {}
     ids: dict[tuple[int, int], str] = {}
     substituted: dict[tuple[str, str], int] = {}
+    wrong: dict[str, str] = {}  # inputs, and why no output can be named for them
     plan = Plan([], [], search.failed, search.others, results, search.notes)
     for file in found:
         substitute = naming.substitute(file.path)
@@ -170,10 +174,12 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
             before = by_output[key]
             if os.path.realpath(before) == os.path.realpath(file.path):
                 continue  # named twice
-            raise ArgumentError(
+            text = (
                 f"{before} and {file.path} would both become {output}: use --parents to keep their folders, "
                 'or --name "{stem}_{ext}{suffix}" to keep their suffixes'
             )
+            wrong |= dict.fromkeys((before, file.path), text)
+            continue
         by_output[key] = file.path
         try:
             status = os.stat(file.path)
@@ -184,29 +190,48 @@ def make(inputs: Iterable[str], naming: Naming, *, recursive: bool, forbidden: I
         if substitute:
             pair = os.path.splitext(file.path)[1].lower(), substitute
             substituted[pair] = substituted.get(pair, 0) + 1
-        plan.tasks.append(Task(file.path, output, _target(output, naming), protected=True))
+        try:
+            target = _target(output, naming)
+        except ArgumentError as error:
+            wrong[file.path] = str(error)
+            continue
+        plan.tasks.append(Task(file.path, output, target, protected=True))
         plan.sizes.append(status.st_size)
     plan.notes.extend(substitution_note(*pair, number) for pair, number in substituted.items())
-    _check_outputs(plan.tasks, ids | {path_id: path for path in forbidden if (path_id := file_id(path)) is not None})
-    return plan
+    ids |= {path_id: path for path in forbidden if (path_id := file_id(path)) is not None}
+    wrong |= _outputs_among(plan.tasks, ids)
+    if wrong and not watching:
+        raise ArgumentError(next(iter(wrong.values())))
+    plan.failed.extend(wrong.items())
+    kept = [(task, size) for task, size in zip(plan.tasks, plan.sizes, strict=True) if task.source not in wrong]
+    return plan._replace(tasks=[task for task, _ in kept], sizes=[size for _, size in kept]) if wrong else plan
 
 
-def _check_outputs(tasks: list[Task], ids: dict[tuple[int, int], str]) -> None:
-    """Check that no output is one of the files of which the ids are given: inputs, and others that must not be written over."""
+def _outputs_among(tasks: list[Task], ids: dict[tuple[int, int], str]) -> dict[str, str]:
+    """Find the outputs that are files of which the ids are given: inputs, and others that must not be written over.
+
+    Returns
+    -------
+    dict of str
+        By the tasks' sources: what is wrong.
+    """
+    wrong = {}
     for task in tasks:
         other = ids.get(file_id(task.output) or (-1, -1))
         if other is not None:
             same = "the same file as an input" if other == task.source else f"the input {other}"
-            raise ArgumentError(
+            wrong[task.source] = (
                 f"the output of {task.source} would be {same}, which is never overwritten: choose another folder, or names "
                 'such as --name "{stem}_large{suffix}"'
             )
+    return wrong
 
 
-def _without_results(found: list[Found], naming: Naming) -> tuple[list[Found], list[str]]:
+def _without_results(found: list[Found], naming: Naming, *, watching: bool) -> tuple[list[Found], list[str]]:
     """Separate inputs from files that are outputs of others beside them, by their names or by their marks.
 
-    A file that was named itself, and not found in a folder, is an input unless its mark shows that an earlier run made it.
+    A file that was named itself, and not found in a folder, is an input unless its mark shows that an earlier run made it. If
+    files come and go, a marked file where outputs go is none either, although what it was made of may have gone.
     """
     pattern = naming.pattern()
     beside = functools.cache(lambda folder, output: file_id(folder) == file_id(output) is not None)
@@ -222,7 +247,7 @@ def _without_results(found: list[Found], naming: Naming) -> tuple[list[Found], l
         named = bool(match and suffix.lower() in suffixes.get((folder, match["stem"]), ()))
         # An earlier run with another template, such as {stem}@3x{suffix}, made it of a file whose stem its own begins with.
         longer = any((folder, stem[:length]) in suffixes for length in range(1, len(stem)))
-        if (named or longer) and beside(folder or ".", os.path.dirname(naming.path(file))):
+        if (named or longer or watching) and beside(folder or ".", os.path.dirname(naming.path(file))):
             marked = read_mark(file.path, whole=False) is not None
             if marked or (named and not file.named):
                 results.append(file.path)

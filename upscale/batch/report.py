@@ -18,7 +18,7 @@ from upscale.errors import FileError
 from upscale.output_files import os_error_text
 
 #: What the verbose report says of files that are not inputs, by their status in JSON.
-_IGNORED = {"not a picture": "not a picture", "named as an output": "named as an output, ignored"}
+IGNORED = {"not a picture": "not a picture", "named as an output": "named as an output, ignored"}
 
 
 def one_line(text: str) -> str:
@@ -101,9 +101,9 @@ class Report:
         for status, names in (("not a picture", plan.others), ("named as an output", plan.results)):
             for name in names:
                 if self._json:
-                    self._print(json.dumps({"input": name, "status": status}))
+                    print_line(ignored_json(name, status))
                 if self._verbose:
-                    self._line(f"{name}: {_IGNORED[status]}")
+                    self._line(f"{name}: {IGNORED[status]}")
         shared = self._json and sys.stdout is not None and sys.stdout.isatty()  # with the JSON lines
         if self.notices and not shared and not self._dry_run and plan.tasks:
             self._bar = click.progressbar(
@@ -128,16 +128,16 @@ class Report:
         if result.error:
             self._errors.setdefault(self._cause(result.error), []).append(one_line(f"upscale: {result.error}"))
         if self._json:
-            self._print(line_of_json(task, result))
+            print_line(line_of_json(task, result))
         elif self._dry_run and not result.error:
             self._planned[task.output] = planned(task, result)
         if self._verbose and not self._dry_run and not result.error:
-            self._line(_verbose_line(task, result))
+            self._line(verbose_line(task, result))
         for note in result.notes:
             if self._verbose:
                 self._line(f"upscale: {task.source}: {note}")
             else:
-                self._notes.setdefault(re.sub(r"[\d.]+", "0", note), []).append(f"{task.source}: {note}")
+                self._notes.setdefault(kind_of_note(note), []).append(f"{task.source}: {note}")
         if self._bar is not None:
             self._bar.update(self._sizes.get(task.output, 0) + 1, self._position())
 
@@ -159,7 +159,7 @@ class Report:
             self._bar = None
         for task in self._plan.tasks:  # in their order, and not in that in which they were looked at
             if task.output in self._planned:
-                self._print(one_line(self._planned[task.output]))
+                print_line(one_line(self._planned[task.output]))
         if not self._quiet:
             for texts in self._notes.values():
                 more = f" (and {pluralize(len(texts) - 1, 'more file')})" if len(texts) > 1 else ""
@@ -215,20 +215,40 @@ class Report:
             if self._bar is not None:
                 self._bar.update(0, self._position())
 
-    def _print(self, text: str) -> None:
-        """Write a line for scripts, at once."""
-        try:
-            click.echo(text)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise FileError(f"standard output: cannot be written: {os_error_text(error)}") from error
+
+def print_line(text: str) -> None:
+    """Write a line for scripts, at once.
+
+    Raises
+    ------
+    FileError
+        Where standard output cannot be written.
+    BrokenPipeError
+        Where its reader has gone.
+    """
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FileError(f"standard output: cannot be written: {os_error_text(error)}") from error
 
 
-def _verbose_line(task: Task, result: FileResult) -> str:
+def kind_of_note(note: str) -> str:
+    """Return what a note has in common with those of other files."""
+    return re.sub(r"[\d.]+", "0", note)
+
+
+def ignored_json(name: str, status: str) -> str:
+    """Describe a file that is no input as one JSON object."""
+    return json.dumps({"input": name, "status": status})
+
+
+def verbose_line(task: Task, result: FileResult) -> str:
+    """Describe what came of a picture, and how."""
     if result.status == "skipped":
         return planned(task, result)
-    sizes = f"{_size(result.size)}{result.stored_as} -> {_size(result.out_size)}"
+    sizes = f"{size_text(result.size)}{result.stored_as} -> {size_text(result.out_size)}"
     engine = f"{result.seconds:.3f} s, {result.engine_and_reason}"
     return f"{task.source} -> {task.output}: {sizes}, factor {result.factor}, {result.format}, {engine}"
 
@@ -237,12 +257,13 @@ def planned(task: Task, result: FileResult) -> str:
     """Describe what would become of a picture."""
     source, output = task.source, task.output
     if result.format:  # the input was opened
-        source += f" ({_size(result.size)}{result.stored_as})"
-        output += f" ({_size(result.out_size)}, factor {result.factor}, {result.format})"
+        source += f" ({size_text(result.size)}{result.stored_as})"
+        output += f" ({size_text(result.out_size)}, factor {result.factor}, {result.format})"
     if result.status == "skipped":
         return f"{source} -> {output}: skipped, already exists"
     return f"{source} -> {output}, {format_bytes(result.memory)} of memory"
 
 
-def _size(size: tuple[int, int]) -> str:
+def size_text(size: tuple[int, int]) -> str:
+    """Write width and height."""
     return f"{size[0]}x{size[1]}"

@@ -18,12 +18,15 @@ class Task(NamedTuple):
     protected : bool
         The output's name was derived from the input's, and not typed: a file of that name which this program did not make is
         replaced with --overwrite only.
+    renew : bool
+        The input has changed while it was watched: its output is made again, whatever --skip-existing and --update find there.
     """
 
     source: str
     output: str
     target: Format | None
     protected: bool = False
+    renew: bool = False
 
     @property
     def name(self) -> str:

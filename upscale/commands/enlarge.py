@@ -22,7 +22,7 @@ from upscale.errors import ArgumentError, FileError
 from upscale.kernels import presets, shipped
 from upscale.output_files import DASH, OutputFolders, is_regular, os_error_text, same_file
 from upscale.pictures import formats
-from upscale.suggestions import did_you_mean
+from upscale.suggestions import closest_file, did_you_mean
 
 if TYPE_CHECKING:
     from upscale.batch.options import Options
@@ -86,6 +86,8 @@ def command(ctx: click.Context, /, paths: tuple[str, ...], list_kernels: bool, *
     if values["threads"]:
         threads.use(values["threads"])
     try:
+        if values["watch"]:
+            return _watch(inputs, output, options, values)
         if len(inputs) == 1 and values["files_from"] is None and _is_one_picture(inputs[0]):
             return _enlarge_one(inputs[0], output, options, values)
         return _enlarge_many(inputs, output, options, values)
@@ -367,6 +369,43 @@ def _enlarge_many(inputs: list[str], output: str, options: "Options", values: di
         raise
     report.end()
     return 1 if report.failed else 0
+
+
+def _watch(folders: list[str], output: str, options: "Options", values: dict[str, Any]) -> int:
+    """Enlarge what is in folders and what comes, until a signal asks to end."""
+    for folder in folders:
+        if folder == DASH or os.path.isfile(folder):
+            name = "- is standard input" if folder == DASH else f"{folder} is a file"
+            raise click.UsageError(f"--watch needs a folder as INPUT, and {name}; give the folder in which files change")
+        if not os.path.isdir(folder):
+            raise FileError(f"{folder}: no such folder to watch{did_you_mean(closest_file(folder))}")
+    _check_output_folder(folders, output, values)
+    from upscale.batch import folder_events
+    from upscale.batch.options import unused_option
+
+    folder_events.check_installed()
+    if values["format"] is not None and (text := unused_option(options, formats.FORMATS[values["format"]])):
+        raise click.UsageError(text)
+    from upscale.batch.make_requests import make_requests
+    from upscale.batch.watch_folders import FolderWatch
+    from upscale.batch.watch_report import WatchReport
+
+    requests = make_requests(options)  # what is wrong with a kernel is reported once, and before anything is done
+    if not values["quiet"]:
+        _note_unused_bias(requests, options)
+    report = WatchReport(quiet=values["quiet"], verbose=values["verbose"], json=values["json"])
+    naming, forbidden = _naming(output, options, values, requests), _other_files(options).values()
+    watching = FolderWatch(folders, naming, options, recursive=values["recursive"], forbidden=forbidden, report=report)
+    files = watching.files
+    try:
+        watching.run(threads.count())
+    except signals.Interrupted as signalled:
+        signals.arrived()
+        report.end(signalled.ending if files.unfinished else "watching ended", files.failed, files.unfinished)
+        return 128 + signalled.number if files.unfinished else int(files.failed > 0)
+    except BrokenPipeError:
+        report.end("standard output was closed", files.failed, files.unfinished)
+        raise
 
 
 def _check_use(found: "Plan", options: "Options") -> None:

@@ -41,6 +41,7 @@ GROUPS = {
         "no_overwrite",
         "overwrite",
         "dry_run",
+        "watch",
         "fail_fast",
         "json",
         "scheduler",
@@ -69,7 +70,7 @@ GROUPS = {
 EVERYDAY = {
     *("method", "factor", "fit", "size", "kernel", "normalize"),
     *("format", "quality", "lossless", "background", "frame"),
-    *("recursive", "name", "skip_existing", "overwrite", "dry_run", "json"),
+    *("recursive", "name", "skip_existing", "overwrite", "dry_run", "watch", "json"),
     *("output", "threads", "quiet", "verbose", "list_kernels", "version", "_click_default_help", "help", "help_all"),
 }
 #: The key in a context's `meta` under which `--help-all` notes that all options are wanted.

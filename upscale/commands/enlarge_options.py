@@ -281,6 +281,11 @@ _OPTIONS = (
     click.option("--no-overwrite", is_flag=True, help="Keep existing outputs, and report their inputs as failed."),
     click.option("--overwrite", is_flag=True, help="In a folder, also replace files that upscale did not make."),
     click.option("-n", "--dry-run", is_flag=True, help="Print what would be done, with sizes and memory."),
+    click.option(
+        "--watch",
+        is_flag=True,
+        help="Keep running: also enlarge pictures that come to the folders or change, until Ctrl-C.",
+    ),
     click.option("--fail-fast", is_flag=True, help="Start no more files after the first failure."),
     click.option(
         "--scheduler",
@@ -360,6 +365,10 @@ def check_options(values: dict[str, Any], given: set[str]) -> None:
         ("no_overwrite", "skip_existing"),
         ("no_overwrite", "update"),
         ("no_overwrite", "overwrite"),
+        ("watch", "dry_run"),
+        ("watch", "fail_fast"),
+        ("watch", "files_from"),
+        ("watch", "scheduler"),
     ):
         if one in given and other in given:
             raise click.UsageError(f"--{one.replace('_', '-')} and --{other.replace('_', '-')} cannot be combined")
