@@ -26,6 +26,8 @@ LAYOUTS = ("hwc", "chw")
 COMPRESSIONS = ("fast", "balanced", "small")
 #: Bits a sample.
 DEPTHS = ("8", "16")
+#: Chroma of videos: subsampled as it is, or as large as luma.
+CHROMAS = ("same", "444")
 #: Enlargement factor, (vertical, horizontal), if neither the user nor the kernel has one.
 DEFAULT_FACTOR = (2, 2)
 #: Simple names of colours.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from upscale.argument_checks import factor_pair, is_same_padding, paddings, pair
 from upscale.batch.options import Options
 from upscale.choices import (
+    CHROMAS,
     COMPRESSIONS,
     EDGES,
     ENGINES,
@@ -63,6 +64,8 @@ class FileOptions(TypedDict, total=False):
         One frame of an animation, or one page, from 0.
     layout : {"hwc", "chw"}
         Of .npy arrays.
+    chroma : {"same", "444"}
+        Of videos: subsampled as it is, or as large as luma.
     skip_existing, update, no_overwrite, overwrite : bool
         What becomes of an output that is there already.
     engine : {"auto", "numba", "numpy"}
@@ -92,6 +95,7 @@ class FileOptions(TypedDict, total=False):
     strip: bool
     frame: int | None
     layout: Literal["hwc", "chw"]
+    chroma: Literal["same", "444"]
     skip_existing: bool
     update: bool
     no_overwrite: bool
@@ -118,6 +122,7 @@ _DEFAULTS: dict[str, Any] = {
     "edge": "zero",
     "compression": "balanced",
     "layout": "hwc",
+    "chroma": "same",
     "engine": "auto",
     "max_pixels": MOST_PIXELS,
     "max_output_pixels": MOST_OUTPUT_PIXELS,
@@ -126,6 +131,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "edge": EDGES,
     "compression": COMPRESSIONS,
     "layout": LAYOUTS,
+    "chroma": CHROMAS,
     "engine": ENGINES,
     "depth": (None, 8, 16),
 }

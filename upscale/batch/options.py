@@ -31,6 +31,7 @@ class Options(NamedTuple):
     strip: bool
     frame: int | None
     layout: str
+    chroma: str
     engine: str
     skip_existing: bool
     update: bool
@@ -49,6 +50,8 @@ _LOSSY = ("JPEG", "WebP", "AVIF", "JPEG XL")
 
 def unused_option(options: Options, target: Format) -> str:
     """Return why an option does not go with an output's format; an empty text where all do."""
+    if options.chroma != "same" and not target.video:
+        return f"--chroma does not apply to {target.name}, only to video"
     if options.lossless and target.name == "JPEG":
         return "--lossless: JPEG is always lossy; write .png or .webp"
     if options.quality is not None and target.name not in _LOSSY:

@@ -29,6 +29,7 @@ GROUPS = {
         "strip",
         "frame",
         "layout",
+        "chroma",
     ),
     "Many files": (
         "recursive",

@@ -7,6 +7,7 @@ import click
 
 from upscale import __version__
 from upscale.choices import (
+    CHROMAS,
     COLOURS,
     COMPRESSIONS,
     DEPTHS,
@@ -178,6 +179,13 @@ _OPTIONS = (
         default="hwc",
         show_default=True,
         help="Axes of .npy arrays; chw is (C, H, W) or (N, C, H, W).",
+    ),
+    click.option(
+        "--chroma",
+        type=OneOf(CHROMAS),
+        default="same",
+        show_default=True,
+        help="Chroma of videos: 444 makes it as large as luma, instead of keeping it subsampled.",
     ),
     click.option(
         "--engine",
