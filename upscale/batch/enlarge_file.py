@@ -48,8 +48,8 @@ def enlarge_file(
     **options
         The command's options of the same names, see docs/commands.md: padding, output_padding, dilation, groups,
         bias, edge, normalize, linear; format, quality, lossless, compression, depth, background, to_rgb, strip, frame, layout,
-        chroma; skip_existing, update, no_overwrite, overwrite; engine, reject_truncated, max_pixels, max_output_pixels and
-        max_memory (bytes).
+        chroma, codec, crf; skip_existing, update, no_overwrite, overwrite; engine, reject_truncated, max_pixels,
+        max_output_pixels and max_memory (bytes).
 
     Returns
     -------

@@ -8,6 +8,7 @@ from upscale.argument_checks import factor_pair, is_same_padding, paddings, pair
 from upscale.batch.options import Options
 from upscale.choices import (
     CHROMAS,
+    CODECS,
     COMPRESSIONS,
     EDGES,
     ENGINES,
@@ -66,6 +67,9 @@ class FileOptions(TypedDict, total=False):
         Of .npy arrays.
     chroma : {"same", "444"}
         Of videos: subsampled as it is, or as large as luma.
+    codec : {"h264", "h265", "vp9", "av1", "ffv1"}
+    crf : int
+        Of videos such as .mp4; the quality, where less is better.
     skip_existing, update, no_overwrite, overwrite : bool
         What becomes of an output that is there already.
     engine : {"auto", "numba", "numpy"}
@@ -96,6 +100,8 @@ class FileOptions(TypedDict, total=False):
     frame: int | None
     layout: Literal["hwc", "chw"]
     chroma: Literal["same", "444"]
+    codec: Literal["h264", "h265", "vp9", "av1", "ffv1"] | None
+    crf: int | None
     skip_existing: bool
     update: bool
     no_overwrite: bool
@@ -132,11 +138,12 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "compression": COMPRESSIONS,
     "layout": LAYOUTS,
     "chroma": CHROMAS,
+    "codec": (None, *CODECS),
     "engine": ENGINES,
     "depth": (None, 8, 16),
 }
 #: Least and greatest value of whole numbers, of which None is one too.
-_RANGES = {"quality": (0, 100), "frame": (0, 1 << 31), "groups": (1, 1 << 31)}
+_RANGES = {"quality": (0, 100), "crf": (0, 63), "frame": (0, 1 << 31), "groups": (1, 1 << 31)}
 _RANGES |= dict.fromkeys(("max_pixels", "max_output_pixels", "max_memory"), (1, 1 << 62))
 _OF_TCONV = ("padding", "output_padding", "dilation", "groups", "bias", "edge", "normalize", "linear")
 

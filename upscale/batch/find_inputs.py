@@ -92,6 +92,8 @@ class Search:
         if stat.S_ISREG(mode):
             if formats.has_picture_suffix(path):
                 return [found]
+            if found.named and os.path.splitext(path)[1].lower() in unsupported_formats.VIDEO.suffixes:
+                return [found]  # those in folders would take hours that nobody expects
             head = _head_of(path)
             unsupported = unsupported_formats.find(path, head)
             if unsupported is not None and (found.named or not unsupported.ignored_in_folders):

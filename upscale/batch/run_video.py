@@ -1,6 +1,7 @@
 """One task whose input is a video: checked, enlarged frame by frame, written."""
 
 import contextlib
+import io
 import os
 import sys
 import time
@@ -26,10 +27,13 @@ from upscale.video.streams import enlarge_stream, memory_of
 
 if TYPE_CHECKING:
     from upscale.operators.methods import Request
+    from upscale.video.containers import ContainerReader
     from upscale.video.detect import OpenVideo
 
 #: How many frames a stream is taken to have whose length is not known, for the choice of the engine.
 _MANY = 100
+#: How many enlarged frames encoders look ahead, at most.
+_FRAMES_OF_ENCODERS = 80
 #: Options that are about pictures, with what they are instead of their default.
 _OF_PICTURES = ("background", "depth", "to_rgb", "frame")
 
@@ -40,8 +44,8 @@ class _Run(NamedTuple):
     task: Task
     options: Options
     log: RunLog
-    reader: y4m.Reader
-    header: y4m.Header
+    target: formats.Format
+    reader: "y4m.Reader | ContainerReader"
     enlarger: FrameEnlarger
     total: int
     streamed: bool
@@ -78,13 +82,16 @@ def run_video(
         Where it cannot be read, enlarged or written. On a pipe, frames before a damaged one were written.
     """
     began = time.perf_counter()
-    target = _target_of(task)
+    target = _target_of(task, is_container=not video.begin)
     _check_options(task.name, options, target, one_of_many=one_of_many)
     identity = file_checks.identity(video.stream)
+    if not video.begin and state.streamed:
+        raise FileError(f"{task.name}: {target.name} can only be written to a file; name an OUTPUT")
     with log.stage("read"), file_errors(task.name):
-        reader = y4m.Reader(video.stream, video.begin)
-        total = _count_frames(video.stream, reader) if identity else 0
-    layout = reader.header.layout
+        reader, total, turned = _open(task, video, bool(identity))
+    if turned and request.factor[0] != request.factor[1]:
+        raise FileError(f"{task.name}: is turned by players, so both sides need the same factor")
+    layout = reader.layout
 
     def watch(engine: Any, loops: Any) -> None:
         if engine.name != log.engine:
@@ -96,7 +103,7 @@ def run_video(
         log.note("has no chroma, so --chroma 444 changes nothing")
     for note in enlarger.notes:
         log.note(note)
-    memory = memory_of(enlarger)
+    memory = memory_of(enlarger) + (0 if video.begin else _FRAMES_OF_ENCODERS * enlarger.result.frame_bytes)
     plan = FramePlan(total, False, None, enlarger.result.size, memory, ())
     contents = FileContents(target.pillow, layout.size, layout.dtype.itemsize, lambda: iter(()))
     file_checks.check_limits(task.name, contents, plan, target, options)
@@ -104,15 +111,15 @@ def run_video(
         "planned",
         notes=log.notes,
         started=log.started,
-        size=layout.size[::-1],
+        size=_shown(layout.size, turned=turned),
         stored_size=layout.size[::-1],
-        out_size=enlarger.result.size[::-1],
+        out_size=_shown(enlarger.result.size, turned=turned),
         format=target.name,
         frames=total,
         bytes_in=identity[2] if identity else 0,
         memory=memory,
     )
-    run = _Run(task, options, log, reader, reader.header.enlarged(enlarger.result), enlarger, total, state.streamed)
+    run = _Run(task, options, log, target, reader, enlarger, total, state.streamed)
     if state.may_be_done and _is_done(run):
         log.note("its output does not record its settings, so only its size was checked")
         return result._replace(status="skipped", notes=log.notes, seconds=time.perf_counter() - began)
@@ -135,7 +142,7 @@ def run_video(
         status="written",
         notes=log.notes,
         frames=frames,
-        bytes_in=reader.bytes,
+        bytes_in=identity[2] if identity else getattr(reader, "bytes", 0),
         bytes_out=written,
         engine=log.engine,
         engine_reason=log.engine_reason,
@@ -144,17 +151,38 @@ def run_video(
     return result._replace(report=tuple(verbose_report(task, options, request, result, log)))
 
 
-def _target_of(task: Task) -> formats.Format:
-    found = task.target or formats.VIDEOS[".y4m"]
-    if found != formats.VIDEOS[".y4m"]:
-        raise FileError(f"{task.name}: is a video, which cannot be written as {found.name}; choose an OUTPUT that ends in .y4m")
+def _target_of(task: Task, *, is_container: bool) -> formats.Format:
+    """Find the output's format: frames stay uncompressed, and encoded video stays encoded."""
+    own = os.path.splitext(task.source)[1].lower() if is_container else ".y4m"
+    found = task.target or formats.VIDEOS.get(own)
+    if found is None or not found.video or (found == formats.VIDEOS[".y4m"]) == is_container:
+        named = f" as {found.name}" if found is not None else f" as {own}"
+        accepted = "in .mp4, .mkv, .mov or .webm" if is_container else "in .y4m"
+        raise FileError(f"{task.name}: is a video, which cannot be written{named}; choose an OUTPUT that ends {accepted}")
     return found
+
+
+def _open(task: Task, video: "OpenVideo", is_file: bool) -> "tuple[y4m.Reader | ContainerReader, int, bool]":
+    """Open a video; return it, how many frames it has or 0, and whether players show its rows as columns."""
+    if video.begin:
+        reader = y4m.Reader(video.stream, video.begin)
+        return reader, _count_frames(video.stream, reader) if is_file else 0, False
+    from upscale.video.containers import ContainerReader
+
+    opened = ContainerReader(task.source)
+    return opened, opened.total, opened.is_turned
+
+
+def _shown(size: tuple[int, int], *, turned: bool) -> tuple[int, int]:
+    """Return width and height as a player shows them."""
+    return size if turned else size[::-1]
 
 
 def _check_options(name: str, options: Options, target: formats.Format, *, one_of_many: bool) -> None:
     """Refuse options that are about pictures."""
     text = "" if one_of_many else unused_option(options, target)
-    given = [option for option in _OF_PICTURES if getattr(options, option) not in (None, False)]
+    refused = _OF_PICTURES if target == formats.VIDEOS[".y4m"] else (*_OF_PICTURES, "strip")
+    given = [option for option in refused if getattr(options, option) not in (None, False)]
     if not text and given:
         text = f"{name}: --{given[0].replace('_', '-')} does not apply to video"
     if text:
@@ -172,10 +200,15 @@ def _count_frames(stream: BinaryIO, reader: y4m.Reader) -> int:
 def _is_done(run: _Run) -> bool:
     """Return whether the output is a complete video with the parameters and as many frames as it would get."""
     try:
-        source, output = _scanned(run.task.source), _scanned(run.task.output)
+        if isinstance(run.reader, y4m.Reader):
+            (header, frames), output = _scanned(run.task.source), _scanned(run.task.output)
+            return output == (header.enlarged(run.enlarger.result), frames)
+        there = type(run.reader)(run.task.output)
     except (OSError, ArgumentError):
         return False
-    return output == (run.header, source[1])
+    done = there.layout.size == run.enlarger.result.size and there.total == run.total
+    there.close()
+    return done
 
 
 def _scanned(path: str) -> tuple[y4m.Header, int]:
@@ -220,26 +253,71 @@ def _write_errors(name: str) -> Iterator[None]:
 
 def _enlarge(run: _Run, out: BinaryIO) -> tuple[int, int]:
     """Enlarge all frames; return how many there are, and how many bytes were written."""
-    written = 0
+    reader = run.reader
 
-    def read(planes: Planes) -> bytes | None:
+    def read(planes: Planes) -> Any:
         with file_errors(run.task.name):
             try:
-                return run.reader.read(planes)
+                return reader.read(planes)
             except ArgumentError as error:
-                if not run.streamed or not run.reader.frames:
+                if not run.streamed or not reader.frames:
                     raise
-                raise ArgumentError(f"{error}; the output ends with frame {run.reader.frames}") from error
+                raise ArgumentError(f"{error}; the output ends with frame {reader.frames}") from error
 
-    def write(line: bytes, planes: Planes) -> None:
-        nonlocal written
-        if not written:  # a stream without frames gets no header
-            out.write(run.header.line())
-            written = len(run.header.line())
-        written += y4m.write_frame(out, line, planes)
-        if run.streamed:  # another program waits for it
-            out.flush()
-
+    counted: Any = _Counted(out)
     with run.log.stage("enlarge"), VideoProgress(run.total, shown=run.log.watched) as progress:
-        frames = enlarge_stream(read, run.enlarger, write, progress.advance)
-    return frames, written
+        with prefix_errors(run.task.output, FileError):
+            writer = _writer(run, counted)
+            frames = enlarge_stream(read, run.enlarger, writer.write, progress.advance)
+            writer.finish()
+        if not isinstance(reader, y4m.Reader):
+            reader.close()
+    return frames, counted.most
+
+
+def _writer(run: _Run, out: BinaryIO) -> Any:
+    if isinstance(run.reader, y4m.Reader):
+        return y4m.Writer(out, run.reader.header.enlarged(run.enlarger.result), flushes=run.streamed)
+    from upscale.video import codecs, containers, pixel_formats
+
+    name, options = run.reader.pixel_format, run.options
+    stored = pixel_formats.with_full_chroma(name) if options.chroma == "444" else name
+    encoding = codecs.choose(run.target.name, options.codec, stored, crf=options.crf, lossless=options.lossless)
+    return containers.ContainerWriter(
+        out, run.target.name, run.reader, run.enlarger.result.size, stored, encoding, run.log.note
+    )
+
+
+class _Counted(io.RawIOBase):
+    """A file that knows how far it has been written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.most, self._at = file, 0, 0
+
+    def write(self, data: Any) -> int:
+        """Write bytes."""
+        self._file.write(data)
+        self._at += len(data)
+        self.most = max(self.most, self._at)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a position."""
+        self._at = self._file.seek(offset, whence)
+        return self._at
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._at
+
+    def flush(self) -> None:
+        """Hand over what is buffered."""
+        self._file.flush()
+
+    def writable(self) -> bool:
+        """Return that it can be written to."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return whether positions can be chosen."""
+        return self._file.seekable()

@@ -30,6 +30,8 @@ GROUPS = {
         "frame",
         "layout",
         "chroma",
+        "codec",
+        "crf",
     ),
     "Many files": (
         "recursive",

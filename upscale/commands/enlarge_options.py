@@ -8,6 +8,7 @@ import click
 from upscale import __version__
 from upscale.choices import (
     CHROMAS,
+    CODECS,
     COLOURS,
     COMPRESSIONS,
     DEPTHS,
@@ -158,7 +159,7 @@ _OPTIONS = (
         metavar="0-100",
         help="Quality of JPEG, AVIF, and lossy WebP and JPEG XL.  [default: JPEG 92, AVIF 90, WebP and JPEG XL lossless]",
     ),
-    click.option("--lossless", is_flag=True, help="Write AVIF lossless, as WebP and JPEG XL are by default."),
+    click.option("--lossless", is_flag=True, help="Write AVIF lossless, as WebP and JPEG XL are by default; videos, too."),
     click.option(
         "--compression",
         type=OneOf(COMPRESSIONS),
@@ -186,6 +187,17 @@ _OPTIONS = (
         default="same",
         show_default=True,
         help="Chroma of videos: 444 makes it as large as luma, instead of keeping it subsampled.",
+    ),
+    click.option(
+        "--codec",
+        type=OneOf(CODECS),
+        help="Codec of videos such as .mp4 and .mkv.  [default: h264; in .webm vp9]",
+    ),
+    click.option(
+        "--crf",
+        type=WholeNumber(0, 63),
+        metavar="N",
+        help="Quality of videos, in the scale of the codec, where less is better.  [default: h264 16, h265 18, vp9 20, av1 22]",
     ),
     click.option(
         "--engine",

@@ -182,7 +182,14 @@ FORMATS: dict[str, Format] = {
 }
 
 #: Suffixes of videos.
-VIDEOS: dict[str, Format] = {".y4m": Format("YUV4MPEG2", "Y4M", (), _SIDE, video=True)}
+VIDEOS: dict[str, Format] = {
+    ".y4m": Format("YUV4MPEG2", "Y4M", (), _SIDE, video=True),
+    ".mp4": Format("MP4", "MP4", (), 16384, video=True),
+    ".m4v": Format("MP4", "MP4", (), 16384, video=True),
+    ".mov": Format("QuickTime", "MOV", (), 16384, video=True),
+    ".mkv": Format("Matroska", "MKV", (), 65535, video=True),
+    ".webm": Format("WebM", "WEBM", (), 16383, video=True),
+}
 
 #: Suffixes of all that is written.
 WRITTEN = FORMATS | VIDEOS
@@ -201,9 +208,9 @@ _AMBIGUOUS = ".hdr"
 
 
 def has_picture_suffix(path: str) -> bool:
-    """Return whether a file has the suffix of a picture that can be read, of an array, or of a video."""
+    """Return whether a file has the suffix of a picture that can be read, of an array, or of a stream of frames."""
     suffix = os.path.splitext(path)[1].lower()
-    return (suffix in WRITTEN and suffix != _AMBIGUOUS) or suffix in READ_ONLY
+    return (suffix in FORMATS and suffix != _AMBIGUOUS) or suffix in READ_ONLY or suffix == ".y4m"
 
 
 def begins_like_picture(head: bytes) -> bool:

@@ -8,6 +8,10 @@ import sys
 from typing import BinaryIO, NamedTuple
 
 from upscale.output_files import DASH, read_standard_input
+from upscale.pictures.unsupported_formats import VIDEO
+
+#: Suffixes of videos in containers.
+CONTAINERS = VIDEO.suffixes
 
 #: As in `y4m`, which is imported only if it is needed.
 _MAGIC = b"YUV4MPEG2"
@@ -21,7 +25,7 @@ class OpenVideo(NamedTuple):
     stream : binary file
         Positioned behind `begin`.
     begin : bytes
-        Its first bytes.
+        Its first bytes, of a stream of uncompressed frames; empty for a container such as MP4.
     """
 
     stream: BinaryIO
@@ -67,6 +71,8 @@ def find_video(path: str, reads: BinaryIO | None) -> tuple[OpenVideo | None, str
         return _looked_at(stream, None)
     if (begin := stream.read(len(_MAGIC))) == _MAGIC:
         return OpenVideo(stream, begin), path
+    if os.path.splitext(path)[1].lower() in CONTAINERS and begin:
+        return OpenVideo(stream, b""), path
     stream.close()
     return None, path
 

@@ -21,12 +21,18 @@ class ReadAhead(Generic[T, V]):
         Fills a buffer and returns a value, or None if there is nothing more.
     buffers : list
         At least two.
+
+    Attributes
+    ----------
+    error : BaseException or None
+        What filling has raised, once all buffers before have been used.
     """
 
     def __init__(self, fill: Callable[[T], V | None], buffers: list[T]) -> None:
         self._fill, self._ends = fill, False
+        self.error: BaseException | None = None
         self._free: SimpleQueue[T | None] = SimpleQueue()
-        self._filled: SimpleQueue[tuple[T, V] | BaseException | None] = SimpleQueue()
+        self._filled: SimpleQueue[tuple[T, V] | None] = SimpleQueue()
         for buffer in buffers:
             self._free.put(buffer)
         self._thread = threading.Thread(target=self._run, name="read ahead", daemon=True)
@@ -35,8 +41,6 @@ class ReadAhead(Generic[T, V]):
     def __iter__(self) -> Iterator[tuple[T, V]]:
         """Yield each buffer with its value; the buffer is filled again when the next one is requested."""
         while (item := self._filled.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
             yield item
             self._free.put(item[0])
 
@@ -54,9 +58,8 @@ class ReadAhead(Generic[T, V]):
                     break
                 self._filled.put((buffer, value))
         except BaseException as error:  # raised where the buffers are used
-            self._filled.put(error)
-        else:
-            self._filled.put(None)
+            self.error = error
+        self._filled.put(None)
 
 
 class WriteBehind(Generic[T]):

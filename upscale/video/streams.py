@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from upscale.errors import UpscaleError
 from upscale.video.layout import Planes
 from upscale.video.overlap import ReadAhead, WriteBehind
 from upscale.video.planes import FrameEnlarger
@@ -52,18 +51,16 @@ def enlarge_stream(
         stack.callback(ahead.close)
         behind = WriteBehind(lambda item: write(item.about, item.planes), [_Enlarged(enlarger) for _ in range(BUFFERS)])
         stack.callback(behind.close)
-        try:
-            for planes, about in ahead:
-                item = behind.free()
-                enlarger.enlarge(planes, item.planes)
-                item.about = about
-                behind.put(item)
-                frames += 1
-                done()
-        except UpscaleError:  # what was read before is complete
-            behind.finish()
-            raise
+        for planes, about in ahead:
+            item = behind.free()
+            enlarger.enlarge(planes, item.planes)
+            item.about = about
+            behind.put(item)
+            frames += 1
+            done()
         behind.finish()
+        if ahead.error is not None:
+            raise ahead.error
     return frames
 
 

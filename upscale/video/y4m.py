@@ -8,10 +8,9 @@ ffmpeg's.
 
 import re
 import sys
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError
 from upscale.video.layout import Layout, Planes, cosited
@@ -53,13 +52,6 @@ class Header(NamedTuple):
 
     parameters: tuple[str, ...]
     layout: Layout
-
-    @property
-    def rate(self) -> float:
-        """Frames a second; 0 where the stream does not say."""
-        text = next((p[1:] for p in self.parameters if p[0] == "F"), "")
-        found = re.fullmatch(r"(\d+):(\d+)", text)
-        return int(found[1]) / int(found[2]) if found and int(found[2]) else 0.0
 
     def enlarged(self, layout: Layout) -> "Header":
         """Return the parameters of the stream with frames of another layout."""
@@ -164,6 +156,11 @@ class Reader:
         self._stream = stream
         self.frames, self.bytes = 0, len(line)
 
+    @property
+    def layout(self) -> Layout:
+        """The layout of the frames."""
+        return self.header.layout
+
     def read(self, planes: Planes) -> bytes | None:
         """Read a frame's samples into arrays; return its line of parameters, or None at the end of the stream.
 
@@ -223,10 +220,31 @@ class Reader:
         return ArgumentError(f"truncated: it ends within frame {self.frames + 1}")
 
 
-def write_frame(file: BinaryIO, line: bytes, planes: "list[NDArray[Any]]") -> int:
-    """Write a frame and return how many bytes it takes."""
-    file.write(line)
-    for plane in planes:
-        samples = np.ascontiguousarray(plane if sys.byteorder == "little" else plane.astype(plane.dtype.newbyteorder("<")))
-        file.write(samples.data.cast("B"))
-    return len(line) + sum(plane.nbytes for plane in planes)
+class Writer:
+    """Write the frames of a stream; the header comes with the first one.
+
+    Parameters
+    ----------
+    file : binary file
+    header : Header
+    flushes : bool
+        Hand each frame over at once, since another program waits for it.
+    """
+
+    def __init__(self, file: BinaryIO, header: Header, *, flushes: bool) -> None:
+        self._file, self._header, self._flushes, self._begun = file, header, flushes, False
+
+    def write(self, line: bytes, planes: Planes) -> None:
+        """Write a frame with its line of parameters."""
+        if not self._begun:
+            self._begun = True
+            self._file.write(self._header.line())
+        self._file.write(line)
+        for plane in planes:
+            samples = plane if sys.byteorder == "little" else plane.astype(plane.dtype.newbyteorder("<"))
+            self._file.write(samples.data.cast("B"))
+        if self._flushes:
+            self._file.flush()
+
+    def finish(self) -> None:
+        """Do nothing: a stream has no end."""
