@@ -5,9 +5,11 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
-from helpers import ROOT, SAMPLES, UPSCALE
+from helpers import ROOT, SAMPLES, UPSCALE, larger
 from PIL import Image
+from video_streams import parsed, random_frames, stream
 
 TEXTS = {page: (ROOT / "docs" / f"{page}.md").read_text() for page in ("recipes", "containers")}
 
@@ -111,6 +113,17 @@ def test_watching_with_systemd(place):
     assert process.communicate()[1].startswith("upscale: watching ended: 2 written")
     assert process.returncode == 0
     assert_enlarged(place, "ninja.png", "potion.png")
+
+
+def test_video(place):
+    frames = random_frames("420mpeg2", (6, 8))
+    (place / "clip.y4m").write_bytes(stream(frames, "420mpeg2"))
+    stand_in(place, "ffmpeg", 'case "$*" in *"-i - "*) cat > large.y4m;; *) cat clip.y4m;; esac')
+    shell(place, "sh", "-ec", recipe("yuv4mpegpipe"))
+    head, _, made = parsed((place / "large.y4m").read_bytes())
+    assert head.startswith("YUV4MPEG2 W32 H24 ") and head.endswith("C444")
+    for before, after in zip(frames, made, strict=True):
+        assert np.array_equal(after[0], larger(before[0], 4)) and np.array_equal(after[1], larger(before[1], 8))
 
 
 @pytest.mark.parametrize("program", ["wl-paste", "xclip"])

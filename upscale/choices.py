@@ -26,6 +26,10 @@ LAYOUTS = ("hwc", "chw")
 COMPRESSIONS = ("fast", "balanced", "small")
 #: Bits a sample.
 DEPTHS = ("8", "16")
+#: Chroma of videos: subsampled as it is, or as large as luma.
+CHROMAS = ("same", "444")
+#: Codecs of videos in containers.
+CODECS = ("h264", "h265", "vp9", "av1", "ffv1")
 #: Enlargement factor, (vertical, horizontal), if neither the user nor the kernel has one.
 DEFAULT_FACTOR = (2, 2)
 #: Simple names of colours.

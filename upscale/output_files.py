@@ -45,8 +45,8 @@ def is_regular(path: str) -> bool:
         return True
 
 
-def read_standard_input() -> io.BytesIO:
-    """Read all of standard input.
+def read_standard_input(begin: bytes = b"") -> io.BytesIO:
+    """Read all of standard input, of which some bytes may have been read already.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def read_standard_input() -> io.BytesIO:
     if sys.stdin is None:
         raise FileError("standard input is closed; name an INPUT")
     try:
-        data = sys.stdin.buffer.read()
+        data = begin + sys.stdin.buffer.read()
     except OSError as error:
         raise FileError(f"standard input: cannot be read: {os_error_text(error)}") from error
     if not data:

@@ -47,9 +47,9 @@ def enlarge_file(
         As in `enlarge`.
     **options
         The command's options of the same names, see docs/commands.md: padding, output_padding, dilation, groups,
-        bias, edge, normalize, linear; format, quality, lossless, compression, depth, background, to_rgb, strip, frame, layout;
-        skip_existing, update, no_overwrite, overwrite; engine, reject_truncated, max_pixels, max_output_pixels and max_memory
-        (bytes).
+        bias, edge, normalize, linear; format, quality, lossless, compression, depth, background, to_rgb, strip, frame, layout,
+        chroma, codec, crf; skip_existing, update, no_overwrite, overwrite; engine, reject_truncated, max_pixels,
+        max_output_pixels and max_memory (bytes).
 
     Returns
     -------
@@ -103,7 +103,7 @@ def _format(output: str, wanted: str | None, *, is_path: bool) -> formats.Format
     if not is_path:
         return chosen
     suffix = os.path.splitext(output)[1]
-    found = formats.FORMATS.get(suffix.lower())
+    found = formats.WRITTEN.get(suffix.lower())
     if chosen is None:
         return formats.of_suffix(suffix, f"target {output}")
     if found is not None and found is not chosen:

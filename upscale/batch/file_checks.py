@@ -145,6 +145,8 @@ def target_of(task: Task, contents: FileContents, options: Options, note: Callab
         note(f"{contents.format} can be read but not written: the output is {found.name}")
     if found is None:
         raise FileError(f"{task.name}: {contents.format} cannot be written; choose another format with --format")
+    if found.video:
+        raise FileError(f"{task.name}: is a picture, which cannot be written as {found.name}; choose a format for pictures")
     return found
 
 

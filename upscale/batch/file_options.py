@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from upscale.argument_checks import factor_pair, is_same_padding, paddings, pair
 from upscale.batch.options import Options
 from upscale.choices import (
+    CHROMAS,
+    CODECS,
     COMPRESSIONS,
     EDGES,
     ENGINES,
@@ -71,6 +73,11 @@ class FileOptions(TypedDict, total=False):
         One frame of an animation, or one page, from 0.
     layout : {"hwc", "chw"}
         Of .npy arrays.
+    chroma : {"same", "444"}
+        Of videos: subsampled as it is, or as large as luma.
+    codec : {"h264", "h265", "vp9", "av1", "ffv1"}
+    crf : int
+        Of videos such as .mp4; the quality, where less is better.
     skip_existing, update, no_overwrite, overwrite : bool
         What becomes of an output that is there already.
     engine : {"auto", "numba", "numpy"}
@@ -104,6 +111,9 @@ class FileOptions(TypedDict, total=False):
     strip: bool
     frame: int | None
     layout: Literal["hwc", "chw"]
+    chroma: Literal["same", "444"]
+    codec: Literal["h264", "h265", "vp9", "av1", "ffv1"] | None
+    crf: int | None
     skip_existing: bool
     update: bool
     no_overwrite: bool
@@ -130,6 +140,7 @@ _DEFAULTS: dict[str, Any] = {
     "edge": "zero",
     "compression": "balanced",
     "layout": "hwc",
+    "chroma": "same",
     "engine": "auto",
     "max_pixels": MOST_PIXELS,
     "max_output_pixels": MOST_OUTPUT_PIXELS,
@@ -138,11 +149,13 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "edge": EDGES,
     "compression": COMPRESSIONS,
     "layout": LAYOUTS,
+    "chroma": CHROMAS,
+    "codec": (None, *CODECS),
     "engine": ENGINES,
     "depth": (None, 8, 16),
 }
 #: Least and greatest value of whole numbers, of which None is one too.
-_RANGES = {"quality": (0, 100), "frame": (0, 1 << 31), "groups": (1, 1 << 31)}
+_RANGES = {"quality": (0, 100), "crf": (0, 63), "frame": (0, 1 << 31), "groups": (1, 1 << 31)}
 _RANGES |= dict.fromkeys(("max_pixels", "max_output_pixels", "max_memory"), (1, 1 << 62))
 _OF_TCONV = ("padding", "output_padding", "dilation", "groups", "bias", "edge", "normalize", "linear")
 

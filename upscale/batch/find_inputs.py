@@ -94,8 +94,10 @@ class Search:
         if stat.S_ISREG(mode):
             if formats.has_picture_suffix(path):
                 return [found]
-            known = os.path.splitext(path)[1].lower() in formats.FORMATS
-            head = _head_of(path) if known or not self._by_suffix else b""
+            suffix = os.path.splitext(path)[1].lower()
+            if found.named and suffix in unsupported_formats.VIDEO.suffixes:
+                return [found]  # those in folders would take hours that nobody expects
+            head = _head_of(path) if suffix in formats.FORMATS or not self._by_suffix else b""
             unsupported = unsupported_formats.find(path, head)
             if unsupported is not None and (found.named or not unsupported.ignored_in_folders):
                 self.failed.append((path, f"{path}: {unsupported_formats.message(unsupported)}"))

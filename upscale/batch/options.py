@@ -35,6 +35,9 @@ class Options(NamedTuple):
     strip: bool
     frame: int | None
     layout: str
+    chroma: str
+    codec: str | None
+    crf: int | None
     engine: str
     skip_existing: bool
     update: bool
@@ -53,6 +56,12 @@ _LOSSY = ("JPEG", "WebP", "AVIF", "JPEG XL")
 
 def unused_option(options: Options, target: Format) -> str:
     """Return why an option does not go with an output's format; an empty text where all do."""
+    if options.chroma != "same" and not target.video:
+        return f"--chroma does not apply to {target.name}, only to video"
+    if not target.video or target.name == "YUV4MPEG2":
+        given = next((name for name in ("codec", "crf") if getattr(options, name) is not None), "")
+        if given:
+            return f"--{given} does not apply to {target.name}, only to videos such as .mp4 and .mkv"
     if options.lossless and target.name == "JPEG":
         return "--lossless: JPEG is always lossy; write .png or .webp"
     if options.quality is not None and target.name not in _LOSSY:

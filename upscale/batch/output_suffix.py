@@ -19,7 +19,7 @@ def substitute_suffix(path: str, *, to_rgb: bool) -> str:
     to_rgb : bool
         Whether other colour models are converted to RGB.
     """
-    if os.path.splitext(path)[1].lower() in formats.FORMATS:
+    if os.path.splitext(path)[1].lower() in formats.WRITTEN:
         return ""
     from upscale.pictures import reading
 

@@ -264,8 +264,8 @@ def _target(output: str, naming: Naming) -> formats.Format | None:
     ArgumentError
         Where both do, and differ.
     """
-    found = formats.FORMATS.get(os.path.splitext(output)[1].lower())
-    wanted = formats.FORMATS[naming.suffix] if naming.suffix else None
+    found = formats.WRITTEN.get(os.path.splitext(output)[1].lower())
+    wanted = formats.WRITTEN[naming.suffix] if naming.suffix else None
     if found is not None and wanted not in (None, found):
         raise ArgumentError(f"--format {naming.suffix[1:]} conflicts with the suffix of {output}, which comes from --name")
     return found or wanted

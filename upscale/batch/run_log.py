@@ -47,6 +47,11 @@ class RunLog:
         self.notices = ExitStack()
 
     @property
+    def watched(self) -> bool:
+        """Whether a user looks on."""
+        return self._show is not None
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know if the run succeeds, each line once."""
         return tuple(self._notes)

@@ -1,5 +1,6 @@
 """One task, a file from input to output: opened, planned, checked, enlarged, written."""
 
+import contextlib
 import io
 import time
 from collections.abc import Callable
@@ -14,8 +15,9 @@ from upscale.batch.task import FileResult, Task
 from upscale.choices import format_factor
 from upscale.errors import ArgumentError, FileError
 from upscale.loops.engine import CHOOSER, Work
-from upscale.output_files import DASH, check_place, read_standard_input, replacing, write_through
+from upscale.output_files import DASH, check_place, replacing, write_through
 from upscale.pictures.output_mark import add_mark
+from upscale.video.detect import find_video
 
 if TYPE_CHECKING:
     from upscale.batch.enlarge_frames import FileRun
@@ -69,7 +71,20 @@ def run_task(
         state = file_checks.OutputState(streamed=True, exists=False, up_to_date=False, may_be_done=False, mark=None)
     if state.up_to_date:
         return FileResult("skipped", started=log.started, seconds=time.perf_counter() - began)
-    source: str | BinaryIO = reads or (read_standard_input() if task.source == DASH else task.source)
+    video, source = find_video(task.source, reads)
+    if video is not None:
+        from upscale.batch.run_video import run_video
+
+        with contextlib.ExitStack() as stack:
+            if source == task.source != DASH:
+                stack.enter_context(video.stream)
+            return run_video(
+                *(task, options, requests, log, video, state),
+                admit=admit,
+                one_of_many=one_of_many,
+                token=token,
+                writes=writes,
+            )
     with reading.opened(source, task.name) as stream:
         identity = file_checks.identity(stream)
         run, opened = _plan(task, options, requests, log, stream, one_of_many=one_of_many)

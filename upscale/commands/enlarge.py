@@ -255,7 +255,7 @@ def _target(source: str, output: str, options: "Options", wanted: str | None, *,
             raise click.UsageError(f"OUTPUT {output} is the same file as {name}; an input is never overwritten")
 
     suffix = os.path.splitext(output)[1]
-    if suffix.lower() in formats.FORMATS and output != DASH:
+    if suffix.lower() in formats.WRITTEN and output != DASH:
         found = formats.of_suffix(suffix, output)
         if wanted and formats.FORMATS[wanted] is not found:
             raise click.UsageError(f"--format {wanted[1:]} conflicts with the suffix of OUTPUT {output}")
@@ -309,7 +309,7 @@ def _check_output_folder(inputs: list[str], output: str, values: dict[str, Any])
     if output == DASH or (os.path.lexists(there) and not os.path.isdir(there)):
         raise click.UsageError(f"OUTPUT {output} must be a folder for {_described(inputs)}")
     stem, suffix = os.path.splitext(output)
-    if suffix.lower() in formats.FORMATS and not os.path.isdir(output):
+    if suffix.lower() in formats.WRITTEN and not os.path.isdir(output):
         raise click.UsageError(
             f"OUTPUT {output} looks like a picture file; for {_described(inputs)} it must be a folder, such as {stem}/"
         )

@@ -29,6 +29,9 @@ GROUPS = {
         "strip",
         "frame",
         "layout",
+        "chroma",
+        "codec",
+        "crf",
     ),
     "Many files": (
         "recursive",

@@ -7,6 +7,8 @@ import click
 
 from upscale import __version__, target_size, tile_grid
 from upscale.choices import (
+    CHROMAS,
+    CODECS,
     COLOURS,
     COMPRESSIONS,
     DEPTHS,
@@ -185,7 +187,7 @@ _OPTIONS = (
         metavar="0-100",
         help="Quality of JPEG, AVIF, and lossy WebP and JPEG XL.  [default: JPEG 92, AVIF 90, WebP and JPEG XL lossless]",
     ),
-    click.option("--lossless", is_flag=True, help="Write AVIF lossless, as WebP and JPEG XL are by default."),
+    click.option("--lossless", is_flag=True, help="Write AVIF lossless, as WebP and JPEG XL are by default; videos, too."),
     click.option(
         "--compression",
         type=OneOf(COMPRESSIONS),
@@ -206,6 +208,24 @@ _OPTIONS = (
         default="hwc",
         show_default=True,
         help="Axes of .npy arrays; chw is (C, H, W) or (N, C, H, W).",
+    ),
+    click.option(
+        "--chroma",
+        type=OneOf(CHROMAS),
+        default="same",
+        show_default=True,
+        help="Chroma of videos: 444 makes it as large as luma, instead of keeping it subsampled.",
+    ),
+    click.option(
+        "--codec",
+        type=OneOf(CODECS),
+        help="Codec of videos such as .mp4 and .mkv.  [default: h264; in .webm vp9]",
+    ),
+    click.option(
+        "--crf",
+        type=WholeNumber(0, 63),
+        metavar="N",
+        help="Quality of videos, in the scale of the codec, where less is better.  [default: h264 16, h265 18, vp9 20, av1 22]",
     ),
     click.option(
         "--engine",

@@ -292,6 +292,11 @@ class Kernel:
         return self._weights.array
 
     @property
+    def filter(self) -> Filter | None:
+        """The preset that the weights were sampled from; None for other weights."""
+        return self._weights.filter
+
+    @property
     def factors_1d(self) -> tuple[Floats, Floats] | None:
         """The vertical and the horizontal factor of a kernel of rank 1, (kH,) and (kW,), else None."""
         factors = self._weights.factors_1d

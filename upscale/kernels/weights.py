@@ -23,6 +23,11 @@ class Weights:
         self._given, self.ndim = array, array.ndim
 
     @property
+    def filter(self) -> Filter | None:
+        """The preset that the weights were sampled from; None if there is none."""
+        return None
+
+    @property
     def array(self) -> Floats:
         """The weights, read-only."""
         return read_only_view(self._given)
@@ -54,6 +59,11 @@ class PresetWeights(Weights):
 
     def __init__(self, filter: Filter, factor: tuple[int, int]) -> None:
         self._filter, self._factor, self.ndim = filter, factor, 2
+
+    @property
+    def filter(self) -> Filter:
+        """The preset that the weights are sampled from."""
+        return self._filter
 
     @cached_property
     def factors_1d(self) -> Factors1D:

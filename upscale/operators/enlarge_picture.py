@@ -126,6 +126,11 @@ class Enlargement:
             stream.start(self.png_loops)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether another enlargement of this kind would be computed by the same engine."""
+        return self._engine != "auto" or self.loops.__name__ != "upscale.loops.numpy_loops"
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width of the result."""
         return self.shape[0], self.shape[1]
@@ -150,6 +155,10 @@ class Enlargement:
         if self._stream is not None:
             self._stream.wait(len(self._source))
         return self.result._replace(samples=self._computed(slice(0, self.shape[0]), threads.limit()))
+
+    def fill(self, out: Array) -> None:
+        """Compute the result, of what the picture's samples are now, into an array of its shape and dtype."""
+        self._filled(0, out, threads.limit())
 
     def bands(self, size: int) -> Iterator[Band]:
         """Yield bands of rows of the result, of about some bytes, to be computed in any thread, several at once.

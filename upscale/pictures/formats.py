@@ -62,6 +62,8 @@ class Format(NamedTuple):
         An animation may have a picture that is not a frame (`add_cover`).
     kept_until_end : bool
         All frames stay in memory until the last one has been added.
+    video : bool
+        It stores frames of video, and no pictures.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Format(NamedTuple):
     one_mode: bool = False
     cover: bool = False
     kept_until_end: bool = False
+    video: bool = False
 
 
 #: Metadata of files, by the keys of `Picture.info`, and what users call them.
@@ -178,6 +181,19 @@ FORMATS: dict[str, Format] = {
     ".npy": NPY,
 }
 
+#: Suffixes of videos.
+VIDEOS: dict[str, Format] = {
+    ".y4m": Format("YUV4MPEG2", "Y4M", (), _SIDE, video=True),
+    ".mp4": Format("MP4", "MP4", (), 16384, video=True),
+    ".m4v": Format("MP4", "MP4", (), 16384, video=True),
+    ".mov": Format("QuickTime", "MOV", (), 16384, video=True),
+    ".mkv": Format("Matroska", "MKV", (), 65535, video=True),
+    ".webm": Format("WebM", "WEBM", (), 16383, video=True),
+}
+
+#: Suffixes of all that is written.
+WRITTEN = FORMATS | VIDEOS
+
 #: Suffixes of pictures that are read only.
 READ_ONLY = frozenset((
     ".avifs", ".blp", ".bw", ".cur", ".dcx", ".dib", ".fit", ".fits", ".flc", ".fli", ".ftc", ".ftu", ".gbr",
@@ -192,9 +208,9 @@ _AMBIGUOUS = ".hdr"
 
 
 def has_picture_suffix(path: str) -> bool:
-    """Return whether a file has the suffix of a picture that can be read, or of an array."""
+    """Return whether a file has the suffix of a picture that can be read, of an array, or of a stream of frames."""
     suffix = os.path.splitext(path)[1].lower()
-    return (suffix in FORMATS and suffix != _AMBIGUOUS) or suffix in READ_ONLY
+    return (suffix in FORMATS and suffix != _AMBIGUOUS) or suffix in READ_ONLY or suffix == ".y4m"
 
 
 def begins_like_picture(head: bytes) -> bool:
@@ -249,7 +265,7 @@ def of_suffix(suffix: str, what: str) -> Format:
         Where no format that can be written has this suffix.
     """
     try:
-        return FORMATS[suffix.lower()]
+        return WRITTEN[suffix.lower()]
     except KeyError:
         raise ArgumentError(f"{what}: no format has the suffix {suffix!r}; use one of {' '.join(FORMATS)}") from None
 

@@ -82,6 +82,14 @@ RAW = Unsupported(
     ),
     rb"II\*\0.{4}CR|FUJIFILMCCD-RAW|IIR[OS]|MMOR|IIU\0|.{4}ftypcrx|\0MRM|FOVb|II\x1a\0\0\0HEAPCCDR",
 )
+#: Videos, which are read where their suffix says what they are; see `upscale.video`.
+VIDEO = Unsupported(
+    "a video",
+    "give a file with the suffix of a video, such as .mp4, or pipe it through ffmpeg as docs/video.md describes",
+    (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"),
+    rb".{4}ftyp(?:isom|iso[2-9]|mp4[12]|qt  |M4V |avc1|3gp)|\x1aE\xdf\xa3|RIFF.{4}AVI ",
+    ignored_in_folders=True,
+)
 _FORMATS: tuple[Unsupported, ...] = (
     RAW,
     Unsupported(
@@ -143,13 +151,7 @@ _FORMATS: tuple[Unsupported, ...] = (
         rb"(?i:\s*(?:<!doctype html|<html|<head|<body))",
         ignored_in_folders=True,
     ),
-    Unsupported(
-        "a video",
-        "extract its frames first, for example with ffmpeg -i video.mp4 frame%04d.png",
-        (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"),
-        rb".{4}ftyp(?:isom|iso[2-9]|mp4[12]|qt  |M4V |avc1|3gp)|\x1aE\xdf\xa3|RIFF.{4}AVI ",
-        ignored_in_folders=True,
-    ),
+    VIDEO,
 )
 _BY_SUFFIX = {suffix: unsupported for unsupported in _FORMATS for suffix in unsupported.suffixes}
 
