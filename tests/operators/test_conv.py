@@ -189,7 +189,7 @@ def test_equals_torch(axes):
             options["padding"] = "same"
         tensors = [None if a is None else torch.from_numpy(a) for a in arrays]
         want = getattr(torch.nn.functional, f"conv{axes}d")(*tensors, **options).numpy()
-        got = CONV[axes](*arrays, **options, engine="numpy" if seed % 2 else "numba")
+        got = CONV[axes](*arrays, **options, engine="numpy" if seed % 10 else "numba")
         assert (got.dtype, got.shape) == (want.dtype, want.shape), (seed, options)
         np.testing.assert_allclose(got, want, atol=tolerance, rtol=tolerance, err_msg=f"{seed} {options}")
 
@@ -208,6 +208,6 @@ def test_transposed_equals_torch(axes):
         options |= {"padding": [int(rng.integers(0, (n + 1) // 2)) for n in whole], "output_padding": extra}
         tensors = [None if a is None else torch.from_numpy(a) for a in (x, w, bias)]
         want = getattr(torch.nn.functional, f"conv_transpose{axes}d")(*tensors, **options).numpy()
-        got = TRANSPOSED[axes](x, w, bias, **options, engine="numpy" if seed % 2 else "numba")
+        got = TRANSPOSED[axes](x, w, bias, **options, engine="numpy" if seed % 10 else "numba")
         assert got.shape == want.shape, (seed, options)
         np.testing.assert_allclose(got, want, atol=1e-12, err_msg=f"{seed} {options}")
