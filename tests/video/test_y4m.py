@@ -302,3 +302,23 @@ def test_the_library(tmp_path):
         upscale.enlarge_file(io.BytesIO(data[:-1]), io.BytesIO(), 2)
     with pytest.raises(ArgumentError, match="chroma must be one of"):
         upscale.enlarge_file(tmp_path / "a.y4m", tmp_path / "b.y4m", 2, chroma="420")
+
+
+def test_the_largest_factor_that_fits():
+    frames = random_frames("420jpeg", (6, 8))
+    head, _, made = enlarged(frames, "420jpeg", "--fit", "33x100")
+    assert " W32 H24 " in head and np.array_equal(made[0][0], larger(frames[0][0], 4))
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--fit", "7x100"), b"--fit 7x100: the picture, 8x6, is larger"),
+        (("--size", "12x", "-k", "bicubic"), b"a video can only be enlarged by whole factors; --fit chooses"),
+        (("-k", "learned", "-f", "8", "--normalize"), b"by a factor that the kernel itself has"),
+        (("-k", "bicubic", "--tile", "4x3"), b"--tile is not supported for video"),
+    ],
+)
+def test_sizes_and_tiles_that_a_video_cannot_have(options, text):
+    done = run("-", "-", *options, stdin=stream(random_frames("444", (6, 8)), "444"))
+    assert done.returncode in (1, 2) and text in done.stderr and done.stderr.count(b"\n") == 1 and not done.stdout
