@@ -149,10 +149,23 @@ def test_full_chroma_and_kernels(tmp_path):
 @pytest.mark.parametrize("codec", ["vp9", "h265", "av1"])
 def test_other_codecs(codec, tmp_path):
     video(tmp_path / "a.mkv", size=(64, 64))
-    ok(tmp_path / "a.mkv", tmp_path / "b.mkv", "--codec", codec, "--crf", "10")
+    done = ok(tmp_path / "a.mkv", tmp_path / "b.mkv", "--codec", codec, "--crf", "10")
+    assert not done.stderr  # encoders may print much
     after = contents(tmp_path / "b.mkv")
     assert after["codec"].removeprefix("lib").startswith({"h265": "hevc", "av1": ("av1", "dav1d")}.get(codec, codec))
     assert after["times"] == [Fraction(time, 1000) for time in TIMES] and after["planes"][0][0].shape == (128, 128)
+
+
+def test_odd_sizes(tmp_path):
+    video(tmp_path / "a.mkv", "yuv420p", "ffv1", size=(25, 33))
+    done = run(tmp_path / "a.mkv", tmp_path / "b.mkv", "-f", "3")
+    assert done.returncode == 1 and b"h264 cannot encode 99x75 with subsampled chroma; use an even factor" in done.stderr
+    before = contents(tmp_path / "a.mkv")["planes"]
+    for options in (["-f", "3", "--codec", "ffv1"], ["-f", "2", "--lossless"]):
+        ok(tmp_path / "a.mkv", tmp_path / "b.mkv", *options)
+        for one, other in zip(before, contents(tmp_path / "b.mkv")["planes"], strict=True):
+            for p, q in zip(one, other, strict=True):
+                assert np.array_equal(larger(p, int(options[1]))[: q.shape[0], : q.shape[1]], q)
 
 
 def test_what_webm_cannot_store(tmp_path):

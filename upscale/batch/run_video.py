@@ -89,7 +89,7 @@ def run_video(
     if not video.begin and state.streamed:
         raise FileError(f"{task.name}: {target.name} can only be written to a file; name an OUTPUT")
     with log.stage("read"), file_errors(task.name):
-        reader, total, turned = _open(task, video, bool(identity))
+        reader, total, turned = _open(task, video, bool(identity), log.note)
     layout = reader.layout
     with prefix_errors(task.name, FileError):
         request = requests.of(_shown(layout.size, turned=turned)[::-1])
@@ -166,7 +166,9 @@ def _target_of(task: Task, *, is_container: bool) -> formats.Format:
     return found
 
 
-def _open(task: Task, video: "OpenVideo", is_file: bool) -> "tuple[y4m.Reader | ContainerReader, int, bool]":
+def _open(
+    task: Task, video: "OpenVideo", is_file: bool, note: Callable[[str], None]
+) -> "tuple[y4m.Reader | ContainerReader, int, bool]":
     """Open a video; return it, how many frames it has or 0, and whether players show its rows as columns."""
     if video.begin:
         reader = y4m.Reader(video.stream, video.begin)
@@ -174,6 +176,8 @@ def _open(task: Task, video: "OpenVideo", is_file: bool) -> "tuple[y4m.Reader | 
     from upscale.video.containers import ContainerReader
 
     opened = ContainerReader(task.source)
+    for what in opened.not_kept:
+        note(f"it loses its {what}, which cannot be copied")
     return opened, opened.total, opened.is_turned
 
 
@@ -286,10 +290,9 @@ def _writer(run: _Run, out: BinaryIO) -> Any:
 
     name, options = run.reader.pixel_format, run.options
     stored = pixel_formats.with_full_chroma(name) if options.chroma == "444" else name
-    encoding = codecs.choose(run.target.name, options.codec, stored, crf=options.crf, lossless=options.lossless)
-    return containers.ContainerWriter(
-        out, run.target.name, run.reader, run.enlarger.result.size, stored, encoding, run.log.note
-    )
+    size = run.enlarger.result.size
+    encoding = codecs.choose(run.target.name, options.codec, stored, size, crf=options.crf, lossless=options.lossless)
+    return containers.ContainerWriter(out, run.target.name, run.reader, size, stored, encoding, run.log.note)
 
 
 class _Counted(io.RawIOBase):

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from upscale.errors import ArgumentError
-from upscale.video.pixel_formats import is_rgb
+from upscale.video.pixel_formats import is_rgb, layout_of
 
 
 class Codec(NamedTuple):
@@ -20,7 +20,9 @@ class Codec(NamedTuple):
     options : dict of str
         Of the encoder, in any case.
     lossless : dict of str or None
-        Options that make it lossless; None where it cannot be, or always is.
+        Options that make it lossless; none for a codec that always is, None for one that cannot be.
+    even : bool
+        Sides along which chroma is subsampled must be even.
     """
 
     encoder: str
@@ -29,16 +31,17 @@ class Codec(NamedTuple):
     worst: int
     options: dict[str, str]
     lossless: dict[str, str] | None
+    even: bool = False
 
 
 #: All codecs by the names of `choices.CODECS`.
 CODECS = {
-    "h264": Codec("libx264", "libx264rgb", 16, 51, {"preset": "medium"}, {"qp": "0"}),
+    "h264": Codec("libx264", "libx264rgb", 16, 51, {"preset": "medium"}, {"qp": "0"}, even=True),
     "h265": Codec("libx265", "libx265", 18, 51, {"preset": "medium", "x265-params": "log-level=error"},
-                  {"x265-params": "log-level=error:lossless=1"}),
+                  {"x265-params": "log-level=error:lossless=1"}, even=True),
     "vp9": Codec("libvpx-vp9", "libvpx-vp9", 20, 63, {"b": "0", "row-mt": "1", "deadline": "good", "cpu-used": "3"},
                  {"lossless": "1"}),
-    "av1": Codec("libsvtav1", "libsvtav1", 22, 63, {"preset": "7"}, None),
+    "av1": Codec("libsvtav1", "libsvtav1", 22, 63, {"preset": "7"}, None, even=True),
     "ffv1": Codec("ffv1", "ffv1", -1, 0, {"level": "3", "slicecrc": "1"}, {}),
 }  # fmt: skip
 #: The codec of each container by default, and FFmpeg's name of the container.
@@ -67,7 +70,9 @@ class Encoding(NamedTuple):
     options: dict[str, str]
 
 
-def choose(container: str, codec: str | None, pixel_format: str, *, crf: int | None, lossless: bool) -> Encoding:
+def choose(
+    container: str, codec: str | None, pixel_format: str, size: tuple[int, int], *, crf: int | None, lossless: bool
+) -> Encoding:
     """Choose the encoder and its options.
 
     Parameters
@@ -78,6 +83,8 @@ def choose(container: str, codec: str | None, pixel_format: str, *, crf: int | N
         One of `CODECS`; by default the container's.
     pixel_format : str
         A planar one.
+    size : (int, int)
+        Height and width.
     crf : int, optional
         The quality; by default the codec's.
     lossless : bool
@@ -94,6 +101,11 @@ def choose(container: str, codec: str | None, pixel_format: str, *, crf: int | N
     if crf is not None and (chosen.crf < 0 or crf > chosen.worst):
         raise ArgumentError(
             f"--crf: {name} is always lossless" if chosen.crf < 0 else f"--crf: {name} takes 0 to {chosen.worst}, not {crf}"
+        )
+    shared = layout_of(pixel_format, size, centred=False).subsampling
+    if chosen.even and any(side % number for side, number in zip(size, shared, strict=True)):
+        raise ArgumentError(
+            f"{name} cannot encode {size[1]}x{size[0]} with subsampled chroma; use an even factor, --chroma 444, or --codec vp9"
         )
     encoder = chosen.encoder_of_rgb if is_rgb(pixel_format) else chosen.encoder
     stored = _stored(name, encoder, pixel_format)

@@ -5,6 +5,7 @@ those of the input, in its time base.
 """
 
 import contextlib
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, BinaryIO, NamedTuple
@@ -113,6 +114,12 @@ class ContainerReader:
         return None if data is None else np.frombuffer(bytes(data), np.int32).tolist()
 
     @property
+    def not_kept(self) -> list[str]:
+        """What the first frame has besides its samples, and the enlarged one will not have."""
+        found = {data.type.name for data in self.sample_frame.side_data}
+        return [what for what, names in _NOT_KEPT.items() if found & names]
+
+    @property
     def is_turned(self) -> bool:
         """Whether players show the frames' rows as columns."""
         return bool(abs(self.sample_frame.rotation) % 180 == 90)
@@ -153,7 +160,7 @@ class ContainerReader:
         for plane, array in zip(frame.planes, planes, strict=True):
             array[...] = _view(plane, array)
         self.frames += 1
-        return About(frame.pts, frame.duration, packets)
+        return About(frame.dts if frame.pts is None else frame.pts, frame.duration, packets)
 
     def _check(self, frame: Any) -> None:
         if (frame.height, frame.width) != self.layout.size or planar(frame.format.name) != self.pixel_format:
@@ -170,6 +177,13 @@ class ContainerReader:
         self.container.close()
 
 
+#: What users call side data of frames that PyAV cannot write, by FFmpeg's names.
+_NOT_KEPT = {
+    "HDR mastering data": {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"},
+    "dynamic HDR data": {"DYNAMIC_HDR_PLUS", "DYNAMIC_HDR_VIVID", "DOVI_RPU_BUFFER", "DOVI_METADATA"},
+    "closed captions": {"A53_CC"},
+    "3D and panorama settings": {"STEREO3D", "SPHERICAL"},
+}
 #: Bit of `Stream.disposition` of cover pictures.
 _ATTACHED_PICTURE = 0x400
 
@@ -229,6 +243,7 @@ class ContainerWriter:
 
     def _new_stream(self, before: Any) -> Any:
         height, width = self._size
+        os.environ.setdefault("SVT_LOG", "1")  # its encoder would print all of its settings
         with library_errors("cannot be encoded"):
             stream = self._out.add_stream(
                 self._encoding.encoder, rate=before.average_rate or 25, options=self._encoding.options
