@@ -228,7 +228,7 @@ def test_batches_dry_runs_json_and_resuming(tmp_path):
     (tmp_path / "in" / "b.y4m").write_bytes(data[:-1])
     (tmp_path / "in" / "c.png").write_bytes((SAMPLES / "potion.png").read_bytes())
     planned = ok("in", "out", "-n", cwd=tmp_path).stdout.decode()
-    assert "a.y4m (10x8) -> " in planned and "a.y4m (20x16, YUV4MPEG2)" in planned and not (tmp_path / "out").exists()
+    assert "a.y4m (10x8) -> " in planned and "a.y4m (20x16, factor 2, YUV4MPEG2)" in planned and not (tmp_path / "out").exists()
     done = run("in", "out", "--json", cwd=tmp_path)
     lines = {os.path.basename(line["input"]): line for line in map(json.loads, done.stdout.splitlines())}
     assert done.returncode == 1 and lines["b.y4m"]["error"].endswith("truncated: it ends within frame 4")
