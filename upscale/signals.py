@@ -22,11 +22,14 @@ class Interrupted(BaseException):
     number : int
     ending : str
         What has happened, for a user.
+    left : str
+        What became of the output.
     """
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.ending = "interrupted" if number == signal.SIGINT else "terminated"
+        self.left = "nothing was written"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -271,6 +271,18 @@ def test_a_reader_that_has_seen_enough():
     process.stderr.close()
 
 
+def test_an_interrupted_stream_ends_early():
+    data = stream(random_frames("444", (40, 40), number=3), "444")
+    process = begin("-", "-", stdin=subprocess.PIPE)
+    process.stdin.write(data)
+    process.stdin.flush()
+    assert process.stdout.read(10) == data[:10]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130 and process.stderr.read() == b"upscale: interrupted, the output ends early\n"
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        pipe.close()
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_named_pipes(tmp_path):
     data = stream(random_frames("444", (40, 40), number=3), "444")

@@ -21,6 +21,7 @@ from upscale.output_files import DASH, check_place, os_error_text, replacing
 from upscale.pictures import formats
 from upscale.pictures.decoder_errors import file_errors
 from upscale.pictures.picture import FileContents
+from upscale.signals import Interrupted
 from upscale.video import y4m
 from upscale.video.layout import Planes
 from upscale.video.planes import FrameEnlarger
@@ -276,7 +277,12 @@ def _enlarge(run: _Run, out: BinaryIO) -> tuple[int, int]:
     with run.log.stage("enlarge"), VideoProgress(run.total, shown=run.log.watched) as progress:
         with prefix_errors(run.task.output, FileError):
             writer = _writer(run, counted)
-            frames = enlarge_stream(read, run.enlarger, writer.write, progress.advance)
+            try:
+                frames = enlarge_stream(read, run.enlarger, writer.write, progress.advance)
+            except Interrupted as signalled:
+                if run.streamed and counted.most:
+                    signalled.left = "the output ends early"
+                raise
             writer.finish()
         if not isinstance(reader, y4m.Reader):
             reader.close()

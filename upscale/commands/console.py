@@ -43,7 +43,7 @@ def run(command: click.Command, name: str, arguments: list[str]) -> int:
     except signals.Interrupted as signalled:
         signals.arrived()
         _interrupted.append(signalled)
-        return _fail(name, f"{signalled.ending}, nothing was written", 128 + signalled.number)
+        return _fail(name, f"{signalled.ending}, {signalled.left}", 128 + signalled.number)
     except Exception as error:
         show_traceback()
         return _fail(name, *_explained(name, error))
