@@ -295,7 +295,7 @@ def test_files_of_others_are_kept_and_settings_of_batches_hold(place, watching):
     assert run(source / "b.png", out / "b.png").returncode == 0
     before = (out / "b.png").stat().st_mtime_ns
     watch = watching(source, out, "--skip-existing", "-v")
-    watch.wait_for(lambda: watch.said("a.png already exists") and watch.said("b.png (18x14, PNG): skipped"))
+    watch.wait_for(lambda: watch.said("a.png already exists") and watch.said("b.png (18x14, factor 2, PNG): skipped"))
     assert np.array_equal(pixels(out / "a.png"), mine)
     assert (out / "b.png").stat().st_mtime_ns == before and is_made(out / "b.png", second)
     # It has the size and the settings of the file that is there, and other pixels.
