@@ -311,7 +311,7 @@ def test_files_of_others_are_kept_and_settings_of_batches_hold(place, watching):
     assert np.array_equal(pixels(out / "b.png"), edited)
     status, text = watch.end()
     assert status == 1 and "2 written, 1 skipped, 1 failed" in text, watch.lines
-    assert watch.said("engine") == 0 and watch.said("9x7 -> 18x14, PNG, ") == 2
+    assert watch.said("engine") == 0 and watch.said("9x7 -> 18x14, factor 2, PNG, ") == 2
 
 
 def test_a_burst_is_enlarged_once_each(place, watching):
