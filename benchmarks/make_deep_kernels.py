@@ -23,7 +23,7 @@ def main():
     """Train, solve, write, and print a row for each file as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+")
-    parser.add_argument("--steps", type=int, default=90_000)
+    parser.add_argument("--steps", type=int, default=80_000)
     parser.add_argument("--only-solve", action="store_true", help="keep the features of the file that is there")
     parser.add_argument("--ending", default="-deep", choices=list(shipped.DEEP_DOWNSCALING))
     parser.add_argument("--output", default=shipped.FOLDER)

@@ -58,7 +58,7 @@ def test_training_can_be_repeated_and_learns(photos):
     assert found[0].layers == found[1].layers and found[0].layers != found[2].layers
     assert found[0].psnr > found[3].psnr
     assert [step for step, _ in reports[:60]] == list(range(1, 61)) and reports[59][1] == found[0].psnr
-    assert [a.shape for a in found[0].layers.convolutions] == [(16, 1, 5, 5), *[(16, 16, 3, 3)] * 4]
+    assert [a.shape for a in found[0].layers.convolutions] == [(16, 1, 5, 5), *[(16, 16, 3, 3)] * 5]
 
 
 @needs_torch
@@ -73,12 +73,30 @@ def test_the_network_is_what_the_kernel_computes(photos):
     layers = Layers(convolutions, slopes, np.zeros((16, 1, 2, 2)), 2)
     picture = np.random.default_rng(0).random((40, 30), np.float32)
     with torch.no_grad():
-        made = torch.from_numpy(np.pad(picture, 6, mode="edge"))[None, None]
+        made = torch.from_numpy(np.pad(picture, layers.reach, mode="edge"))[None, None]
         for n, (weights, slope) in enumerate(zip(convolutions, slopes, strict=True)):
             made = torch.nn.functional.conv2d(made, torch.from_numpy(weights))
             made = torch.nn.functional.prelu(made, torch.from_numpy(slope))
             assert n or abs(float(weights.sum((1, 2, 3)).max())) < 1e-5
     np.testing.assert_allclose(features_of(layers, picture), made[0].numpy(), atol=2e-5)
+
+
+@needs_torch
+def test_the_first_convolutions_are_products_of_matrices():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(4)
+    network, functional = train_features._network(torch), torch.nn.functional
+    low = torch.rand(2, 1, 20, 23)
+    with torch.no_grad():
+        parameters = network.parameters
+        single = parameters["single"] - parameters["single"].mean((1, 2, 3), keepdim=True) + 1 / 81
+        base = functional.conv2d(functional.pad(low, (4,) * 4, mode="replicate"), single)
+        features = functional.pad(low, (2,) * 4, mode="replicate")
+        for n, (weights, slopes) in enumerate(zip(*network.features(), strict=True)):
+            features = functional.conv2d(features, torch.from_numpy(weights), padding=1 if n else 0)
+            features = functional.prelu(features, torch.from_numpy(slopes))
+        wanted = functional.pixel_shuffle(base + functional.conv2d(features, parameters["last"], padding=1), 2)
+        np.testing.assert_allclose(network.enlarge(low).numpy(), wanted.numpy(), atol=1e-5)
 
 
 @needs_torch
@@ -119,9 +137,9 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path, photos):
 def test_pairs_are_made_at_several_sizes(photos, tmp_path):
     (photos / "not a picture.png").write_bytes(b"?")
     made = list(learn_features._pairs(request(photos), range(5), learn_features.SCALES))
-    assert len(made) == 4 * 5
+    assert len(made) == 4 * 3
     assert {low.dtype for low, _ in made} == {np.dtype(np.uint8)}
     assert all(high.shape == (2 * low.shape[0], 2 * low.shape[1]) for low, high in made)
-    assert sorted({high.shape[0] for _, high in made}) == [108, 126, 144, 162, 180]
+    assert sorted({high.shape[0] for _, high in made}) == [116, 144, 180]
     large = np.zeros((5000, 4500), np.uint8)
     assert learn_features._middle(large).shape == (1024, 1024)

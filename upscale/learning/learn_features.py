@@ -17,7 +17,7 @@ from upscale.learning.train_features import FACTOR, Pair, seconds_per_step, trai
 Array = NDArray[Any]
 
 #: Pictures are also learned from at these sizes.
-SCALES = (1.0, 0.9, 0.8, 0.7, 0.6)
+SCALES = (1.0, 0.8, 0.65)
 #: Of a larger picture, so many pixels a side are used; it is first downscaled to at most twice as many.
 _SIDE = 1024
 

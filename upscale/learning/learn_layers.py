@@ -18,12 +18,11 @@ from upscale.kernels.kernel import Kernel
 from upscale.kernels.layers import Layers
 from upscale.kernels.load import load_kernel
 from upscale.learning.least_squares import TAPS, factor_between, kernel_of
+from upscale.learning.train_features import FACTOR
 from upscale.operators.layer_stage import features_of
 
 Array = NDArray[Any]
 
-#: Taps of a phase along each axis: of the features.
-FEATURE_TAPS = 5
 #: The single kernel's weights are multiples of this, so that those of each phase sum to 1 exactly.
 _UNIT = 2.0**-14
 #: Samples that are multiplied at a time, which bounds the memory.
@@ -31,7 +30,7 @@ _ROWS = 1 << 14
 
 
 class LayerEquations(NamedTuple):
-    """Normal equations of pairs of pictures: of C * 25 features, and the differences of 9 x 9 pixels from their middle.
+    """Normal equations of pairs of pictures: of the features around a pixel, and the differences of 9 x 9 pixels from it.
 
     Attributes
     ----------
@@ -56,7 +55,7 @@ class LayerEquations(NamedTuple):
     @classmethod
     def empty(cls, layers: Layers, factor: int) -> "LayerEquations":
         """Return the sums of no pictures."""
-        n = len(layers.slopes[-1]) * FEATURE_TAPS**2 + TAPS**2 - 1
+        n = len(layers.slopes[-1]) * feature_taps(factor) ** 2 + TAPS**2 - 1
         return cls(layers, factor, np.zeros((n, n)), np.zeros((n, factor**2)))
 
     def __add__(self, other: Any) -> "LayerEquations":
@@ -104,13 +103,21 @@ class LayerEquations(NamedTuple):
 
     def kernel(self, ridge: float, title: str = "") -> Kernel:
         """Solve, and arrange the weights as a deep kernel; they are rounded to fewer bits, which make its file small."""
-        weights, f, n = self.solve(ridge), self.factor, FEATURE_TAPS
+        weights, f, n = self.solve(ridge), self.factor, feature_taps(self.factor)
         count = len(self.layers.slopes[-1]) * n**2
         blocks = weights[:count].reshape(-1, n, n, f, f)[:, ::-1, ::-1]
         enlarging = blocks.transpose(0, 1, 3, 2, 4).reshape(-1, 1, n * f, n * f)
         others = np.rint(weights[count:] / _UNIT) * _UNIT
         single = kernel_of(np.insert(others, TAPS**2 // 2, 1 - others.sum(axis=0), axis=0), f, TAPS, title)
         return single.replaced(layers=Layers(self.layers.convolutions, self.layers.slopes, rounded(enlarging), f))
+
+
+def feature_taps(factor: int) -> int:
+    """Return the taps of a phase along each axis, of the features.
+
+    3 are enough for the factor that features are trained for, and fast; for others, more make up for that.
+    """
+    return 3 if factor == FACTOR else 5
 
 
 def rounded(weights: Array) -> Array:
@@ -151,9 +158,10 @@ def layer_equations(low: AnyArray, high: AnyArray, layers: Layers, *, most: int 
             f"a picture of {small.shape[1]}x{small.shape[0]} is smaller than the {TAPS}x{TAPS} pixels that the kernel needs"
         )
     inside = slice(margin, -margin)
-    reach = margin - FEATURE_TAPS // 2
+    taps = feature_taps(factor)
+    reach = margin - taps // 2
     features = features_of(layers, small)[:, reach : len(small) - reach, reach : small.shape[1] - reach]
-    around = sliding_window_view(features, (FEATURE_TAPS, FEATURE_TAPS), axis=(1, 2)).transpose(1, 2, 0, 3, 4)
+    around = sliding_window_view(features, (taps, taps), axis=(1, 2)).transpose(1, 2, 0, 3, 4)
     pixels, middle = sliding_window_view(small, (TAPS, TAPS)), small[inside, inside]
     outputs = large.reshape(len(small), factor, -1, factor).transpose(0, 2, 1, 3)[inside, inside]
     rows = np.arange(height)

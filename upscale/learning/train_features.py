@@ -1,8 +1,7 @@
 """Train the features of a deep kernel: the convolutions before its transposed convolution, by gradient descent in PyTorch.
 
-The network is that of `kernels.layers`, for factor 2: out = K * x + T(f(x)), with x luma in 0..1. While it is trained, each
-convolution is the product of a wide one and one of 1 x 1, with the input added (Bhardwaj et al. 2022, "Collapsible linear
-blocks for super-efficient super resolution"), which reaches the same quality in half the steps; the product is what is kept.
+The network is that of `kernels.layers`, for factor 2: out = K * x + T(f(x)), with x luma in 0..1. K and T are trained with f,
+and solved again afterwards, by `learn_layers`.
 """
 
 import time
@@ -20,16 +19,14 @@ Array = NDArray[Any]
 Pair = tuple[Array, Array]
 
 #: Channels of the features, and how many 3 x 3 convolutions follow the first one of 5 x 5.
-CHANNELS, LAYERS = 16, 4
+CHANNELS, LAYERS = 16, 5
 #: The factor that features are trained for; they serve every factor.
 FACTOR = 2
-#: Taps of a phase along each axis: of the transposed convolution of features, and of the single kernel.
-FEATURE_TAPS, SINGLE_TAPS = 5, 9
-#: Channels of the wide convolutions.
-_WIDE = 64
+#: Taps of a phase of the single kernel along each axis; the transposed convolution of features has 3 while it is trained.
+SINGLE_TAPS = 9
 #: Low-resolution pixels of a patch along each axis, how many of them at each side do not count, since neighbours are missing,
 #: and patches in a step.
-_PATCH, _MARGIN, _BATCH = 48, 4, 8
+_PATCH, _MARGIN, _BATCH = 32, 4, 16
 #: The highest learning rate, the steps until it is reached, and the share of it that is left at the end.
 _RATE, _WARM_UP, _LEAST = 1e-3, 500, 0.01
 #: The share of the steps in which the absolute error is minimised; then it is the squared error.
@@ -179,18 +176,14 @@ def _network(torch: Any) -> Any:
     class Network:
         def __init__(self) -> None:
             def random(*shape: int) -> Any:
-                inputs = int(np.prod(shape[1:]))
-                return torch.randn(shape) * (2 / inputs) ** 0.5
+                return (2 * torch.rand(shape) - 1) * float(np.prod(shape[1:])) ** -0.5
 
-            p = {"head wide": random(_WIDE, 1, 5, 5), "head narrow": random(CHANNELS, _WIDE) * 0.7}
-            for n in range(LAYERS):
-                p[f"body wide {n}"] = random(_WIDE, CHANNELS, 3, 3)
-                p[f"body narrow {n}"] = random(CHANNELS, _WIDE) * 0.2
-            p["tail wide"] = random(_WIDE, CHANNELS, FEATURE_TAPS, FEATURE_TAPS)
-            p["tail narrow"] = random(FACTOR**2, _WIDE) * 0.01
+            p = {"layer 0": random(CHANNELS, 1, 5, 5)}
+            p |= {f"layer {n}": random(CHANNELS, CHANNELS, 3, 3) for n in range(1, LAYERS + 1)}
+            p |= {f"slopes {n}": torch.full((CHANNELS,), 0.25) for n in range(LAYERS + 1)}
+            p["last"] = torch.randn(FACTOR**2, CHANNELS, 3, 3) * 1e-3
             p["single"] = torch.zeros(FACTOR**2, 1, SINGLE_TAPS, SINGLE_TAPS)
             p["single"][:, 0, SINGLE_TAPS // 2, SINGLE_TAPS // 2] = 1
-            p |= {f"slopes {n}": torch.full((CHANNELS,), 0.25) for n in range(LAYERS + 1)}
             self.parameters = {name: value.requires_grad_() for name, value in p.items()}
 
         def to(self, device: Any) -> "Network":
@@ -207,28 +200,28 @@ def _network(torch: Any) -> Any:
             for name, value in other.parameters.items():
                 self.parameters[name].lerp_(value, share)
 
-        def _convolution(self, name: str, end: str = "") -> Any:
-            p = self.parameters
-            return torch.einsum("mw,wckl->mckl", p[f"{name} narrow{end}"], p[f"{name} wide{end}"])
-
-        def _layers(self) -> list[Any]:
-            head = self._convolution("head")
+        def _first(self) -> Any:
             # Each filter sums to 0, so that flat areas have no features.
-            layers = [head - head.mean((1, 2, 3), keepdim=True)]
-            same = torch.zeros(CHANNELS, CHANNELS, 3, 3, device=head.device)
-            same[range(CHANNELS), range(CHANNELS), 1, 1] = 1
-            return [*layers, *(self._convolution("body", f" {n}") + same for n in range(LAYERS))]
+            first = self.parameters["layer 0"]
+            return first - first.mean((1, 2, 3), keepdim=True)
 
         def enlarge(self, low: Any) -> Any:
-            p, h = self.parameters, functional.pad(low, (2,) * 4, mode="replicate")
-            h = h.to(memory_format=torch.channels_last)
-            for n, weights in enumerate(self._layers()):
-                h = functional.prelu(functional.conv2d(h, weights, padding=1 if n else 0), p[f"slopes {n}"])
+            p, (n, _, height, width) = self.parameters, low.shape
             single = p["single"] - p["single"].mean((1, 2, 3), keepdim=True) + 1 / SINGLE_TAPS**2
-            reach = SINGLE_TAPS // 2
-            base = functional.conv2d(functional.pad(low, (reach,) * 4, mode="replicate"), single)
-            added = functional.conv2d(h, self._convolution("tail"), padding=FEATURE_TAPS // 2)
-            return functional.pixel_shuffle(base + added, FACTOR)
+            # PyTorch convolves a single channel slowly: as a product of matrices, a step takes four fifths of the time.
+            side, reach = SINGLE_TAPS, SINGLE_TAPS // 2
+            padded = functional.pad(low, (reach,) * 4, mode="replicate")
+            image, _, down, right = padded.stride()
+            taps = padded.as_strided((n, height, width, side, side), (image, down, right, down, right))
+            weights = torch.cat([single, functional.pad(self._first(), (reach - 2,) * 4)]).reshape(-1, side**2)
+            made = (taps.reshape(-1, side**2) @ weights.T).view(n, height, width, -1).permute(0, 3, 1, 2)
+            base, features = made[:, : FACTOR**2], made[:, FACTOR**2 :]
+            for layer in range(LAYERS + 1):
+                slopes = p[f"slopes {layer}"].view(-1, 1, 1)
+                if layer:
+                    features = functional.conv2d(features, p[f"layer {layer}"], padding=1)
+                features = functional.relu(features) * (1 - slopes) + slopes * features  # prelu itself is slower
+            return functional.pixel_shuffle(base + functional.conv2d(features, p["last"], padding=1), FACTOR)
 
         @torch.no_grad()  # type: ignore[untyped-decorator]
         def quality(self, pairs: Sequence[Pair]) -> float:
@@ -242,8 +235,9 @@ def _network(torch: Any) -> Any:
 
         @torch.no_grad()  # type: ignore[untyped-decorator]
         def features(self) -> tuple[list[Array], list[Array]]:
-            convolutions = [weights.cpu().numpy().astype(np.float32) for weights in self._layers()]
-            slopes = [self.parameters[f"slopes {n}"].detach().cpu().numpy().astype(np.float32) for n in range(LAYERS + 1)]
-            return convolutions, slopes
+            layers = [self._first(), *(self.parameters[f"layer {n}"] for n in range(1, LAYERS + 1))]
+            slopes = [self.parameters[f"slopes {n}"] for n in range(LAYERS + 1)]
+            convolutions, rectifiers = ([a.cpu().numpy().astype(np.float32) for a in arrays] for arrays in (layers, slopes))
+            return convolutions, rectifiers
 
     return Network()
