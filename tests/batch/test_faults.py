@@ -234,7 +234,7 @@ def enlarge_one(source, output, admit):
     from upscale.pictures.formats import FORMATS
 
     plain = dict.fromkeys(Options._fields)
-    plain |= {"method": "nn", "engine": "numpy", "compression": "balanced", "layout": "hwc"}
+    plain |= {"method": "nn", "engine": "numpy", "compression": "balanced", "layout": "hwc", "chroma": "same"}
     plain |= {"max_pixels": MOST_PIXELS, "max_output_pixels": MOST_OUTPUT_PIXELS}
     options = Options(**plain)
     task = Task(str(source), str(output), FORMATS[".png"])

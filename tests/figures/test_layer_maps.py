@@ -43,7 +43,7 @@ def test_texts_do_not_overlap(shape, name):
     with matplotlib_files.drawing():
         figure = layer_maps_figure.draw_maps(found, name)
         check_texts(figure)
-    assert len(figure.axes) == 5 * 16 + 4
+    assert len(figure.axes) == 6 * 16 + 4
 
 
 def test_the_command_draws_them(tmp_path):
@@ -64,6 +64,6 @@ def test_the_command_draws_them(tmp_path):
 
 def test_show_describes_them():
     text = ok("show", "deep").stdout
-    assert "layers: convolutions 5x5 1 to 16, 3x3 16 to 16 (4 times), each with PReLU\n" in text
-    assert "then a transposed convolution 10x10 16 to 1" in text and "sees 17x17 input pixels" in text
+    assert "layers: convolutions 5x5 1 to 16, 3x3 16 to 16 (5 times), each with PReLU\n" in text
+    assert "then a transposed convolution 6x6 16 to 1" in text and "sees 17x17 input pixels" in text
     assert "2804 multiplications" in text and "overlap: even" in text
