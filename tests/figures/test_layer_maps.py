@@ -66,4 +66,4 @@ def test_show_describes_them():
     text = ok("show", "deep").stdout
     assert "layers: convolutions 5x5 1 to 16, 3x3 16 to 16 (5 times), each with PReLU\n" in text
     assert "then a transposed convolution 6x6 16 to 1" in text and "sees 17x17 input pixels" in text
-    assert "2804 multiplications" in text and "overlap: even" in text
+    assert "3124 multiplications" in text and "overlap: even" in text
