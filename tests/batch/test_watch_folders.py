@@ -378,9 +378,9 @@ def test_memory_does_not_grow(place, watching):
             for path in source.iterdir():
                 path.unlink()
 
-    many(5)
+    many(3)
     before = resident(watch.process)
-    many(20)
+    many(8)
     assert resident(watch.process) < before + 20_000
     assert watch.end()[0] == 0
 
