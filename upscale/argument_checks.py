@@ -146,6 +146,18 @@ def output_array(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: DTypeL
     return out
 
 
+def check_copyable(array: NDArray[Any]) -> None:
+    """Check that the values of an array can be copied byte by byte.
+
+    Raises
+    ------
+    ArgumentError
+        Where they are Python objects, or have no bytes.
+    """
+    if array.dtype.hasobject or not array.dtype.itemsize:
+        raise ArgumentError(f"an array of {array.dtype} cannot be enlarged")
+
+
 def check_picture_shape(array: NDArray[Any]) -> None:
     """Check that an array is a picture.
 

@@ -124,8 +124,11 @@ def _memory(
     for one in request.earlier:
         before = one.size(before)
         source += before[0] * before[1] * pixel
-    if request.tiles is not None:  # laid out farther apart
-        source *= 4
+    if request.tiles is not None and request.operator is not None:
+        from upscale.operators.tiled_plan import laid_out_size
+
+        laid_out = laid_out_size(request.operator, request.tiles, before)
+        source += laid_out[0] * laid_out[1] * pixel
     if target.streamed:
         return 2 * source + min(_BANDS, 4 * pixels * pixel)
     if request.operator is not None and (target == formats.NPY or pixel == 1):

@@ -29,8 +29,8 @@ def make_requests(options: Options) -> "Requests":
         return Requests(
             lambda factor: Request(factor or DEFAULT_FACTOR), options.factor, None, options.target_size, options.tile
         )
+    from upscale.kernels.factor_steps import factors_of
     from upscale.kernels.load import load
-    from upscale.kernels.repeated import factors_of
 
     source = options.kernel
     kernel: Kernel | None = None

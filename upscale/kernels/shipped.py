@@ -52,7 +52,7 @@ SHIPPED = {
     ),
     "deep": Shipped(
         "pictures that were downscaled by software: the most detail, and more factors than adaptive",
-        "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 6, 8 and their products; 7 to 14 times as "
+        "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 6, 8 and their products; 8 to 15 times as "
         "slow as learned",
         file_ending="-deep",
         factors=(2, 3, 4, 5, 6, 8),

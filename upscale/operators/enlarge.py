@@ -252,10 +252,10 @@ def _requests_with_kernel(
     **parameters: Any,
 ) -> Requests:
     """Make the requests for tconv; a kernel's file is read once."""
+    from upscale.kernels.factor_steps import factors_of
     from upscale.kernels.kernel import Kernel
     from upscale.kernels.kernel_spec import given_kernel, parse_kernel
     from upscale.kernels.load import load_kernel
-    from upscale.kernels.repeated import factors_of
 
     spec = parse_kernel(kernel) if isinstance(kernel, str) else None
     if spec is None or spec.kind in ("file", "typed"):

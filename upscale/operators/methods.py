@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from upscale.argument_checks import check_copyable
 from upscale.choices import METHODS
 from upscale.errors import ArgumentError
 from upscale.kernels.kernel_spec import ACCEPTED
@@ -103,8 +104,7 @@ def computable(source: Array, request: Request) -> Array:
         Where there is no such type.
     """
     if request.operator is None:
-        if source.dtype.hasobject or not source.dtype.itemsize:
-            raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")
+        check_copyable(source)
         return source
     if source.dtype.kind not in "iuf" or source.dtype.itemsize > 8:
         raise ArgumentError(f"tconv supports integers and floats of up to 64 bits, not {source.dtype}")

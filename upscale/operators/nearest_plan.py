@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale.argument_checks import as_array, check_picture_shape, factor_pair, output_array, read_only_view
-from upscale.errors import ArgumentError
+from upscale.argument_checks import as_array, check_copyable, check_picture_shape, factor_pair, output_array, read_only_view
 from upscale.loops.engine import CHOOSER, Work
 
 if TYPE_CHECKING:
@@ -102,8 +101,7 @@ def unpool_nearest(array: AnyArray, factor: Pair, out: Array | None = None) -> A
     """
     source = np.ascontiguousarray(as_array(array, "array"))
     check_picture_shape(source)
-    if source.dtype.hasobject or not source.dtype.itemsize:
-        raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")
+    check_copyable(source)
     plan = NearestPlan(source, factor_pair(factor))
     result = output_array(out, plan.shape, plan.dtype, source)
     plan.fill(CHOOSER.load("auto", plan.work)[1], result)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from upscale.errors import ArgumentError
-from upscale.kernels.repeated import Factor, split_factor
+from upscale.kernels.factor_steps import Factor, split_factor
 from upscale.operators.methods import Request
 from upscale.target_size import Size, TargetSize
 from upscale.tile_grid import TileGrid

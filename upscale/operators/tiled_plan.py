@@ -93,6 +93,15 @@ class TiledPlan:
                 rows[:, inside] = made[:, self._columns[inside]]
 
 
+def laid_out_size(operator: Operator, tiles: TileGrid, size: tuple[int, int]) -> tuple[int, int]:
+    """Return the height and width of a picture whose tiles were laid out farther apart."""
+    height, width = (
+        len(begins) * (length + 2 * _reach(operator, i))
+        for i, (begins, length) in enumerate(zip(tiles.begins(size), (tiles.height, tiles.width), strict=True))
+    )
+    return height, width
+
+
 def _reach(operator: Operator, axis: int) -> int:
     """Return how many input pixels away, along an axis, a pixel still counts, or more."""
     kernel = operator.kernel

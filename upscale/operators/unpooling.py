@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale.argument_checks import as_array, check_picture_shape, factor_pair, is_whole_number, output_array
+from upscale.argument_checks import as_array, check_copyable, check_picture_shape, factor_pair, is_whole_number, output_array
 from upscale.choices import Pair
 from upscale.errors import ArgumentError
 from upscale.operators.conv_arguments import AXES, real_array
@@ -159,8 +159,7 @@ def unpool_bed_of_nails(array: AnyArray, factor: Pair, out: Array | None = None)
     """
     source = as_array(array, "array")
     check_picture_shape(source)
-    if source.dtype.hasobject or not source.dtype.itemsize:
-        raise ArgumentError(f"an array of {source.dtype} cannot be enlarged")
+    check_copyable(source)
     vertical, horizontal = factor_pair(factor)
     shape = (source.shape[0] * vertical, source.shape[1] * horizontal, *source.shape[2:])
     result = output_array(out, shape, source.dtype, source)

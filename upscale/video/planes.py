@@ -81,7 +81,9 @@ class FrameEnlarger:
             full = request.size(source.shape)
             # Where the size is odd, the last chroma samples have no luma pixels after the enlargement.
             cropped = full != target.shape
-            whole = self._spare.setdefault(full, np.empty(full, target.dtype)) if cropped else target
+            if cropped and full not in self._spare:
+                self._spare[full] = np.empty(full, target.dtype)
+            whole = self._spare[full] if cropped else target
             self._enlargement(source, request).fill(whole)
             if request.operator is not None and self.layout.depth not in (8, 16):
                 np.minimum(whole, (1 << self.layout.depth) - 1, out=whole)
