@@ -71,7 +71,7 @@ _OPTIONS = (
         "--fit",
         type=Parsed("fit", target_size.parse_fit),
         metavar="WxH|Wx|xH",
-        help="In place of a factor: for each picture the largest whole one whose result is no larger than this.",
+        help="Instead of a factor: enlarge each picture by the largest whole factor whose result fits into this size.",
     ),
     click.option(
         "--size",
@@ -79,14 +79,14 @@ _OPTIONS = (
         aliases=("--resize",),
         type=Parsed("size", target_size.parse_size),
         metavar="WxH|Wx|xH|N%",
-        help="In place of a factor: exactly this size, by the next larger whole factor and a reduction. One side keeps the "
-        "aspect ratio. nn makes whole multiples only.",
+        help="Instead of a factor: make exactly this size, by enlarging by the next larger whole factor and then reducing. "
+        "Wx, xH and N% keep the aspect ratio. nn makes whole multiples only.",
     ),
     click.option(
         "--megapixels",
         type=Parsed("megapixels", target_size.parse_megapixels),
         metavar="N",
-        help="In place of a factor: to N million pixels, as --size.",
+        help="Instead of a factor: make N million pixels, as --size does.",
     ),
     click.option(
         "-k",
