@@ -101,7 +101,7 @@ def adaptive_kernel(corrections):
     return Kernel(plain + plain[::-1, ::-1], normalized=True, factor=corrections.factor, corrections=corrections)
 
 
-def random_layers(seed=0, factor=2, channels=(4, 3), sides=(5, 3), taps=3):
+def random_layers(seed=0, factor=2, channels=(4, 3), sides=(5, 3), taps=3, biases=False):
     """Make the layers of a deep kernel, with random weights."""
     rng = np.random.default_rng(seed)
     before, sides = (1, *channels), (*sides, *(3 for _ in channels))
@@ -110,7 +110,8 @@ def random_layers(seed=0, factor=2, channels=(4, 3), sides=(5, 3), taps=3):
         for many, made, side in zip(before, channels, sides, strict=False)
     ]
     slopes = [rng.uniform(-0.2, 0.4, made) for made in channels]
-    return Layers(convolutions, slopes, rng.normal(0, 0.1, (channels[-1], 1, taps * factor, taps * factor)), factor)
+    weights = rng.normal(0, 0.1, (channels[-1], 1, taps * factor, taps * factor))
+    return Layers(convolutions, slopes, weights, factor, [rng.normal(0, 0.1, made) for made in channels] if biases else ())
 
 
 def deep_kernel(layers):

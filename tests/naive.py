@@ -181,18 +181,8 @@ def corrections(picture, given):
 
 def layers(picture, given):
     """Send luma (H, W) through the layers of a deep kernel, pixel by pixel in 64-bit floats; the border is repeated."""
-    values, f = np.pad(np.asarray(picture, float), given.reach, mode="edge")[None], given.factor
-    for number, (weights, slopes) in enumerate(zip(given.convolutions, given.slopes, strict=True)):
-        side = weights.shape[2]
-        height, width = values.shape[1] - side + 1, values.shape[2] - side + 1
-        made = np.empty((len(weights), height, width))
-        for y in range(height):
-            for x in range(width):
-                window = values[:, y : y + side, x : x + side]
-                if number == 0:
-                    window = window - window[:, side // 2, side // 2, None, None]
-                made[:, y, x] = (weights * window[None]).sum((1, 2, 3))
-        values = np.where(made > 0, made, made * slopes[:, None, None])
+    padded, f = np.pad(np.asarray(picture, float), given.reach, mode="edge"), given.factor
+    values = _features(padded, given) - _features(np.zeros(padded.shape), given)
     size, (height, width) = given.weights.shape[-1], values.shape[1:]
     full = np.zeros(((height - 1) * f + size, (width - 1) * f + size))
     for y in range(height):
@@ -201,6 +191,23 @@ def layers(picture, given):
     begin = (size - f) // 2 + given.taps // 2 * f
     high, wide = (n * f for n in np.shape(picture))
     return full[begin : begin + high, begin : begin + wide]
+
+
+def _features(padded, given):
+    """Send a padded picture through the convolutions."""
+    values = padded[None]
+    for number, (weights, slopes, biases) in enumerate(zip(given.convolutions, given.slopes, given.biases, strict=True)):
+        side = weights.shape[2]
+        height, width = values.shape[1] - side + 1, values.shape[2] - side + 1
+        made = np.empty((len(weights), height, width))
+        for y in range(height):
+            for x in range(width):
+                window = values[:, y : y + side, x : x + side]
+                if number == 0:
+                    window = window - window[:, side // 2, side // 2, None, None]
+                made[:, y, x] = (weights * window[None]).sum((1, 2, 3)) + biases
+        values = np.where(made > 0, made, made * slopes[:, None, None])
+    return values
 
 
 def convolved(planes, weights):

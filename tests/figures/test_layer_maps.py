@@ -10,19 +10,18 @@ from PIL import Image
 from upscale.errors import ArgumentError
 from upscale.figures import layer_maps_figure, matplotlib_files
 from upscale.figures.layer_maps import compute_maps
-from upscale.kernels.layers import Layers
 
 run, ok = command("upscale-kernel")
 
 
 def test_the_maps_are_those_of_plain_python():
-    layers = random_layers(0, 2, (4, 3), (3, 3))
+    layers = random_layers(0, 2, (4, 3), (3, 3), biases=True)
     picture = np.random.default_rng(1).random((7, 9))
     found = compute_maps(picture, deep_kernel(layers))
     assert [a.shape for a in found.maps] == [(4, 7, 9), (3, 7, 9)]
     weights = np.zeros((4, 1, 1, 1))
     weights[2] = 1
-    first = Layers(layers.convolutions[:1], layers.slopes[:1], weights, 1)
+    first = layers.with_weights(weights, 1, 1)
     np.testing.assert_allclose(found.maps[0][2], naive.layers(picture, first), atol=1e-5)
     np.testing.assert_allclose(found.correction, naive.layers(picture, layers), atol=1e-5)
     np.testing.assert_allclose(found.single + found.correction, found.result, atol=1e-6)

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import time
 
+import naive
 import numpy as np
 import pytest
-from helpers import blocked, command, scene
+from helpers import blocked, command, larger, scene
 from PIL import Image
 
+from upscale.kernels.layers import Layers
 from upscale.kernels.read_files import read_kernel
 from upscale.learning import learn_features, train_features
+from upscale.learning.downscale import has_noise
 from upscale.learning.from_files import LearnRequest
 from upscale.learning.learn_features import TrainingRequest, train_on_files
 
@@ -62,41 +65,61 @@ def test_training_can_be_repeated_and_learns(photos):
 
 
 @needs_torch
-def test_the_network_is_what_the_kernel_computes(photos):
+@pytest.mark.parametrize("biases", [False, True])
+def test_the_network_is_what_the_kernel_computes(biases):
     torch = pytest.importorskip("torch")
-    from upscale.kernels.layers import Layers
-    from upscale.operators.layer_stage import features_of
-
     torch.manual_seed(3)
-    network = train_features._network(torch)
-    convolutions, slopes = network.features()
-    layers = Layers(convolutions, slopes, np.zeros((16, 1, 2, 2)), 2)
-    picture = np.random.default_rng(0).random((40, 30), np.float32)
+    network = train_features._Network(torch, torch.device("cpu"), biases)
     with torch.no_grad():
-        made = torch.from_numpy(np.pad(picture, layers.reach, mode="edge"))[None, None]
-        for n, (weights, slope) in enumerate(zip(convolutions, slopes, strict=True)):
-            made = torch.nn.functional.conv2d(made, torch.from_numpy(weights))
-            made = torch.nn.functional.prelu(made, torch.from_numpy(slope))
-            assert n or abs(float(weights.sum((1, 2, 3)).max())) < 1e-5
-    np.testing.assert_allclose(features_of(layers, picture), made[0].numpy(), atol=2e-5)
+        network.weights += 0.05 * torch.randn(network.weights.shape)
+        parts = {name: part.detach() for name, part in network._parts().items()}
+    last = parts["last"].numpy().reshape(2, 2, 16, 3, 3).transpose(2, 3, 4, 0, 1)[:, ::-1, ::-1]
+    weights = last.transpose(0, 1, 3, 2, 4).reshape(16, 1, 6, 6)
+    convolutions, slopes, constants = network.features()
+    assert len(constants) == (6 if biases else 0) and max(abs(a.sum()) for a in convolutions[0]) < 1e-5
+    picture = np.random.default_rng(0).random((11, 9))
+    expected = naive.layers(picture, Layers(convolutions, slopes, weights, 2, constants))
+    padded = torch.from_numpy(np.pad(picture, train_features.REACH, mode="edge").astype(np.float32))[None, None]
+    with torch.no_grad():
+        base = torch.nn.functional.pixel_shuffle(torch.nn.functional.conv2d(padded[..., 4:-4, 4:-4], parts["single"]), 2)
+        got = (network.enlarge(padded) - base)[0, 0].numpy()
+    np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
 
 
 @needs_torch
-def test_the_first_convolutions_are_products_of_matrices():
+def test_patches_are_parts_of_pairs_in_all_symmetries():
     torch = pytest.importorskip("torch")
-    torch.manual_seed(4)
-    network, functional = train_features._network(torch), torch.nn.functional
-    low = torch.rand(2, 1, 20, 23)
-    with torch.no_grad():
-        parameters = network.parameters
-        single = parameters["single"] - parameters["single"].mean((1, 2, 3), keepdim=True) + 1 / 81
-        base = functional.conv2d(functional.pad(low, (4,) * 4, mode="replicate"), single)
-        features = functional.pad(low, (2,) * 4, mode="replicate")
-        for n, (weights, slopes) in enumerate(zip(*network.features(), strict=True)):
-            features = functional.conv2d(features, torch.from_numpy(weights), padding=1 if n else 0)
-            features = functional.prelu(features, torch.from_numpy(slopes))
-        wanted = functional.pixel_shuffle(base + functional.conv2d(features, parameters["last"], padding=1), 2)
-        np.testing.assert_allclose(network.enlarge(low).numpy(), wanted.numpy(), atol=1e-5)
+    rng, side = np.random.default_rng(5), train_features._PATCH
+    lows = [rng.integers(0, 256, shape, np.uint8) for shape in ((side, side + 1), (side + 2, side))]
+    patches = train_features._Patches(torch, [(low, larger(low)) for low in lows], torch.device("cpu"))
+    places = {
+        turned.tobytes()
+        for low in lows
+        for window in np.lib.stride_tricks.sliding_window_view(low, (side, side)).reshape(-1, side, side)
+        for square in (window, window.T)
+        for turned in (square, square[::-1], square[:, ::-1], square[::-1, ::-1])
+    }
+    torch.manual_seed(6)
+    found, high = (np.rint(a[:, 0].numpy() * 255).astype(np.uint8) for a in patches.draw(400))
+    assert {patch.tobytes() for patch in found} == places and len(places) == 5 * 8
+    np.testing.assert_array_equal(high, found.repeat(2, 1).repeat(2, 2))
+
+
+@needs_torch
+def test_muon_makes_gradients_orthogonal():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(7)
+    values = torch.linalg.svdvals(train_features._orthogonal(torch.randn(3, 16, 144) * 1e-4))
+    assert values.min() > 0.6 and values.max() < 1.3
+
+
+@needs_torch
+def test_only_noise_needs_biases(photos):
+    pytest.importorskip("torch")
+    expected = {"bicubic": False, "box+blur:0.5": False, "bicubic+noise:2": True, "box+jpeg:30-95": True}
+    for downscale, biases in expected.items():
+        found = train_on_files(request(photos, downscale=downscale), TrainingRequest(3, 0, 0))
+        assert found.layers.has_biases == biases == has_noise(downscale)
 
 
 @needs_torch
@@ -134,9 +157,24 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path, photos):
     assert b"features of step " in seen and read_kernel(str(tmp_path / "k.npz")).layers is not None
 
 
+@needs_torch
+def test_ctrl_c_before_the_first_step_ends_at_once(tmp_path, photos):
+    pytest.importorskip("torch")
+    from helpers import UPSCALE
+
+    program = os.path.join(os.path.dirname(UPSCALE), "upscale-learn")
+    arguments = [program, photos, "-o", tmp_path / "k.npz", "--deep", "--features", "--minutes", "60"]
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and b"Traceback" not in errors
+    assert not (tmp_path / "k.npz").exists()
+
+
 def test_pairs_are_made_at_several_sizes(photos, tmp_path):
     (photos / "not a picture.png").write_bytes(b"?")
-    made = list(learn_features._pairs(request(photos), range(5), learn_features.SCALES))
+    made = learn_features._pairs(request(photos), range(5), learn_features.SCALES)
     assert len(made) == 4 * 3
     assert {low.dtype for low, _ in made} == {np.dtype(np.uint8)}
     assert all(high.shape == (2 * low.shape[0], 2 * low.shape[1]) for low, high in made)

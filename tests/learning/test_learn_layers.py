@@ -26,7 +26,7 @@ def test_the_equations_are_those_of_all_samples():
     layers = random_layers(1)
     (low, high), factor = pairs(1, 3)[0], 3
     found = layer_equations(low, high, layers)
-    features = np.pad(features_of(layers, low), ((0, 0), (2, 2), (2, 2)))
+    features = np.pad(features_of(layers, low, 255), ((0, 0), (2, 2), (2, 2)))
     inputs, outputs = [], []
     for y in range(4, len(low) - 4):
         for x in range(4, low.shape[1] - 4):

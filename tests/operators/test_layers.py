@@ -23,10 +23,10 @@ LUMA = np.array([0.299, 0.587, 0.114])
 @settings(max_examples=40, deadline=None)
 @given(
     st.integers(0, 999), st.integers(1, 5), st.integers(1, 9), st.integers(1, 9), st.sampled_from(ENGINES),
-    st.lists(st.integers(1, 6), min_size=1, max_size=4), st.sampled_from([1, 3, 5]),
+    st.lists(st.integers(1, 6), min_size=1, max_size=4), st.sampled_from([1, 3, 5]), st.booleans(),
 )  # fmt: skip
-def test_layers_are_those_of_plain_python(seed, factor, height, width, engine, channels, taps):
-    layers = random_layers(seed, factor, channels, (3, 5, 1, 3), taps)
+def test_layers_are_those_of_plain_python(seed, factor, height, width, engine, channels, taps, biases):
+    layers = random_layers(seed, factor, channels, (3, 5, 1, 3), taps, biases)
     kernel = deep_kernel(layers)
     picture = np.random.default_rng(seed).random((height, width), np.float32)
     plain = upscale.enlarge(picture, None, "tconv", kernel.replaced(layers=None), engine=engine)
@@ -36,10 +36,10 @@ def test_layers_are_those_of_plain_python(seed, factor, height, width, engine, c
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "f4", *(pytest.param(d, marks=pytest.mark.heavy) for d in ("f8", "i4"))])
 @pytest.mark.parametrize("shape", [(40, 37), (33, 29, 3), (9, 230, 4), (1, 1), (2, 5, 2), (140, 3)])
-@pytest.mark.parametrize("edge", ["zero", "wrap", "reflect"])
-def test_engines_agree_to_the_bit(dtype, shape, edge):
+@pytest.mark.parametrize(("edge", "biases"), [("zero", True), ("zero", False), ("wrap", False), ("reflect", True)])
+def test_engines_agree_to_the_bit(dtype, shape, edge, biases):
     rng = np.random.default_rng(1)
-    kernel = deep_kernel(random_layers(2, 3, (5, 6, 4)))
+    kernel = deep_kernel(random_layers(2, 3, (5, 6, 4), biases=biases))
     picture = rng.random(shape)
     picture = picture.astype(dtype) if dtype[0] == "f" else (picture * np.iinfo(dtype).max).astype(dtype)
     results = [upscale.enlarge(picture, None, "tconv", kernel, edge=edge, engine=engine) for engine in ENGINES]
@@ -64,10 +64,34 @@ def test_flat_stays_flat_to_the_bit_and_the_range_does_not_matter(engine):
     assert np.abs(sixteen / 257 - eight).max() <= 0.5 + 1e-2
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("seed", range(5))
+def test_with_biases_flat_stays_flat_to_the_bit(engine, seed):
+    kernel = deep_kernel(random_layers(seed, channels=(7, 9, 5), biases=True))
+    single = kernel.replaced(layers=None)
+    for value in (0.0, 0.1, 77.3, -1e20, np.uint8(200), np.uint16(54321), np.int32(-77)):
+        flat = np.full((12, 11), value, getattr(value, "dtype", np.float32))
+        results = [upscale.enlarge(flat, None, "tconv", k, engine=engine) for k in (kernel, single)]
+        np.testing.assert_array_equal(*results)
+
+
+def test_biases_depend_on_what_white_is():
+    kernel = deep_kernel(random_layers(4, biases=True))
+    picture = np.random.default_rng(5).integers(0, 256, (20, 30), np.uint8)
+    eight, sixteen, real = (
+        upscale.enlarge(given, None, "tconv", kernel)
+        for given in (picture, picture * np.uint16(257), picture / np.float32(255))
+    )
+    assert np.abs(sixteen / 257 - eight).max() <= 0.51
+    np.testing.assert_allclose(np.clip(real, 0, 1), sixteen / 65535, atol=1e-5)
+    half = upscale.enlarge(picture / np.float32(510), None, "tconv", kernel)
+    assert np.abs(half * 2 - real).max() > 0.05
+
+
 def _correction(picture, kernel, engine):
     """Compute what the layers add, without the rounding of the sum."""
     zeros = np.zeros((picture.shape[0] * 2, picture.shape[1] * 2), np.float32)
-    features = features_of(kernel.layers, picture)
+    features = features_of(kernel.layers, picture, 255)
     assert features.dtype == np.float32
     both = [upscale.enlarge(picture, None, "tconv", k, engine=engine) for k in (kernel, kernel.replaced(layers=None))]
     return zeros + (both[0] - both[1])
@@ -146,14 +170,14 @@ def test_in_linear_light_luma_is_linear():
 
 
 def test_features_are_those_of_plain_python():
-    layers = random_layers(14, 2, (4, 5), (3, 3))
+    layers = random_layers(14, 2, (4, 5), (3, 3), biases=True)
     picture = np.random.default_rng(15).random((6, 7), np.float32)
-    found = features_of(layers, picture)
+    found = features_of(layers, picture, 1)
     assert found.shape == (5, 6, 7)
     for channel in range(5):  # a transposed convolution that only lets one through
         weights = np.zeros((5, 1, 1, 1))
         weights[channel] = 1
-        only = type(layers)(layers.convolutions, layers.slopes, weights, 1)
+        only = layers.with_weights(weights, 1)
         np.testing.assert_allclose(found[channel], naive.layers(picture, only), atol=1e-5)
 
 

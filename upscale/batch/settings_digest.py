@@ -58,7 +58,7 @@ def settings_digest(options: Options, request: "Request", target: str) -> str:
 def _added_arrays(kernel: "Kernel") -> "list[NDArray[Any]]":
     """List the arrays of an adaptive or a deep kernel."""
     if (layers := kernel.layers) is not None:
-        return [*layers.convolutions, *layers.slopes, layers.weights]
+        return [*layers.convolutions, *layers.slopes, *layers.biases, layers.weights]
     if (chain := kernel.chain) is not None:
         return [*chain.weights, *chain.biases, *chain.slopes]
     if (corrections := kernel.corrections) is not None:

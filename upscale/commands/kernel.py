@@ -279,7 +279,7 @@ def _explain_layers(input: str, kernel: "Kernel", name: str, output: str) -> Non
     if input.lower().endswith(".npy"):
         values = read_array(input)
     elif os.path.exists(input):
-        values = luma_of(first_picture(input))
+        values = luma_of(first_picture(input)) / np.float32(255)
     else:
         values = np.array(_typed(input))
     with console.as_usage_error(f"INPUT {input}"):

@@ -121,10 +121,11 @@ def _header(analysis: KernelAnalysis, name: str) -> list[str]:
 
 def _layers(layers: Layers) -> list[str]:
     """Write what a deep kernel's layers are, and what they take."""
-    side, number = 2 * layers.reach + 1, sum(a.size for a in (*layers.convolutions, *layers.slopes, layers.weights))
+    arrays = [*layers.convolutions, *layers.slopes, *(layers.biases if layers.has_biases else []), layers.weights]
+    side, number = 2 * layers.reach + 1, sum(a.size for a in arrays)
     height, width = layers.weights.shape[2:]
     return [
-        f"layers: convolutions {_shapes(layers.convolutions)}, each with PReLU",
+        f"layers: convolutions {_shapes(layers.convolutions)}, each with {'biases and ' * layers.has_biases}PReLU",
         f"then a transposed convolution {width}x{height} {len(layers.weights)} to 1, added to the single kernel's output",
         f"each output pixel sees {side}x{side} input pixels and takes {layers.multiplications:.0f} multiplications; "
         f"{number} weights",

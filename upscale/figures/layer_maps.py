@@ -44,7 +44,7 @@ def compute_maps(values: Array, kernel: Kernel) -> LayerMaps:
     Parameters
     ----------
     values : ndarray, shape (H, W)
-        Finite numbers, at most `LONGEST` a side.
+        Finite numbers, at most `LONGEST` a side; for kernels with biases, white is 1.
     kernel : Kernel
         Deep.
 
@@ -62,8 +62,7 @@ def compute_maps(values: Array, kernel: Kernel) -> LayerMaps:
     maps = []
     for number in range(1, len(layers.convolutions) + 1):
         channels = len(layers.slopes[number - 1])
-        first = Layers(layers.convolutions[:number], layers.slopes[:number], np.ones((channels, 1, 1, 1)), 1)
-        maps.append(features_of(first, luma))
+        maps.append(features_of(layers.with_weights(np.ones((channels, 1, 1, 1)), 1, number), luma, 1))
     single: Any = enlarge(luma, None, "tconv", kernel.replaced(layers=None))
     result: Any = enlarge(luma, None, "tconv", kernel)
     return LayerMaps(luma, maps, single, result - single, result, layers)

@@ -5,7 +5,8 @@ those that floats of 16 or 32 bits store exactly are written so. Its arrays:
 
 ===================  =============================================================================
 ``format``           the text "upscale kernel"
-``version``          the number 1, 2 with corrections, or 3 with layers or a chain; a reader refuses greater ones
+``version``          the number 1, 2 with corrections, 3 with layers or a chain, or 4 with layers that have biases;
+                     a reader refuses greater ones
 ``weights``          (kH, kW), or (C, M / groups, kH, kW)
 ``factor``           (vertical, horizontal); may be missing, as all below
 ``padding``          (top, bottom, left, right); missing means `same`
@@ -21,6 +22,7 @@ those that floats of 16 or 32 bits store exactly are written so. Its arrays:
 ``unit``             what these are multiples of
 ``convolution_0``    (M, C, k, k), and so on for each convolution of a deep kernel's `layers.Layers`
 ``slopes_0``         (M,), likewise
+``biases_0``         (M,), likewise; may be missing, which means zeros
 ``transposed``       (C, 1, n * factor, n * factor), the weights of the layers' transposed convolution
 ``chain_weights_0``  (M, C, k, k), and so on for each convolution of a network's `chain.Chain`
 ``chain_biases_0``   (M,), likewise
@@ -36,7 +38,7 @@ from upscale.errors import ArgumentError
 
 FORMAT = "upscale kernel"
 #: The greatest version that this release reads.
-VERSION = 3
+VERSION = 4
 CORRECTION_NAMES = ("compared", "thresholds", "leaves", "corrections", "unit")
 NAMES = (
     "format",
@@ -54,7 +56,7 @@ NAMES = (
     "adds_input",
 )
 #: Names of the arrays of convolutions begin so, and end with their number.
-CONVOLUTION, SLOPES = "convolution_", "slopes_"
+CONVOLUTION, SLOPES, BIASES = "convolution_", "slopes_", "biases_"
 #: The same for those of a network's chain: weights, biases, slopes.
 CHAIN = ("chain_weights_", "chain_biases_", "chain_slopes_")
 #: Suffixes of the files that store tensors by name.

@@ -2,12 +2,14 @@
 
 The output is that of the single kernel plus a correction, which is computed from luma x and added to each colour channel:
 
-    out = K * x + T(f(x))
+    out = K * x + T(f(x) - f(0))
 
 f are convolutions, each followed by a rectifier with one slope per channel (PReLU, He et al. 2015); T is a transposed
-convolution of what they make, the features. There are no biases, and the first layer sees only differences of pixels from the
-one in its middle. So flat areas have no features and stay exactly flat, and a picture that is brighter by c and has a times the
-contrast, a > 0, has a times the correction.
+convolution of what they make, the features. The first layer sees only differences of pixels from the one in its middle. So f(0)
+is what f makes of any flat area, and flat areas stay exactly flat.
+
+Without biases, f(0) is 0, and a picture that is brighter by c and has a times the contrast, a > 0, has a times the correction.
+Biases tell weak differences, such as noise and the blocks of a JPEG, from strong ones; they depend on what white is.
 """
 
 from collections.abc import Sequence
@@ -38,10 +40,12 @@ class Layers:
     weights : array_like, shape (C, 1, n * factor, n * factor)
         Of the transposed convolution, as in PyTorch; n is odd.
     factor : int
+    biases : sequence of array_like, shape (M,), optional
+        Of each convolution, where white is 1; none are zeros.
 
     Attributes
     ----------
-    convolutions, slopes : list of ndarray of float32
+    convolutions, slopes, biases : list of ndarray of float32
     weights : ndarray of float32
     factor : int
 
@@ -51,12 +55,22 @@ class Layers:
         If they do not fit each other, or are not finite.
     """
 
-    def __init__(self, convolutions: Sequence[ArrayLike], slopes: Sequence[ArrayLike], weights: ArrayLike, factor: int) -> None:
+    def __init__(
+        self,
+        convolutions: Sequence[ArrayLike],
+        slopes: Sequence[ArrayLike],
+        weights: ArrayLike,
+        factor: int,
+        biases: Sequence[ArrayLike] = (),
+    ) -> None:
         self.convolutions = [real_numbers(a, "convolutions") for a in convolutions]
         self.slopes = [real_numbers(a, "slopes") for a in slopes]
         self.weights, self.factor = real_numbers(weights, "weights"), factor
         if not 1 <= len(self.convolutions) <= _LAYERS or len(self.slopes) != len(self.convolutions):
             raise ArgumentError(f"a deep kernel has 1 to {_LAYERS} convolutions, and slopes for each")
+        self.biases = [real_numbers(a, "biases") for a in biases or [np.zeros(a.shape[:1]) for a in self.convolutions]]
+        if [a.shape for a in self.biases] != [a.shape[:1] for a in self.convolutions]:
+            raise ArgumentError("a deep kernel has biases for each channel that its convolutions make, or none")
         channels = 1
         for number, (convolution, slope) in enumerate(zip(self.convolutions, self.slopes, strict=True)):
             channels = check_convolution(number, convolution, slope, channels)
@@ -69,6 +83,11 @@ class Layers:
                 f"the transposed convolution's weights {self.weights.shape} are not ({channels}, 1, n * {factor}, "
                 f"n * {factor}) with an odd n"
             )
+
+    @property
+    def has_biases(self) -> bool:
+        """Whether a bias is not 0."""
+        return any(a.any() for a in self.biases)
 
     @property
     def taps(self) -> int:
@@ -85,6 +104,11 @@ class Layers:
         """Multiplications for an output pixel."""
         return (sum(a.size for a in self.convolutions) + self.weights.size) / self.factor**2
 
+    def with_weights(self, weights: ArrayLike, factor: int, convolutions: int | None = None) -> "Layers":
+        """Return the convolutions, all or the first few, before another transposed convolution."""
+        first = slice(convolutions)
+        return Layers(self.convolutions[first], self.slopes[first], weights, factor, self.biases[first])
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Layers):
             return NotImplemented
@@ -93,6 +117,7 @@ class Layers:
             for one, two in (
                 (self.convolutions, other.convolutions),
                 (self.slopes, other.slopes),
+                (self.biases, other.biases),
                 ([self.weights], [other.weights]),
             )
         )

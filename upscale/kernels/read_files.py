@@ -17,6 +17,7 @@ from upscale.errors import ArgumentError, FileError, damage
 from upscale.kernels.chain import Chain
 from upscale.kernels.corrections import Corrections
 from upscale.kernels.file_format import (
+    BIASES,
     CHAIN,
     CONVOLUTION,
     CORRECTION_NAMES,
@@ -239,7 +240,8 @@ def _corrections(arrays: Mapping[str, Array]) -> Corrections:
 
 def _is_known(name: str) -> bool:
     return name in NAMES or any(
-        name.startswith(beginning) and name.removeprefix(beginning).isdecimal() for beginning in (CONVOLUTION, SLOPES, *CHAIN)
+        name.startswith(beginning) and name.removeprefix(beginning).isdecimal()
+        for beginning in (CONVOLUTION, SLOPES, BIASES, *CHAIN)
     )
 
 
@@ -255,12 +257,13 @@ def _layers(arrays: Mapping[str, Array], convolutions: Layers | None) -> Layers:
     factor = (_whole_numbers(arrays, "factor", 2) or [0])[0]
     number = sum(name.startswith(CONVOLUTION) for name in arrays)
     if number == 0 and convolutions is not None:
-        return Layers(convolutions.convolutions, convolutions.slopes, arrays["transposed"], factor)
-    for name in (f"{beginning}{n}" for beginning in (CONVOLUTION, SLOPES) for n in range(max(1, number))):
+        return convolutions.with_weights(arrays["transposed"], factor)
+    biases = [BIASES] if f"{BIASES}0" in arrays else []
+    for name in (f"{beginning}{n}" for beginning in (CONVOLUTION, SLOPES, *biases) for n in range(max(1, number))):
         if name not in arrays:
             raise ArgumentError(f"has a transposed convolution of layers, but no {name}")
     found, slopes = ([arrays[f"{beginning}{n}"] for n in range(number)] for beginning in (CONVOLUTION, SLOPES))
-    return Layers(found, slopes, arrays["transposed"], factor)
+    return Layers(found, slopes, arrays["transposed"], factor, [arrays[f"{BIASES}{n}"] for n in range(number) if biases])
 
 
 def _whole_numbers(arrays: Mapping[str, Array], name: str, count: int) -> list[int] | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from upscale.choices import format_factor
 from upscale.errors import ArgumentError, FileError
-from upscale.kernels.file_format import CHAIN, CONVOLUTION, FORMAT, SLOPES, TENSOR_SUFFIXES, bias_name, import_optional
+from upscale.kernels.file_format import BIASES, CHAIN, CONVOLUTION, FORMAT, SLOPES, TENSOR_SUFFIXES, bias_name, import_optional
 from upscale.kernels.kernel import LONGEST, Kernel
 from upscale.kernels.kernel_spec import parse_kernel_file, suffix_of
 from upscale.kernels.normalize import normalize_phases
@@ -114,8 +114,7 @@ def _omissions(kernel: Kernel, bias_file: str) -> list[str]:
 def _npz(kernel: Kernel, convolutions: bool) -> bytes:
     arrays: dict[str, Any] = {
         "format": FORMAT,
-        # Earlier releases read the lower ones.
-        "version": 3 if kernel.layers is not None or kernel.chain is not None else 2 if kernel.corrections is not None else 1,
+        "version": _version(kernel),
         "weights": _narrow(kernel.weights),
         "groups": kernel.groups,
         "normalized": kernel.normalized,
@@ -139,7 +138,10 @@ def _npz(kernel: Kernel, convolutions: bool) -> bytes:
         }
     if (layers := kernel.layers) is not None:
         arrays["transposed"] = _narrow(layers.weights)
-        for beginning, found in ((CONVOLUTION, layers.convolutions), (SLOPES, layers.slopes)) if convolutions else ():
+        shared = [(CONVOLUTION, layers.convolutions), (SLOPES, layers.slopes)]
+        if layers.has_biases:
+            shared.append((BIASES, layers.biases))
+        for beginning, found in shared if convolutions else ():
             arrays |= {f"{beginning}{n}": _narrow(array) for n, array in enumerate(found)}
     if (chain := kernel.chain) is not None:
         arrays["adds_input"] = kernel.adds_input
@@ -148,6 +150,15 @@ def _npz(kernel: Kernel, convolutions: bool) -> bytes:
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()
+
+
+def _version(kernel: Kernel) -> int:
+    """Return the version of the form; earlier releases read the lower ones."""
+    if kernel.layers is not None and kernel.layers.has_biases:
+        return 4
+    if kernel.layers is not None or kernel.chain is not None:
+        return 3
+    return 1 if kernel.corrections is None else 2
 
 
 def _narrow(array: Array) -> Array:

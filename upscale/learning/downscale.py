@@ -68,6 +68,12 @@ def parse_downscale(how: str) -> Downscaler:
     return _as_jpeg(downscaler, *_qualities(jpeg, plain)) if jpeg else downscaler
 
 
+def has_noise(how: str) -> bool:
+    """Say whether copies get what is not in the picture: noise, or the blocks and ripples of a JPEG."""
+    worse = _WORSE.search(how)
+    return worse is not None and any(worse.groups()[1:])
+
+
 def _deviation(text: str | None, how: str) -> float:
     """Parse what follows blur or noise; 0 if there is none."""
     if text is None:

@@ -1,15 +1,17 @@
 """Features that are trained on files: the pairs that they are learned from, and the layers that come out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from upscale import threads
 from upscale.errors import ArgumentError, FileError
 from upscale.kernels.layers import Layers
-from upscale.learning.downscale import make_pair, parse_downscale
+from upscale.learning.downscale import has_noise, make_pair, parse_downscale
 from upscale.learning.from_files import LearnRequest, luma
 from upscale.learning.learn_layers import rounded
 from upscale.learning.train_features import FACTOR, Pair, seconds_per_step, train_features
@@ -85,36 +87,46 @@ def train_on_files(
     """
     numbers: Sequence[int] = range(len(request.high))
     held = [number for number in numbers if number % 10 == 1]
-    pairs = list(_pairs(request, [number for number in numbers if number % 10 != 1], SCALES))
-    checked = list(_pairs(request, held, SCALES[:1]))
+    pairs = _pairs(request, [number for number in numbers if number % 10 != 1], SCALES)
+    checked = _pairs(request, held, SCALES[:1])
     if not pairs:
         raise FileError("no picture can be used to train features")
     steps = training.steps or max(1, round(training.minutes * 60 / seconds_per_step(pairs)))
     begin(steps)
-    found = train_features(pairs, checked, steps, seed=training.seed, report=report, stopped=stopped)
-    convolutions, slopes = ([rounded(a) for a in arrays] for arrays in (found.convolutions, found.slopes))
-    layers = Layers(convolutions, slopes, np.zeros((len(slopes[-1]), 1, FACTOR, FACTOR)), FACTOR)
+    # Only biases tell noise and the blocks of a JPEG from weak edges; without them, a picture may have any scale.
+    noisy = has_noise(request.downscale)
+    found = train_features(pairs, checked, steps, biases=noisy, seed=training.seed, report=report, stopped=stopped)
+    convolutions, slopes, biases = ([rounded(a) for a in arrays] for arrays in (found.convolutions, found.slopes, found.biases))
+    layers = Layers(convolutions, slopes, np.zeros((len(slopes[-1]), 1, FACTOR, FACTOR)), FACTOR, biases)
     return TrainedLayers(layers, found.steps, found.psnr)
 
 
-def _pairs(request: LearnRequest, numbers: Sequence[int], scales: Sequence[float]) -> Iterator[Pair]:
-    """Yield pairs of low and high resolution; pass over pictures that cannot be used."""
+def _pairs(request: LearnRequest, numbers: Sequence[int], scales: Sequence[float]) -> list[Pair]:
+    """Return pairs of low and high resolution; pass over pictures that cannot be used."""
     downscaler = parse_downscale(request.downscale)
-    for number in numbers:
+
+    def pairs(number: int) -> list[Pair]:
         try:
             high = _middle(_bytes(luma(request.high[number])))
             if request.low is not None and request.factor == FACTOR:
                 low = _bytes(luma(request.low[number]))
                 whole = _bytes(luma(request.high[number]))
-                if whole.shape == (low.shape[0] * FACTOR, low.shape[1] * FACTOR):
-                    yield low, whole
-                continue
-            for scale in scales:
-                size = (round(high.shape[1] * scale), round(high.shape[0] * scale))
-                picture = high if scale == 1 else np.asarray(Image.fromarray(high).resize(size, Image.Resampling.BICUBIC))
-                yield make_pair(picture, FACTOR, downscaler)
+                return [(low, whole)] if whole.shape == (low.shape[0] * FACTOR, low.shape[1] * FACTOR) else []
+            return [make_pair(_scaled(high, scale), FACTOR, downscaler) for scale in scales]
         except (FileError, ArgumentError):  # reported when what follows the features is learned
-            continue
+            return []
+
+    pool = ThreadPoolExecutor(threads.count())  # Pillow's loops do not hold Python's lock
+    try:
+        return [pair for found in pool.map(pairs, numbers) for pair in found]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _scaled(high: Array, scale: float) -> Array:
+    """Downscale a picture to a share of its size."""
+    size = (round(high.shape[1] * scale), round(high.shape[0] * scale))
+    return high if scale == 1 else np.asarray(Image.fromarray(high).resize(size, Image.Resampling.BICUBIC))
 
 
 def _bytes(samples: Array) -> Array:

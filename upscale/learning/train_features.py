@@ -1,11 +1,13 @@
 """Train the features of a deep kernel: the convolutions before its transposed convolution, by gradient descent in PyTorch.
 
-The network is that of `kernels.layers`, for factor 2: out = K * x + T(f(x)), with x luma in 0..1. K and T are trained with f,
-and solved again afterwards, by `learn_layers`.
+The network is that of `kernels.layers`, for factor 2: out = K * x + T(f(x) - f(0)), with x luma in 0..1. K and T are trained
+with f, and solved again afterwards, by `learn_layers`.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,15 +26,20 @@ CHANNELS, LAYERS = 16, 5
 FACTOR = 2
 #: Taps of a phase of the single kernel along each axis; the transposed convolution of features has 3 while it is trained.
 SINGLE_TAPS = 9
-#: Low-resolution pixels of a patch along each axis, how many of them at each side do not count, since neighbours are missing,
-#: and patches in a step.
-_PATCH, _MARGIN, _BATCH = 32, 4, 16
-#: The highest learning rate, the steps until it is reached, and the share of it that is left at the end.
-_RATE, _WARM_UP, _LEAST = 1e-3, 500, 0.01
+#: How many pixels away an input pixel counts: 2 of the first convolution, and 1 of each other and of the transposed one.
+REACH = 2 + LAYERS + 1
+#: Low-resolution pixels of a patch along each axis, the outer ones included that only the others see; and patches in a step,
+#: on a CPU, and on a GPU, which computes many in the time of a few.
+_PATCH, _BATCH, _GPU_BATCH = 48, 8, 64
+#: The highest learning rates, of the square convolutions and of all other weights; how many steps it takes until they are
+#: reached; and the share of them that is left at the end.
+_SQUARE_RATE, _RATE, _WARM_UP, _LEAST = 0.01, 0.008, 500, 0.01
 #: The share of the steps in which the absolute error is minimised; then it is the squared error.
-_ABSOLUTE = 0.3
+_ABSOLUTE = 0.9
 #: The weight of the past in the running mean of all weights.
 _MEAN = 0.999
+#: The same for the gradient of the square convolutions.
+_MOMENTUM = 0.95
 #: Steps between two reports.
 _REPORTED = 2000
 
@@ -45,6 +52,8 @@ class Trained(NamedTuple):
     convolutions : list of ndarray of float32, shape (M, C, k, k)
     slopes : list of ndarray of float32, shape (M,)
         Of the PReLU after each convolution.
+    biases : list of ndarray of float32, shape (M,)
+        Of each convolution, where white is 1; empty if it was trained without.
     steps : int
         After how many steps they were the best.
     psnr : float
@@ -53,6 +62,7 @@ class Trained(NamedTuple):
 
     convolutions: list[Array]
     slopes: list[Array]
+    biases: list[Array]
     steps: int
     psnr: float
 
@@ -62,6 +72,7 @@ def train_features(
     held_out: Sequence[Pair],
     steps: int,
     *,
+    biases: bool = False,
     seed: int = 0,
     report: Callable[[int, float | None], None] = lambda step, psnr: None,
     stopped: Callable[[], bool] = lambda: False,
@@ -76,6 +87,8 @@ def train_features(
         To measure quality with.
     steps : int
         The learning rate falls until the last one.
+    biases : bool
+        Whether the convolutions have biases.
     seed : int
     report : callable
         Called after each step, with its number and, at every 2000th and the last one, the PSNR on what is held out.
@@ -93,34 +106,21 @@ def train_features(
     usable = [pair for pair in pairs if min(pair[0].shape) >= _PATCH]
     if not usable:
         raise ArgumentError(f"features are trained on pictures of at least {_PATCH * FACTOR}x{_PATCH * FACTOR} pixels")
-    torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network, patches = _network(torch).to(device), _Patches(usable, seed)
-    parameters = network.parameters
-    optimizer = torch.optim.Adam(list(parameters.values()), lr=_RATE)
-    means = network.copy()
+    torch.manual_seed(seed)
+    trainer = _Trainer(torch, _Patches(torch, usable, device), _Network(torch, device, biases), steps)
     best, found = None, (0, float("-inf"))
     for step in range(1, steps + 1):
-        for group in optimizer.param_groups:
-            group["lr"] = _rate(step, steps)
-        low, high = (torch.from_numpy(a).to(device) for a in patches.batch())
-        error = network.enlarge(low)[..., _CUT, _CUT] - high[..., _CUT, _CUT]
-        loss = error.abs().mean() if step < _ABSOLUTE * steps else (error * error).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(list(parameters.values()), 1.0)
-        optimizer.step()
-        means.move_towards(network, 1 - min(_MEAN, step / (step + 10)))
+        trainer.step(step)
         ends = step == steps or stopped()
-        psnr = means.quality(held_out) if step % _REPORTED == 0 or ends else None
+        psnr = trainer.mean.quality(held_out) if step % _REPORTED == 0 or ends else None
         if psnr is not None and (best is None or not psnr <= found[1]):
-            best, found = means.copy(), (step, psnr)
+            best, found = trainer.mean.features(), (step, psnr)
         report(step, psnr)
         if ends:
             break
     assert best is not None
-    convolutions, slopes = best.features()
-    return Trained(convolutions, slopes, *found)
+    return Trained(*best, *found)
 
 
 def seconds_per_step(pairs: Sequence[Pair], steps: int = 40) -> float:
@@ -136,108 +136,189 @@ def seconds_per_step(pairs: Sequence[Pair], steps: int = 40) -> float:
     return (time.perf_counter() - began) / (steps - steps // 4)
 
 
-_CUT = slice(_MARGIN * FACTOR, -_MARGIN * FACTOR)
+class _Trainer:
+    """Steps of gradient descent, and the running mean of the weights.
+
+    The square convolutions are trained by Muon (Jordan et al. 2024): their gradient, a matrix of a row for each channel that is
+    made, is averaged over the steps and then made orthogonal, so that all directions are learned at the same speed. All other
+    weights are trained by Adam. After 3000 steps this was 0.07 dB better than Adam alone.
+    """
+
+    def __init__(self, torch: Any, patches: "_Patches", network: "_Network", steps: int) -> None:
+        self._torch, self._patches, self._network, self._steps = torch, patches, network, steps
+        self.mean = network.snapshot()
+        self._batch = _BATCH if patches.device.type == "cpu" else _GPU_BATCH
+        self._optimizer = torch.optim.Adam([network.weights])
+        self._momentum = torch.zeros_like(network.weights)
+
+    def step(self, number: int) -> None:
+        """Do one step; they are counted from 1."""
+        torch, network, inside = self._torch, self._network, slice(REACH * FACTOR, -REACH * FACTOR)
+        low, high = self._patches.draw(self._batch)
+        error = network.enlarge(low) - high[..., inside, inside]
+        loss = error.abs().mean() if number < _ABSOLUTE * self._steps else (error * error).mean()
+        (gradient,) = torch.autograd.grad(loss, network.weights)
+        gradient *= (1 / gradient.norm()).clamp(max=1)
+        share = _share_of_rate(number, self._steps)
+        with torch.no_grad():
+            self._momentum.lerp_(gradient, 1 - _MOMENTUM)
+            wanted = gradient.lerp(self._momentum, _MOMENTUM)[network.square].view(LAYERS, CHANNELS, -1)
+            network.weights[network.square] -= _SQUARE_RATE * share * _orthogonal(wanted).ravel()
+            gradient[network.square] = 0
+        network.weights.grad = gradient
+        self._optimizer.param_groups[0]["lr"] = _RATE * share
+        self._optimizer.step()
+        with torch.no_grad():
+            self.mean.weights.lerp_(network.weights, 1 - min(_MEAN, number / (number + 10)))
 
 
-def _rate(step: int, steps: int) -> float:
-    """Return the learning rate: it rises for some steps, and then falls by half a cosine."""
-    falling = 0.5 * (1 + float(np.cos(np.pi * step / steps)))
-    return _RATE * min(1.0, step / _WARM_UP) * (_LEAST + (1 - _LEAST) * falling)
+def _share_of_rate(step: int, steps: int) -> float:
+    """Return the share of the highest learning rate: it rises for some steps, and then falls by half a cosine."""
+    falling = 0.5 * (1 + math.cos(math.pi * step / steps))
+    return min(1.0, step / _WARM_UP) * (_LEAST + (1 - _LEAST) * falling)
+
+
+def _orthogonal(matrices: Any) -> Any:
+    """Bring the singular values of matrices (N, H, W) near 1, by the steps of Newton and Schulz as in Jordan et al. 2024."""
+    matrices = matrices / (matrices.flatten(1).norm(dim=1).view(-1, 1, 1) + 1e-12)
+    for _ in range(5):
+        square = matrices @ matrices.transpose(1, 2)
+        matrices = 3.4445 * matrices + (-4.7750 * square + 2.0315 * square @ square) @ matrices
+    return matrices
 
 
 class _Patches:
-    """Patches at random places of pairs, turned and flipped at random."""
+    """Patches at random places of pairs, turned and flipped at random.
 
-    def __init__(self, pairs: Sequence[Pair], seed: int) -> None:
-        self._random = np.random.default_rng(seed)
-        self._pairs = pairs
-        places = np.array([(low.shape[0] - _PATCH + 1) * (low.shape[1] - _PATCH + 1) for low, _ in pairs], float)
-        self._ends = np.cumsum(places / places.sum())
+    All pixels stand in one tensor on the device that trains, and patches are gathered from it by their indices.
+    """
 
-    def batch(self) -> tuple[Array, Array]:
-        """Draw patches, (N, 1, H, W) and (N, 1, 2 * H, 2 * W)."""
-        side = _PATCH * FACTOR
-        low, high = (np.empty((_BATCH, 1, n, n), np.float32) for n in (_PATCH, side))
-        for n in range(_BATCH):
-            small, large = self._pairs[min(int(np.searchsorted(self._ends, self._random.random())), len(self._pairs) - 1)]
-            y, x = (int(self._random.integers(0, size - _PATCH + 1)) for size in small.shape)
-            small, large = small[y : y + _PATCH, x : x + _PATCH], large[FACTOR * y :, FACTOR * x :][:side, :side]
-            turns, flipped = int(self._random.integers(4)), self._random.random() < 0.5
-            for to, patch in ((low, small), (high, large)):
-                turned = np.rot90(patch, turns)
-                to[n, 0] = turned[:, ::-1] if flipped else turned
-        return low / 255, high / 255
+    def __init__(self, torch: Any, pairs: Sequence[Pair], device: Any) -> None:
+        self._torch, self.device = torch, device
+
+        def on_device(arrays: Sequence[Array]) -> Any:
+            return torch.from_numpy(np.concatenate([a.ravel() for a in arrays])).to(device)
+
+        self._low, self._high = on_device([low for low, _ in pairs]), on_device([high for _, high in pairs])
+        heights, widths = (np.array([low.shape[axis] for low, _ in pairs]) for axis in (0, 1))
+        places = (heights - _PATCH + 1) * (widths - _PATCH + 1)
+        self._ends = torch.from_numpy(np.cumsum(places / places.sum())).to(device)
+        starts = np.concatenate([[0], np.cumsum(heights * widths)[:-1]])
+        self._starts, self._heights, self._widths = (torch.from_numpy(a).to(device) for a in (starts, heights, widths))
+        self._rows, self._columns = self._symmetries(_PATCH)
+        self._high_rows, self._high_columns = self._symmetries(_PATCH * FACTOR)
+
+    def _symmetries(self, side: int) -> tuple[Any, Any]:
+        """Return the row and the column of each pixel of a square in its 8 symmetries, (8, side, side)."""
+        squares = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"))
+        turned = [np.rot90(square, n, (1, 2)) for square in (squares, squares[..., ::-1]) for n in range(4)]
+        rows, columns = (self._torch.from_numpy(np.stack([a[axis] for a in turned])).to(self.device) for axis in (0, 1))
+        return rows, columns
+
+    def draw(self, number: int) -> tuple[Any, Any]:
+        """Draw patches in 0..1, (N, 1, H, W) and (N, 1, 2 * H, 2 * W)."""
+        torch = self._torch
+        random = torch.rand((4, number), device=self.device, dtype=torch.float64)
+        chosen = torch.searchsorted(self._ends, random[0]).clamp(max=len(self._ends) - 1)
+        start, height, width = self._starts[chosen], self._heights[chosen], self._widths[chosen]
+        y, x = ((share * (size - _PATCH + 1)).long() for share, size in ((random[1], height), (random[2], width)))
+        turned = (random[3] * 8).long()
+
+        def gathered(samples: Any, start: Any, y: Any, x: Any, width: Any, rows: Any, columns: Any) -> Any:
+            first = (start + y * width + x)[:, None, None]
+            return samples[first + rows[turned] * width[:, None, None] + columns[turned]].float().div(255)[:, None]
+
+        return (
+            gathered(self._low, start, y, x, width, self._rows, self._columns),
+            gathered(
+                self._high, start * FACTOR**2, y * FACTOR, x * FACTOR, width * FACTOR, self._high_rows, self._high_columns
+            ),
+        )
 
 
-def _network(torch: Any) -> Any:
-    """Make the network with random weights."""
-    functional = torch.nn.functional
+class _Network:
+    """The network; all of its weights stand in one tensor, so that an optimizer's step is few computations.
 
-    class Network:
-        def __init__(self) -> None:
-            def random(*shape: int) -> Any:
-                return (2 * torch.rand(shape) - 1) * float(np.prod(shape[1:])) ** -0.5
+    Attributes
+    ----------
+    weights : tensor, shape (N,)
+    square : slice
+        Where the convolutions with as many channels in as out lie in it.
+    """
 
-            p = {"layer 0": random(CHANNELS, 1, 5, 5)}
-            p |= {f"layer {n}": random(CHANNELS, CHANNELS, 3, 3) for n in range(1, LAYERS + 1)}
-            p |= {f"slopes {n}": torch.full((CHANNELS,), 0.25) for n in range(LAYERS + 1)}
-            p["last"] = torch.randn(FACTOR**2, CHANNELS, 3, 3) * 1e-3
-            p["single"] = torch.zeros(FACTOR**2, 1, SINGLE_TAPS, SINGLE_TAPS)
-            p["single"][:, 0, SINGLE_TAPS // 2, SINGLE_TAPS // 2] = 1
-            self.parameters = {name: value.requires_grad_() for name, value in p.items()}
+    def __init__(self, torch: Any, device: Any, biases: bool) -> None:
+        def random(*shape: int) -> Any:
+            return (2 * torch.rand(shape) - 1) * float(np.prod(shape[1:])) ** -0.5
 
-        def to(self, device: Any) -> "Network":
-            self.parameters = {k: v.detach().to(device).requires_grad_() for k, v in self.parameters.items()}
-            return self
+        first = random(CHANNELS, 1, 5, 5)
+        given = {f"layer {n}": random(CHANNELS, CHANNELS, 3, 3) for n in range(1, LAYERS + 1)}
+        self.square = slice(sum(value.numel() for value in given.values()))
+        given["layer 0"] = first
+        given |= {f"slopes {n}": torch.full((CHANNELS,), 0.25) for n in range(LAYERS + 1)}
+        if biases:
+            given |= {f"biases {n}": torch.zeros(CHANNELS) for n in range(LAYERS + 1)}
+        given["last"] = torch.randn(FACTOR**2, CHANNELS, 3, 3) * 1e-3
+        given["single"] = torch.zeros(FACTOR**2, 1, SINGLE_TAPS, SINGLE_TAPS)
+        given["single"][:, 0, SINGLE_TAPS // 2, SINGLE_TAPS // 2] = 1
+        self._torch, self._shapes = torch, {name: value.shape for name, value in given.items()}
+        self.weights = torch.cat([value.ravel() for value in given.values()]).to(device).requires_grad_()
 
-        def copy(self) -> "Network":
-            made = Network.__new__(Network)
-            made.parameters = {name: value.detach().clone() for name, value in self.parameters.items()}
-            return made
+    def snapshot(self) -> "_Network":
+        """Copy it; the copy is not trained."""
+        made = copy(self)
+        made.weights = self.weights.detach().clone()
+        return made
 
-        @torch.no_grad()  # type: ignore[untyped-decorator]
-        def move_towards(self, other: "Network", share: float) -> None:
-            for name, value in other.parameters.items():
-                self.parameters[name].lerp_(value, share)
+    def _parts(self) -> dict[str, Any]:
+        """Return its weights by name; the filters of the first layer sum to 0, so that it sees no flat areas."""
+        parts = self.weights.split([math.prod(shape) for shape in self._shapes.values()])
+        named = {name: part.view(shape) for (name, shape), part in zip(self._shapes.items(), parts, strict=True)}
+        first, single = named["layer 0"], named["single"]
+        named["layer 0"] = first - first.mean((1, 2, 3), keepdim=True)
+        named["single"] = single - single.mean((1, 2, 3), keepdim=True) + 1 / SINGLE_TAPS**2
+        return named
 
-        def _first(self) -> Any:
-            # Each filter sums to 0, so that flat areas have no features.
-            first = self.parameters["layer 0"]
-            return first - first.mean((1, 2, 3), keepdim=True)
+    def enlarge(self, low: Any) -> Any:
+        """Enlarge pictures (N, 1, H + 2 * REACH, W + 2 * REACH) to (N, 1, 2 * H, 2 * W)."""
+        torch, functional, parts, inside = self._torch, self._torch.nn.functional, self._parts(), slice(4, -4)
+        base = self._filtered(low[..., inside, inside], parts["single"])
+        features, flat = self._filtered(low, parts["layer 0"]), torch.zeros(CHANNELS, device=low.device)
+        for layer in range(LAYERS + 1):
+            slopes, biases = parts[f"slopes {layer}"], parts.get(f"biases {layer}")
+            if layer:
+                features = functional.conv2d(features, parts[f"layer {layer}"])
+            if biases is not None:
+                features = features + biases.view(-1, 1, 1)
+                flat = (parts[f"layer {layer}"].sum((2, 3)) @ flat if layer else flat) + biases
+                flat = functional.relu(flat) * (1 - slopes) + slopes * flat
+            features = functional.prelu(features, slopes)
+        return functional.pixel_shuffle(base + functional.conv2d(features - flat.view(-1, 1, 1), parts["last"]), FACTOR)
 
-        def enlarge(self, low: Any) -> Any:
-            p, (n, _, height, width) = self.parameters, low.shape
-            single = p["single"] - p["single"].mean((1, 2, 3), keepdim=True) + 1 / SINGLE_TAPS**2
-            # PyTorch convolves a single channel slowly: as a product of matrices, a step takes four fifths of the time.
-            side, reach = SINGLE_TAPS, SINGLE_TAPS // 2
-            padded = functional.pad(low, (reach,) * 4, mode="replicate")
-            image, _, down, right = padded.stride()
-            taps = padded.as_strided((n, height, width, side, side), (image, down, right, down, right))
-            weights = torch.cat([single, functional.pad(self._first(), (reach - 2,) * 4)]).reshape(-1, side**2)
-            made = (taps.reshape(-1, side**2) @ weights.T).view(n, height, width, -1).permute(0, 3, 1, 2)
-            base, features = made[:, : FACTOR**2], made[:, FACTOR**2 :]
-            for layer in range(LAYERS + 1):
-                slopes = p[f"slopes {layer}"].view(-1, 1, 1)
-                if layer:
-                    features = functional.conv2d(features, p[f"layer {layer}"], padding=1)
-                features = functional.relu(features) * (1 - slopes) + slopes * features  # prelu itself is slower
-            return functional.pixel_shuffle(base + functional.conv2d(features, p["last"], padding=1), FACTOR)
+    def _filtered(self, low: Any, filters: Any) -> Any:
+        """Convolve a single channel, which PyTorch does slowly: as a product of matrices, a step takes four fifths as long."""
+        side, (image, _, down, right) = filters.shape[-1], low.stride()
+        size = (len(low), low.shape[2] - side + 1, low.shape[3] - side + 1)
+        taps = low.as_strided((*size, side, side), (image, down, right, down, right), low.storage_offset())
+        return (taps.reshape(-1, side**2) @ filters.reshape(-1, side**2).T).view(*size, -1).permute(0, 3, 1, 2)
 
-        @torch.no_grad()  # type: ignore[untyped-decorator]
-        def quality(self, pairs: Sequence[Pair]) -> float:
-            found = []
-            device = self.parameters["single"].device
+    def quality(self, pairs: Sequence[Pair]) -> float:
+        """Measure the PSNR on pairs, in decibels; NaN if there are none."""
+        torch, found = self._torch, []
+        with torch.no_grad():
             for low, high in pairs:
-                given = torch.from_numpy(low.astype(np.float32) / 255)[None, None].to(device)
-                error = np.rint(np.clip(self.enlarge(given)[0, 0].cpu().numpy(), 0, 1) * 255) - high
-                found.append(10 * np.log10(255**2 / np.mean(error[FACTOR:-FACTOR, FACTOR:-FACTOR] ** 2)))
-            return float(np.mean(found)) if found else float("nan")
+                padded = np.pad(low.astype(np.float32) / 255, REACH, mode="edge")
+                small, large = (torch.from_numpy(a).to(self.weights.device) for a in (padded, high))
+                error = (self.enlarge(small[None, None])[0, 0].clamp(0, 1) * 255).round() - large
+                mean = (error[FACTOR:-FACTOR, FACTOR:-FACTOR] ** 2).mean()
+                found.append(10 * math.log10(255**2 / max(float(mean), 1e-9)))
+        return float(np.mean(found)) if found else float("nan")
 
-        @torch.no_grad()  # type: ignore[untyped-decorator]
-        def features(self) -> tuple[list[Array], list[Array]]:
-            layers = [self._first(), *(self.parameters[f"layer {n}"] for n in range(1, LAYERS + 1))]
-            slopes = [self.parameters[f"slopes {n}"] for n in range(LAYERS + 1)]
-            convolutions, rectifiers = ([a.cpu().numpy().astype(np.float32) for a in arrays] for arrays in (layers, slopes))
-            return convolutions, rectifiers
+    def features(self) -> tuple[list[Array], list[Array], list[Array]]:
+        """Return the convolutions, the slopes and the biases."""
+        parts = self._parts()
 
-    return Network()
+        def named(kind: str) -> list[Array]:
+            names = [f"{kind} {n}" for n in range(LAYERS + 1)]
+            return [parts[name].detach().cpu().numpy() for name in names if name in parts]
+
+        return named("layer"), named("slopes"), named("biases")

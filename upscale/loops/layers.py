@@ -63,6 +63,15 @@ def _rectify(lines, slopes, begin, end):
 
 
 @inner
+def _subtract(lines, values, begin, end):
+    """Subtract from each line the value of its channel."""
+    for c in range(lines.shape[0]):
+        line, value = lines[c][begin:end], values[c]
+        for x in range(line.size):
+            line[x] -= value
+
+
+@inner
 def _fill(lines, values, begin, end):
     """Fill the columns of each line with its value."""
     for c in range(lines.shape[0]):
@@ -114,7 +123,7 @@ def _part(source, tables, begin, end, left, right, top, size, first_row, channel
     around, width, padding = reach + first_reach, right - left, PADDING // 4
     line_size = width + 2 * around + 2 * padding
     planes = new_zeros(np.float32, rows[convolutions + 2], line_size)
-    flat = as_row(planes)
+    flat, subtracted = as_row(planes), np.any(tables.flat)
     offsets = new_array(np.int64, 1, tables.most)[0]
     for step in range(begin - reach, end + reach):
         lag, left_over = np.int64(0), reach
@@ -148,6 +157,8 @@ def _part(source, tables, begin, end, left, right, top, size, first_row, channel
                 _add_blocks(target, start, width, factor, line, left, channels, one, alpha, out)
                 continue
             _rectify(target, tables.slopes[n], start, stop)
+            if subtracted and n == convolutions - 1:
+                _subtract(target, tables.flat, start, stop)
             if tables.zeros:
                 if top + y < 0 or top + y >= size:
                     _fill(target, tables.bias[layers], start, stop)

@@ -89,6 +89,8 @@ def _layers(given: Array, tables: "LayerTables", top: int, left: int, width: int
         if n < len(tables.side) - 1:
             slopes = tables.slopes[n, : len(made), None, None]
             made = np.where(made > 0, made, made * slopes)
+            if n == len(tables.side) - 2:
+                made -= tables.flat[: len(made), None, None]
         top, left = top + side // 2, left + side // 2
         if tables.zeros:
             made[:, [y for y in range(high) if not 0 <= top + y < size]] = 0

@@ -108,6 +108,7 @@ class LayerTables(NamedTuple):
     weights: Array  #: (taps, channels) of float32, of all layers one below the other; see `loops.layers` for their order
     slopes: Array  #: (L, channels) of float32
     bias: Array  #: (L + 2, channels) of float32; the last two are zeros
+    flat: Array  #: (channels,) of float32: what the last convolution makes of a flat picture, which is subtracted
     factor: int  #: 0 if there is no transposed convolution
     differences: bool  #: whether the first layer takes differences from the middle pixel
     zeros: bool  #: whether all that the convolutions make beyond the picture is zero

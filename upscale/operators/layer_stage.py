@@ -31,7 +31,7 @@ class LayerStage:
     convert : callable
         From samples (H, W, C) to the floats that are summed: colours are multiplied by alpha.
     white : (float, float)
-        Full scale of these floats before that: of colours, and of alpha.
+        Full scale of these floats before that: of colours, which the layers' biases are for, and of alpha.
     alpha : bool
         Whether the last channel is alpha.
     batch : int
@@ -51,7 +51,7 @@ class LayerStage:
     ) -> None:
         self._source, self._edge, self._convert = source, "replicate" if edge == "zero" else edge, convert
         self._white, self._alpha, self._batch = white, alpha, batch
-        self._tables, self._reach = layer_tables(layers), layers.reach
+        self._tables, self._reach = layer_tables(layers, white[0]), layers.reach
 
     def rows_needed(self, rows: slice) -> Array:
         """Return the input row for each row of a block from which a band of output rows is corrected."""
@@ -81,28 +81,31 @@ class LayerStage:
                 pixels[..., part] = target.reshape(len(sums), -1, channels)
 
 
-def features_of(layers: Layers, picture: Array) -> Array:
+def features_of(layers: Layers, picture: Array, white: float) -> Array:
     """Compute the features that the convolutions of a deep kernel find in a picture, with its border repeated beyond it.
 
     Parameters
     ----------
     layers : Layers
     picture : ndarray, shape (H, W)
+    white : float
+        Full scale of the picture, which the biases are for.
 
     Returns
     -------
     ndarray of float32, shape (C, H, W)
+        Less those of a flat picture.
     """
     channels = len(layers.slopes[-1])
     # A transposed convolution that lays the features of a pixel side by side in a square, one in each phase.
     side = math.isqrt(channels - 1) + 1
     phases = np.eye(channels, side**2).reshape(channels, 1, side, side)
-    only = Layers(layers.convolutions, layers.slopes, phases, side)
+    only = layers.with_weights(phases, side)
     planes = np.pad(picture.astype(np.float32), only.reach, mode="edge")[None]
     height, width = picture.shape
     found = np.zeros((height * side, width * side), np.float32)
     work = Work("tconv", picture.size, found.size, only.multiplications, loops=frozenset({"add_layers float32"}))
-    CHOOSER.load("auto", work)[1].add_layers(planes, layer_tables(only), 0, 1, False, found)
+    CHOOSER.load("auto", work)[1].add_layers(planes, layer_tables(only, white), 0, 1, False, found)
     square = found.reshape(height, side, width, side).transpose(1, 3, 0, 2)
     return square.reshape(-1, height, width)[:channels]
 

@@ -12,22 +12,38 @@ from upscale.loops.tables import LayerTables
 Array = NDArray[Any]
 
 
-def layer_tables(layers: Layers) -> LayerTables:
-    """Lay the layers out for the loops."""
+def layer_tables(layers: Layers, white: float) -> LayerTables:
+    """Lay the layers out for the loops; `white` is what a bias of 1 means in the samples' numbers."""
     sides = [a.shape[2] for a in layers.convolutions] + [layers.taps]
     counts = [sides[0] ** 2 - 1] + [len(a) for a in layers.convolutions] + [layers.factor**2]
     weights = [_in_order(a) for a in layers.convolutions] + [_phases(layers)]
     weights[0] = np.delete(weights[0], sides[0] ** 2 // 2, axis=0)  # a pixel does not differ from itself
-    none = [np.zeros(0, np.float32)] * len(layers.slopes)
-    return _tables(sides, counts, [1, *sides[1:]], weights, layers.slopes, none, layers.factor)
+    biases = [a * np.float32(white) for a in layers.biases]
+    tables = _tables(sides, counts, [1, *sides[1:]], weights, layers.slopes, biases, layers.factor)
+    return tables._replace(flat=_flat_features(tables)) if layers.has_biases else tables
 
 
-def chain_tables(chain: Chain, unit: float) -> LayerTables:
-    """Lay the convolutions of a chain out for the loops; `unit` is what a bias of 1 means in the samples' numbers."""
+def _flat_features(tables: LayerTables) -> Array:
+    """Compute the features of a flat picture to the bit as the loops do: its differences are 0, all pixels are equal."""
+    made: Array = np.zeros(0, np.float32)
+    values = made
+    for n in range(len(tables.side) - 1):
+        side, made = tables.side[n], tables.bias[n].copy()
+        if n:  # in each row of a filter, each channel has a tap in each column
+            taps = tables.weights[tables.tap[n] : tables.tap[n + 1]].astype(np.float64)  # 64-bit floats hold unrounded products
+            for weights, value in zip(taps, np.tile(np.repeat(values, side), side), strict=True):
+                made[:] = weights * value + made
+        made = np.where(made > 0, made, made * tables.slopes[n])
+        values = made[: tables.channels[n + 1]]
+    return made
+
+
+def chain_tables(chain: Chain, white: float) -> LayerTables:
+    """Lay the convolutions of a chain out for the loops; `white` is what a bias of 1 means in the samples' numbers."""
     sides = [a.shape[2] for a in chain.weights] + [1]
     counts = [chain.channels[0]] + [len(a) for a in chain.weights] + [0]
     weights = [_in_order(a) for a in chain.weights]
-    return _tables(sides, counts, sides, weights, chain.slopes, [a * np.float32(unit) for a in chain.biases], 0)
+    return _tables(sides, counts, sides, weights, chain.slopes, [a * np.float32(white) for a in chain.biases], 0)
 
 
 def _tables(
@@ -50,6 +66,7 @@ def _tables(
         weights=np.ascontiguousarray(np.concatenate([np.pad(a, ((0, 0), (0, most - a.shape[1]))) for a in weights])),
         slopes=_rows(slopes, most),
         bias=_rows([*biases, *([np.zeros(0, np.float32)] * 2)], most),
+        flat=np.zeros(most, np.float32),
         factor=factor,
         differences=factor > 0,
         zeros=factor == 0,
