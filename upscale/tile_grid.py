@@ -20,18 +20,15 @@ class TileGrid(NamedTuple):
         Pixels between two tiles.
     margin : int or None
         Pixels around all of them; None if that is 0 or the spacing, whichever a picture's size allows.
+    label : str
+        As the user gave them, for messages.
     """
 
     height: int
     width: int
     spacing: int = 0
     margin: int | None = 0
-
-    @property
-    def label(self) -> str:
-        """The notation of the command line."""
-        spaced = f"+{self.spacing}" if self.spacing or self.margin else ""
-        return f"--tile {self.width}x{self.height}{spaced}{f'+{self.margin}' if self.margin is not None and spaced else ''}"
+    label: str = "tile"
 
     def begins(self, size: tuple[int, int]) -> tuple[range, range]:
         """Return the first row of each row of tiles, and the first column of each column of tiles.
@@ -62,7 +59,7 @@ class TileGrid(NamedTuple):
         if vertical != horizontal and (self.spacing or self.margin):
             raise ArgumentError(f"{self.label}: needs the same factor in both directions")
         margin = None if self.margin is None else self.margin * vertical
-        return TileGrid(self.height * vertical, self.width * horizontal, self.spacing * vertical, margin)
+        return TileGrid(self.height * vertical, self.width * horizontal, self.spacing * vertical, margin, self.label)
 
 
 def _begins(length: int, tile: int, spacing: int, margin: int) -> range | None:
@@ -90,8 +87,8 @@ def parse_tiles(text: str) -> TileGrid:
         raise ArgumentError(
             f"{text!r} is not a tile; give WIDTHxHEIGHT such as 16x16, +N for N pixels between tiles, then +M for M around all"
         )
-    spacing, margin = int(found[3] or 0), found[4]
-    return TileGrid(sides[1], sides[0], spacing, int(margin) if margin is not None else None if spacing else 0)
+    spacing, margin = int(found[3] or 0), int(found[4]) if found[4] is not None else None if found[3] else 0
+    return TileGrid(sides[1], sides[0], spacing, margin if spacing or margin else 0, f"--tile {text.strip()}")
 
 
 def asked_tiles(value: object) -> TileGrid:
@@ -106,6 +103,6 @@ def asked_tiles(value: object) -> TileGrid:
     whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers)
     if not 2 <= len(numbers) <= 4 or not whole or 0 in numbers[:2]:
         raise ArgumentError(f"tile must be (height, width), (height, width, spacing) or that and the margin, not {value!r}")
-    if len(numbers) == 3 and numbers[2]:
-        return TileGrid(*numbers, margin=None)
-    return TileGrid(*numbers)
+    spacing, margin = (*numbers[2:], 0, 0)[:2]
+    unknown = len(numbers) == 3 and spacing > 0
+    return TileGrid(numbers[0], numbers[1], spacing, None if unknown else margin, f"tile={value!r}")

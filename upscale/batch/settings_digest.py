@@ -40,7 +40,7 @@ def settings_digest(options: Options, request: "Request", target: str) -> str:
     if request.reduced is not None:
         settings.append(request.reduced)
     if request.tiles is not None and request.operator is not None:
-        settings.append(tuple(request.tiles))
+        settings.append(tuple(request.tiles[:4]))
     if request.operator is not None:
         kernel = request.operator.kernel
         settings += [request.operator.padding, kernel.normalized, kernel.groups]
