@@ -18,7 +18,7 @@ from zlib_ng import zlib_ng
 
 import upscale
 from upscale.loops import compiled
-from upscale.pictures import png_deflate, png_filters
+from upscale.pictures.png import png_deflate, png_filters
 
 Array = NDArray[Any]
 

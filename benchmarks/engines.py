@@ -14,7 +14,7 @@ from PIL import Image
 from timing import UPSCALE, medians
 
 from upscale.loops import compiled, numpy_loops
-from upscale.pictures import png_deflate, png_filters
+from upscale.pictures.png import png_deflate, png_filters
 
 CASES = {
     "nn x4": ["--factor", "4"],

@@ -29,8 +29,13 @@ with atheris.instrument_imports(include=["upscale", "PIL.PsdImagePlugin", "PIL.T
     from upscale.kernels.write_files import write_kernel
 
     # Imported here to be instrumented: `Source` would import them later.
-    from upscale.pictures import gif_reader, pillow_formats, png_reader, psd_reader, tiff_reader, truncated_jpeg  # noqa: F401
+    from upscale.pictures import pillow_formats  # noqa: F401
+    from upscale.pictures.gif import gif_reader  # noqa: F401
+    from upscale.pictures.jpeg import truncated_jpeg  # noqa: F401
+    from upscale.pictures.photoshop import psd_reader  # noqa: F401
+    from upscale.pictures.png import png_reader  # noqa: F401
     from upscale.pictures.reading import Source
+    from upscale.pictures.tiff import tiff_reader  # noqa: F401
 
 #: A message must not have these: they are Python's, and mean nothing to a user.
 EXCEPTIONS = re.compile(r"\b[A-Z][a-z]\w*(Error|Exception|Warning)\b|struct\.error")

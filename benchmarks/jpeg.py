@@ -12,7 +12,7 @@ from pictures import photograph
 from PIL import Image
 
 from upscale import threads
-from upscale.pictures.jpeg_writer import Writer
+from upscale.pictures.jpeg.jpeg_writer import Writer
 from upscale.pictures.picture import Frame, Picture
 from upscale.pictures.write_options import WriteOptions
 

@@ -13,7 +13,7 @@ from PIL import Image
 import upscale
 from upscale.loops import compiled
 from upscale.loops.engine import CHOOSER
-from upscale.pictures import png_filters
+from upscale.pictures.png import png_filters
 
 
 def report() -> str:

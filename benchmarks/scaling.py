@@ -16,7 +16,7 @@ from PIL import Image
 from timing import UPSCALE, medians
 
 from upscale.loops import compiled
-from upscale.pictures import png_reader
+from upscale.pictures.png import png_reader
 
 Image.MAX_IMAGE_PIXELS = None
 

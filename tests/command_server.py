@@ -20,8 +20,8 @@ TIMEOUT = 300
 _IMPORTED = (
     *("upscale.commands.enlarge", "upscale.commands.learn", "upscale.commands.kernel", "upscale.commands.compare"),
     *("upscale.batch.local", "upscale.batch.run_task", "upscale.batch.enlarge_frames", "upscale.batch.worker_process"),
-    *("upscale.pictures.png_reader", "upscale.pictures.png_writer", "upscale.pictures.pillow_formats"),
-    *("upscale.pictures.tiff_reader", "upscale.pictures.tiff_writer", "upscale.pictures.gif_reader"),
+    *("upscale.pictures.png.png_reader", "upscale.pictures.png.png_writer", "upscale.pictures.pillow_formats"),
+    *("upscale.pictures.tiff.tiff_reader", "upscale.pictures.tiff.tiff_writer", "upscale.pictures.gif.gif_reader"),
     *("upscale.operators.enlarge_picture", "upscale.kernels.read_files", "upscale.kernels.write_files"),
     *("PIL.Image", "PIL.ImageOps", "imagecodecs", "tifffile", "zlib_ng.zlib_ng"),
 )

@@ -8,7 +8,7 @@ from batches import begin, parts, wait_for
 from helpers import ok, pixels, run
 from PIL import Image
 
-from upscale.pictures import png_format
+from upscale.pictures.png import png_format
 
 NAMED = ("--name", "{stem}@{factor}x{suffix}")
 

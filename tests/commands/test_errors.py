@@ -271,7 +271,7 @@ def test_a_traceback_is_shown_on_request_only(folder, arguments, status):
 def test_a_fault_of_the_program_is_named_as_one():
     code = """
 import sys
-from upscale.pictures import png_reader
+from upscale.pictures.png import png_reader
 def broken(*arguments):
     raise NameError("name 'nothing' is not defined")
 png_reader.read = broken

@@ -15,20 +15,13 @@ from helpers import encoded as written
 from PIL import Image, ImageFile
 
 from upscale.errors import ArgumentError, FileError, library_errors
-from upscale.pictures import (
-    coding_points,
-    gif_reader,
-    high_bit_depth,
-    metadata,
-    npy,
-    png_metadata,
-    png_reader,
-    tiff_decoders,
-    tiff_tags,
-)
+from upscale.pictures import coding_points, high_bit_depth, metadata, npy
 from upscale.pictures.formats import FORMATS
+from upscale.pictures.gif import gif_reader
 from upscale.pictures.picture import Frame, Picture
+from upscale.pictures.png import png_metadata, png_reader
 from upscale.pictures.reading import Source
+from upscale.pictures.tiff import tiff_decoders, tiff_tags
 from upscale.pictures.write_options import WriteOptions
 from upscale.pictures.writing import encoder_errors, make_writer
 

@@ -67,8 +67,8 @@ def test_every_mode_stays_itself(tmp_path, suffix, mode, method):
 @pytest.mark.parametrize("suffix", [".png", ".tiff"])
 @pytest.mark.parametrize("mode", ["I;16", "LA;16", "RGB;16", "RGBA;16"])
 def test_16_bits_between_the_formats_that_hold_them(tmp_path, suffix, mode):
-    from upscale.pictures import png_writer
     from upscale.pictures.picture import Frame, Picture
+    from upscale.pictures.png import png_writer
     from upscale.pictures.write_options import WriteOptions
 
     channels = {"I;16": (), "LA;16": (2,), "RGB;16": (3,), "RGBA;16": (4,)}[mode]

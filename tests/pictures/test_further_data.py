@@ -10,7 +10,8 @@ import pytest
 from helpers import ok
 from PIL import Image
 
-from upscale.pictures import jpeg_losses, netpbm_losses
+from upscale.pictures import netpbm_losses
+from upscale.pictures.jpeg import jpeg_losses
 from upscale.pictures.motion_photo import without_video
 from upscale.pictures.xmp_parts import without_extension
 

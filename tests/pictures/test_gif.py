@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from upscale.errors import ArgumentError
-from upscale.pictures import gif_reader, gif_writer
-from upscale.pictures.gif_format import image_blocks, read_screen
+from upscale.pictures.gif import gif_reader, gif_writer
+from upscale.pictures.gif.gif_format import image_blocks, read_screen
 from upscale.pictures.picture import Frame, Picture
 from upscale.pictures.write_options import WriteOptions
 

@@ -18,7 +18,8 @@ from PIL import Image, ImageCms
 
 from upscale import threads
 from upscale.errors import ArgumentError
-from upscale.pictures import jpeg_bands, jpeg_writer, output_mark
+from upscale.pictures import output_mark
+from upscale.pictures.jpeg import jpeg_bands, jpeg_writer
 from upscale.pictures.picture import Frame, Picture
 from upscale.pictures.write_options import WriteOptions
 

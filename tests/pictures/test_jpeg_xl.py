@@ -11,10 +11,11 @@ from helpers import decoded, encoded, image_of, larger, ok, pixels, read_frames,
 from PIL import Image, ImageCms
 
 from upscale.errors import FileError
-from upscale.pictures import coding_points, jxl_container, jxl_header, jxl_icc
+from upscale.pictures import coding_points
 from upscale.pictures.boxes import read_boxes, write_box
 from upscale.pictures.formats import FORMATS, MODES
-from upscale.pictures.jxl_bits import BitReader, BitWriter
+from upscale.pictures.jpeg_xl import jxl_container, jxl_header, jxl_icc
+from upscale.pictures.jpeg_xl.jxl_bits import BitReader, BitWriter
 from upscale.pictures.reading import Source
 
 RNG = np.random.default_rng(0)
@@ -215,7 +216,7 @@ def test_lossy_files_with_a_profile_are_decoded_as_srgb(mode, profile):
     plain = bytes(imagecodecs.jpegxl_encode(np.asarray(image_of(mode).resize((64, 64))), level=95, lossless=False))
     header = jxl_header.read_header(plain)
     assert header.xyb
-    from upscale.pictures.jxl_writer import with_colours
+    from upscale.pictures.jpeg_xl.jxl_writer import with_colours
 
     notes = []
     [frame] = decoded(with_colours(plain, header, profile, is_grey=mode == "L"), "a.jxl", notes)
@@ -260,7 +261,7 @@ def test_cmyk_is_refused(tmp_path):
     header = jxl_header.read_header(bytes(data))
     assert header.extra == (jxl_header.ALPHA,)
     with pytest.raises(Exception, match="CMYK"):
-        from upscale.pictures import jxl_reader
+        from upscale.pictures.jpeg_xl import jxl_reader
 
         jxl_reader._check(header._replace(extra=(jxl_header.BLACK,)))
 

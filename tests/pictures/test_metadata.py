@@ -12,8 +12,9 @@ import tifffile
 from helpers import image_of, larger, ok, read_frames, run
 from PIL import Image, ImageCms
 
-from upscale.pictures import gain_map, photoshop_blocks
+from upscale.pictures import gain_map
 from upscale.pictures.formats import FORMATS, METADATA
+from upscale.pictures.photoshop import photoshop_blocks
 
 RNG = np.random.default_rng(0)
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -160,7 +161,7 @@ def test_exif_of_a_jpeg_in_a_tiff(tmp_path):
 
 def test_xmp_with_null_bytes_and_zlib_bombs(tmp_path):
     """A text of 300 MB that takes 300 kB is passed over, not inflated."""
-    from upscale.pictures.png_format import SIGNATURE, chunk
+    from upscale.pictures.png.png_format import SIGNATURE, chunk
 
     bomb = zlib.compress(bytes(1 << 27), 9)
     data = SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 8, 0, 0, 0, 0)) + chunk(b"zTXt", b"key\0\0" + bomb)

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from upscale.loops import compiled, numpy_loops
-from upscale.pictures import png_deflate, png_reader, png_structure, png_texts, png_writer
 from upscale.pictures.picture import Frame, Picture
-from upscale.pictures.png_format import SIGNATURE, chunk
+from upscale.pictures.png import png_deflate, png_reader, png_structure, png_texts, png_writer
+from upscale.pictures.png.png_format import SIGNATURE, chunk
 from upscale.pictures.write_options import WriteOptions
 
 RNG = np.random.default_rng(0)

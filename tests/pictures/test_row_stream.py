@@ -22,8 +22,9 @@ from upscale import threads
 from upscale.errors import FileError
 from upscale.loops import compiled, numpy_loops
 from upscale.loops.png_unfilter import png_unfilter
-from upscale.pictures import png_reader, row_stream
-from upscale.pictures.png_format import SIGNATURE, chunk
+from upscale.pictures import row_stream
+from upscale.pictures.png import png_reader
+from upscale.pictures.png.png_format import SIGNATURE, chunk
 from upscale.pictures.reading import Source
 
 COLOURS = {"L": (0, 1), "RGB": (2, 3), "P": (3, 1), "LA": (4, 2), "RGBA": (6, 4)}

@@ -174,7 +174,7 @@ def test_pages_that_form_a_loop_or_claim_too_much(tmp_path):
 def test_a_file_that_is_known_by_its_number_only(tmp_path):
     from upscale.loops import numpy_loops
     from upscale.pictures.picture import Frame, Picture
-    from upscale.pictures.tiff_writer import Writer
+    from upscale.pictures.tiff.tiff_writer import Writer
     from upscale.pictures.write_options import WriteOptions
 
     with os.fdopen(os.open(tmp_path / "out.tif", os.O_RDWR | os.O_CREAT), "w+b") as file:
@@ -189,8 +189,8 @@ def test_a_file_that_is_known_by_its_number_only(tmp_path):
 def through(tmp_path, size=None, threads=None):
     """Read in.tif, enlarge and write it as out.tif without the command; return the pictures and the notes."""
     from upscale.pictures.picture import Frame
-    from upscale.pictures.tiff_reader import read
-    from upscale.pictures.tiff_writer import Writer
+    from upscale.pictures.tiff.tiff_reader import read
+    from upscale.pictures.tiff.tiff_writer import Writer
     from upscale.pictures.write_options import WriteOptions
 
     notes, pictures, writer = [], [], None
@@ -327,7 +327,7 @@ def test_a_picture_is_handed_out_as_it_is_stored(tmp_path):
 @pytest.mark.parametrize("endian", ["<", ">"])
 def test_exif_directories_of_a_large_file(tmp_path, endian):
     from upscale.pictures.picture import Frame, Picture
-    from upscale.pictures.tiff_writer import Writer
+    from upscale.pictures.tiff.tiff_writer import Writer
     from upscale.pictures.write_options import WriteOptions
 
     exif = exif_of(endian)

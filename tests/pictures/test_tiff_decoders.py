@@ -11,11 +11,11 @@ from helpers import pixels, run
 from PIL import Image, TiffImagePlugin
 
 from upscale.errors import ArgumentError, FileError
-from upscale.pictures import tiff_decoders
 from upscale.pictures.picture import Frame
 from upscale.pictures.reading import Source
-from upscale.pictures.tiff_reader import read
-from upscale.pictures.tiff_writer import Writer
+from upscale.pictures.tiff import tiff_decoders
+from upscale.pictures.tiff.tiff_reader import read
+from upscale.pictures.tiff.tiff_writer import Writer
 from upscale.pictures.write_options import WriteOptions
 
 RNG = np.random.default_rng(0)

@@ -11,8 +11,8 @@ import tifffile
 from helpers import larger, ok
 from PIL import Image
 
-from upscale.pictures.tiff_messages import Messages
-from upscale.pictures.tiff_reader import read
+from upscale.pictures.tiff.tiff_messages import Messages
+from upscale.pictures.tiff.tiff_reader import read
 
 SAMPLES = np.random.default_rng(0).integers(0, 256, (8, 12), np.uint8)
 
@@ -75,7 +75,7 @@ def test_photoshop_layers_are_dropped_with_a_note(tmp_path):
 
 
 def test_tags_that_are_too_long_are_noted(monkeypatch):
-    monkeypatch.setattr("upscale.pictures.tiff_tags._LONGEST_PRIVATE", 10)
+    monkeypatch.setattr("upscale.pictures.tiff.tiff_tags._LONGEST_PRIVATE", 10)
     data = stored(extratags=[(50000, 7, 11, bytes(11), True), (50001, 7, 9, bytes(9), True)])
     assert notes_on(data) == ["tags that are damaged, too long or of a rare type were dropped: 50000"]
 

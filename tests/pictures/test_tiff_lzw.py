@@ -11,7 +11,7 @@ from helpers import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from upscale.pictures.tiff_lzw import is_safe
+from upscale.pictures.tiff.tiff_lzw import is_safe
 
 
 def plainly_safe(data):

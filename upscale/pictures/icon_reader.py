@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError
-from upscale.pictures import bmp_reader, png_reader
+from upscale.pictures.bmp import bmp_reader
 from upscale.pictures.mode_conversion import to_rgba
 from upscale.pictures.picture import FileContents, Frame, Picture
+from upscale.pictures.png import png_reader
 
 Array = NDArray[Any]
 Note = Callable[[str], None]

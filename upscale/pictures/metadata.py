@@ -9,7 +9,7 @@ from upscale.pictures.formats import METADATA, Format
 from upscale.pictures.gain_map import without_gain_map
 from upscale.pictures.motion_photo import without_video
 from upscale.pictures.picture import Picture
-from upscale.pictures.png_format import COLOUR_CHUNKS
+from upscale.pictures.png.png_format import COLOUR_CHUNKS
 from upscale.pictures.xmp_parts import without_extension
 
 if TYPE_CHECKING:

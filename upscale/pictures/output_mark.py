@@ -20,7 +20,7 @@ import re
 from typing import BinaryIO, NamedTuple
 
 from upscale.pictures.formats import Format
-from upscale.pictures.png_format import MARK_CHUNK, chunk
+from upscale.pictures.png.png_format import MARK_CHUNK, chunk
 
 #: Bytes of the mark.
 _LENGTH = 44

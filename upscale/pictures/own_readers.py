@@ -13,23 +13,23 @@ Note = Callable[[str], None]
 #: Modules by how a file begins. Each has a function `read(stream, note)`, which returns None for a file that Pillow reads
 #: completely.
 _BY_PREFIX = (
-    (b"\xff\xd8\xff", "deep_jpeg_reader"),
-    (b"8BPS\0\x01", "psd_reader"),
-    (b"DDS \x7c\0\0\0", "dds_reader"),
+    (b"\xff\xd8\xff", "jpeg.deep_jpeg_reader"),
+    (b"8BPS\0\x01", "photoshop.psd_reader"),
+    (b"DDS \x7c\0\0\0", "textures.dds_reader"),
     (b"qoif", "qoi"),
     (b"\x59\xa6\x6a\x95", "sun_reader"),
-    (b"BLP1", "blp_reader"),
-    (b"BLP2", "blp_reader"),
+    (b"BLP1", "textures.blp_reader"),
+    (b"BLP2", "textures.blp_reader"),
     (b"SIMPLE", "fits"),
-    (b"\xff\x0a", "jxl_reader"),
-    (b"\0\0\0\x0cJXL ", "jxl_reader"),
+    (b"\xff\x0a", "jpeg_xl.jxl_reader"),
+    (b"\0\0\0\x0cJXL ", "jpeg_xl.jxl_reader"),
     (b"v/1\1", "exr_format"),
     (b"#?RADIANCE", "radiance"),
     (b"#?RGBE", "radiance"),
 )
 _BY_PATTERN = (
     # BMP, and DIB, which has no file header: the header's size, and 1 plane.
-    (re.compile(rb"BM|\x0c\0\0\0.{4}\x01\0|[\x10-\x7c]\0\0\0.{8}\x01\0", re.DOTALL), "bmp_reader"),
+    (re.compile(rb"BM|\x0c\0\0\0.{4}\x01\0|[\x10-\x7c]\0\0\0.{8}\x01\0", re.DOTALL), "bmp.bmp_reader"),
     # Icons and cursors, at least one.
     (re.compile(rb"\0\0[\x01\x02]\0(?!\0\0)", re.DOTALL), "icon_reader"),
     (re.compile(rb"PF\s"), "netpbm_reader"),

@@ -9,19 +9,13 @@ from PIL import Image, UnidentifiedImageError
 
 from upscale.choices import pluralize
 from upscale.errors import ArgumentError, damage, library_errors
-from upscale.pictures import (
-    bmp_reader,
-    coding_points,
-    fli_palettes,
-    high_bit_depth,
-    jpeg2000,
-    metadata,
-    photoshop_blocks,
-    truncated_jpeg,
-)
+from upscale.pictures import coding_points, fli_palettes, high_bit_depth, jpeg2000, metadata
+from upscale.pictures.bmp import bmp_reader
 from upscale.pictures.decoder_errors import Note, not_supported, pillow_errors
 from upscale.pictures.formats import Format
+from upscale.pictures.jpeg import truncated_jpeg
 from upscale.pictures.orientation import orientation
+from upscale.pictures.photoshop import photoshop_blocks
 from upscale.pictures.picture import FileContents, Frame, Picture
 from upscale.pictures.write_options import WriteOptions
 

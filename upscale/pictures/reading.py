@@ -186,7 +186,7 @@ def _contents(stream: BinaryIO, layout: str, allow_8_bit: bool, max_pixels: int,
     if magic.startswith(npy.MAGIC):
         return npy.read(stream, layout)
     if magic == b"\x89PNG\r\n\x1a\n":
-        from upscale.pictures import png_reader
+        from upscale.pictures.png import png_reader
 
         return png_reader.read(stream, note, truncated)
     with _pixel_limit(max_pixels):
@@ -197,11 +197,11 @@ def _contents_by_pillow(
     stream: BinaryIO, magic: bytes, allow_8_bit: bool, max_pixels: int, note: Note, truncated: Note
 ) -> FileContents:
     if magic[:4] == b"GIF8":
-        from upscale.pictures import gif_reader
+        from upscale.pictures.gif import gif_reader
 
         return gif_reader.read(stream, truncated)
     if magic[:4] in _TIFF_MAGICS:
-        from upscale.pictures import tiff_reader
+        from upscale.pictures.tiff import tiff_reader
 
         return tiff_reader.read(stream, max_pixels, note)
     from upscale.pictures import own_readers, pillow_formats
@@ -213,7 +213,7 @@ def _contents_by_pillow(
         return contents
     contents = pillow_formats.read(stream, allow_8_bit, note, truncated)
     if contents.format in ("JPEG", "MPO"):
-        from upscale.pictures import jpeg_losses
+        from upscale.pictures.jpeg import jpeg_losses
 
         jpeg_losses.note_losses(stream, contents.kind == "views", note)
     elif contents.format == "PPM":

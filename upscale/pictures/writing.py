@@ -24,19 +24,19 @@ def make_writer(target: Format, file: BinaryIO, options: WriteOptions) -> Writer
 
         return npy.Writer(file, options)
     if target.name == "PNG":
-        from upscale.pictures import png_writer
+        from upscale.pictures.png import png_writer
 
         return png_writer.Writer(file, options)
     if target.name == "GIF":
-        from upscale.pictures import gif_writer
+        from upscale.pictures.gif import gif_writer
 
         return gif_writer.Writer(file, options)
     if target.name == "TIFF":
-        from upscale.pictures import tiff_writer
+        from upscale.pictures.tiff import tiff_writer
 
         return tiff_writer.Writer(file, options)
     if target.name == "JPEG":
-        from upscale.pictures import jpeg_writer
+        from upscale.pictures.jpeg import jpeg_writer
 
         return jpeg_writer.Writer(file, options)
     if target.name == "QOI":
@@ -44,7 +44,7 @@ def make_writer(target: Format, file: BinaryIO, options: WriteOptions) -> Writer
 
         return qoi.Writer(file, options)
     if target.name == "JPEG XL":
-        from upscale.pictures import jxl_writer
+        from upscale.pictures.jpeg_xl import jxl_writer
 
         return jxl_writer.Writer(file, options)
     if target.name == "OpenEXR":

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from upscale.errors import ArgumentError, library_errors
 from upscale.pictures.boxes import read_boxes, write_box
-from upscale.pictures.jxl_header import MAGIC
+from upscale.pictures.jpeg_xl.jxl_header import MAGIC
 
 SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
 _TYPE = write_box(b"ftyp", b"jxl \0\0\0\0jxl ")

@@ -6,7 +6,7 @@ Pixels are decoded by libjxl; but that does not say where frames begin behind a 
 from typing import NamedTuple
 
 from upscale.errors import ArgumentError
-from upscale.pictures.jxl_bits import BitReader
+from upscale.pictures.jpeg_xl.jxl_bits import BitReader
 
 _DAMAGED = "damaged: its header cannot be decoded"
 #: The state in which a stream of asymmetric numeral systems begins and ends, and the precision of its probabilities.

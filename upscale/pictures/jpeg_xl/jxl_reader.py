@@ -11,10 +11,10 @@ from upscale.pictures import coding_points
 from upscale.pictures.decoder_errors import Note
 from upscale.pictures.formats import mode_of
 from upscale.pictures.high_bit_depth import scale_to_whole
-from upscale.pictures.jxl_container import read_container
-from upscale.pictures.jxl_frames import read_frames
-from upscale.pictures.jxl_header import ALPHA, BLACK, CHANNELS, GREY, SPOT, Header, read_header
-from upscale.pictures.jxl_writer import with_colours
+from upscale.pictures.jpeg_xl.jxl_container import read_container
+from upscale.pictures.jpeg_xl.jxl_frames import read_frames
+from upscale.pictures.jpeg_xl.jxl_header import ALPHA, BLACK, CHANNELS, GREY, SPOT, Header, read_header
+from upscale.pictures.jpeg_xl.jxl_writer import with_colours
 from upscale.pictures.orientation import mark_upright
 from upscale.pictures.picture import FileContents, Frame, Picture
 

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError, library_errors
-from upscale.pictures import tiff_lzw, tiff_tags
 from upscale.pictures.captured_stderr import capture_stderr
 from upscale.pictures.decoder_errors import pillow_errors
 from upscale.pictures.formats import mode_of
 from upscale.pictures.orientation import upright
 from upscale.pictures.picture import CHANNELS, Picture
-from upscale.pictures.tiff_colours import (
+from upscale.pictures.tiff import tiff_lzw, tiff_tags
+from upscale.pictures.tiff.tiff_colours import (
     ICC_LAB,
     PALETTE,
     RGB,
@@ -27,9 +27,9 @@ from upscale.pictures.tiff_colours import (
     is_ycbcr,
     rgb_of_ycbcr,
 )
-from upscale.pictures.tiff_messages import Messages
-from upscale.pictures.tiff_samples import corrected_bytes, is_odd_depth, stretched, with_other_lab_signs
-from upscale.pictures.tiff_tags import Tags, whole_number, whole_numbers
+from upscale.pictures.tiff.tiff_messages import Messages
+from upscale.pictures.tiff.tiff_samples import corrected_bytes, is_odd_depth, stretched, with_other_lab_signs
+from upscale.pictures.tiff.tiff_tags import Tags, whole_number, whole_numbers
 
 Array = NDArray[Any]
 Note = Callable[[str], None]

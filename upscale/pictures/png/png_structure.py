@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError
-from upscale.pictures import png_metadata
-from upscale.pictures.png_format import REMADE_CHUNKS, SIGNATURE, SINGLE_CHUNKS, SIZE_INDEPENDENT_CHUNKS, chunk
+from upscale.pictures.png import png_metadata
+from upscale.pictures.png.png_format import REMADE_CHUNKS, SIGNATURE, SINGLE_CHUNKS, SIZE_INDEPENDENT_CHUNKS, chunk
 
 #: Bits a sample that each colour type may have.
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError, library_errors
-from upscale.pictures import psd_sections
 from upscale.pictures.formats import mode_of
 from upscale.pictures.orientation import orientation
+from upscale.pictures.photoshop import psd_sections
+from upscale.pictures.photoshop.psd_sections import Sections
 from upscale.pictures.picture import CHANNELS, FileContents, Frame, Picture
-from upscale.pictures.psd_sections import Sections
 from upscale.pictures.read_exactly import read_exactly
 
 Array = NDArray[Any]

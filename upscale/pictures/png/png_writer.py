@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError
-from upscale.pictures import png_deflate, png_filters
 from upscale.pictures.ordered_tasks import OrderedTasks
 from upscale.pictures.picture import DISPOSALS, Frame, Picture
-from upscale.pictures.png_format import SIGNATURE, chunk
-from upscale.pictures.png_metadata import png_chunks
+from upscale.pictures.png import png_deflate, png_filters
+from upscale.pictures.png.png_format import SIGNATURE, chunk
+from upscale.pictures.png.png_metadata import png_chunks
 from upscale.pictures.write_options import WriteOptions
 
 if TYPE_CHECKING:

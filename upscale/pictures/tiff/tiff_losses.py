@@ -5,8 +5,9 @@ from typing import Any, BinaryIO
 
 from upscale.choices import pluralize
 from upscale.errors import ArgumentError, library_errors
-from upscale.pictures import photoshop_blocks, tiff_tags
-from upscale.pictures.tiff_tags import Tags
+from upscale.pictures.photoshop import photoshop_blocks
+from upscale.pictures.tiff import tiff_tags
+from upscale.pictures.tiff.tiff_tags import Tags
 
 Note = Callable[[str], None]
 Tag = tuple[int, int, int, bytes]

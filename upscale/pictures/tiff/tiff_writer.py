@@ -9,10 +9,10 @@ from upscale.choices import pluralize
 from upscale.errors import ArgumentError, library_errors
 from upscale.pictures import exif
 from upscale.pictures.picture import CHANNELS, Array, Frame, Picture
-from upscale.pictures.tiff_colours import ICC_LAB
-from upscale.pictures.tiff_messages import Messages
-from upscale.pictures.tiff_samples import is_odd_depth, packable, unstretched, with_other_lab_signs
-from upscale.pictures.tiff_tags import EXIF, GPS, LAYOUT, PHOTOSHOP, RESOLUTION, TRANSFER_FUNCTION, XMP, byteswapped
+from upscale.pictures.tiff.tiff_colours import ICC_LAB
+from upscale.pictures.tiff.tiff_messages import Messages
+from upscale.pictures.tiff.tiff_samples import is_odd_depth, packable, unstretched, with_other_lab_signs
+from upscale.pictures.tiff.tiff_tags import EXIF, GPS, LAYOUT, PHOTOSHOP, RESOLUTION, TRANSFER_FUNCTION, XMP, byteswapped
 from upscale.pictures.write_options import WriteOptions
 
 #: tifffile refuses to write these tags; it writes them under these numbers, which are replaced afterwards.

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError, library_errors
-from upscale.pictures import jpeg_bands, photoshop_blocks
 from upscale.pictures.formats import FORMATS, METADATA
+from upscale.pictures.jpeg import jpeg_bands
 from upscale.pictures.ordered_tasks import OrderedTasks
+from upscale.pictures.photoshop import photoshop_blocks
 from upscale.pictures.picture import Frame, Picture
 from upscale.pictures.write_options import WriteOptions
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from upscale.pictures.png_filters import Band, Filtering
+from upscale.pictures.png.png_filters import Band, Filtering
 
 Array = NDArray[Any]
 

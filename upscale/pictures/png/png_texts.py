@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 
 from upscale.errors import ArgumentError
-from upscale.pictures.png_format import TEXT_CHUNKS
+from upscale.pictures.png.png_format import TEXT_CHUNKS
 
 Chunk = tuple[bytes, bytes]
 

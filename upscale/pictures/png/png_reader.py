@@ -14,8 +14,8 @@ from upscale.pictures.formats import mode_of
 from upscale.pictures.mode_conversion import composite, to_rgba
 from upscale.pictures.orientation import orientation
 from upscale.pictures.picture import DISPOSALS, FileContents, Frame, Picture
-from upscale.pictures.png_format import SIGNATURE, chunk
-from upscale.pictures.png_structure import Chunks, Header, Part
+from upscale.pictures.png.png_format import SIGNATURE, chunk
+from upscale.pictures.png.png_structure import Chunks, Header, Part
 
 if TYPE_CHECKING:
     from upscale.pictures.row_stream import RowStream

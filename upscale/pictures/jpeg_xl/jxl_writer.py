@@ -12,11 +12,11 @@ import numpy as np
 
 from upscale.choices import pluralize
 from upscale.errors import ArgumentError, library_errors
-from upscale.pictures.jxl_bits import BitWriter
-from upscale.pictures.jxl_container import Contents, read_container, write_container
-from upscale.pictures.jxl_frames import read_frames
-from upscale.pictures.jxl_header import GREY, RGB, Header, read_header
-from upscale.pictures.jxl_icc import write_profile
+from upscale.pictures.jpeg_xl.jxl_bits import BitWriter
+from upscale.pictures.jpeg_xl.jxl_container import Contents, read_container, write_container
+from upscale.pictures.jpeg_xl.jxl_frames import read_frames
+from upscale.pictures.jpeg_xl.jxl_header import GREY, RGB, Header, read_header
+from upscale.pictures.jpeg_xl.jxl_icc import write_profile
 from upscale.pictures.picture import Frame, Picture
 from upscale.pictures.write_options import WriteOptions
 

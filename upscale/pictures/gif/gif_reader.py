@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError
 from upscale.pictures.decoder_errors import pillow_errors
-from upscale.pictures.gif_format import (
+from upscale.pictures.gif.gif_format import (
     APPLICATION,
     COMMENT,
     CONTROL,

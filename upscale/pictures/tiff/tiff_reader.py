@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 from upscale.errors import ArgumentError, library_errors, prefix_errors
-from upscale.pictures import tiff_decoders, tiff_losses, tiff_tags, unsupported_formats
+from upscale.pictures import unsupported_formats
 from upscale.pictures.decoder_errors import pillow_errors
 from upscale.pictures.orientation import orientation
 from upscale.pictures.picture import FileContents, Frame, Picture
-from upscale.pictures.tiff_colours import CCITT
-from upscale.pictures.tiff_messages import Messages
-from upscale.pictures.tiff_tags import Tags, whole_number, whole_numbers
+from upscale.pictures.tiff import tiff_decoders, tiff_losses, tiff_tags
+from upscale.pictures.tiff.tiff_colours import CCITT
+from upscale.pictures.tiff.tiff_messages import Messages
+from upscale.pictures.tiff.tiff_tags import Tags, whole_number, whole_numbers
 
 Note = Callable[[str], None]
 

@@ -8,10 +8,11 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from upscale.errors import ArgumentError, library_errors
-from upscale.pictures import metadata, photoshop_blocks
+from upscale.pictures import metadata
 from upscale.pictures.decoder_errors import pillow_errors
 from upscale.pictures.formats import mode_of
 from upscale.pictures.orientation import orientation
+from upscale.pictures.photoshop import photoshop_blocks
 from upscale.pictures.picture import FileContents, Frame, Picture
 
 #: Markers of frames (ITU-T T.81, table B.1), which all begin alike; that of the lossless process.

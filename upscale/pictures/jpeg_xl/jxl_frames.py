@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from upscale.errors import ArgumentError
-from upscale.pictures.jxl_bits import BitReader
-from upscale.pictures.jxl_entropy import Decoder
-from upscale.pictures.jxl_header import Header
+from upscale.pictures.jpeg_xl.jxl_bits import BitReader
+from upscale.pictures.jpeg_xl.jxl_entropy import Decoder
+from upscale.pictures.jpeg_xl.jxl_header import Header
 
 
 class FrameHeader(NamedTuple):

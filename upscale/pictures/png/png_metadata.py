@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from upscale.errors import ArgumentError
-from upscale.pictures.png_format import COLOUR_CHUNKS, MODEL_CHUNKS, TEXT_CHUNKS, VALUE_CHUNKS, XMP_KEY
-from upscale.pictures.png_texts import inflate, read_text, readable_elsewhere
+from upscale.pictures.png.png_format import COLOUR_CHUNKS, MODEL_CHUNKS, TEXT_CHUNKS, VALUE_CHUNKS, XMP_KEY
+from upscale.pictures.png.png_texts import inflate, read_text, readable_elsewhere
 
 Info = Mapping[str, Any]
 Chunk = tuple[bytes, bytes]

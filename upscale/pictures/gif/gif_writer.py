@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from upscale.errors import ArgumentError, library_errors
-from upscale.pictures.gif_format import (
+from upscale.pictures.gif.gif_format import (
     APPLICATION,
     COMMENT,
     CONTROL,

@@ -3,8 +3,8 @@
 import struct
 
 from upscale.errors import ArgumentError
-from upscale.pictures.jxl_bits import BitReader, BitWriter
-from upscale.pictures.jxl_entropy import Decoder
+from upscale.pictures.jpeg_xl.jxl_bits import BitReader, BitWriter
+from upscale.pictures.jpeg_xl.jxl_entropy import Decoder
 
 _HEADER = 128
 _CONTEXTS = 41

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError, library_errors
-from upscale.pictures import bit_fields, dds_formats
 from upscale.pictures.alpha_channel import note_dropped
-from upscale.pictures.dds_formats import Layout
+from upscale.pictures.bmp import bit_fields
 from upscale.pictures.formats import mode_of
 from upscale.pictures.picture import FileContents, Frame, Picture
 from upscale.pictures.read_exactly import read_exactly
+from upscale.pictures.textures import dds_formats
+from upscale.pictures.textures.dds_formats import Layout
 
 Array = NDArray[Any]
 Note = Callable[[str], None]

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upscale.errors import ArgumentError
-from upscale.pictures import bit_fields, bmp_runs
 from upscale.pictures.alpha_channel import note_dropped, without_empty_alpha
+from upscale.pictures.bmp import bit_fields, bmp_runs
 from upscale.pictures.formats import mode_of
 from upscale.pictures.picture import FileContents, Frame, Picture
 

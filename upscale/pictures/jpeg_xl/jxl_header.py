@@ -7,8 +7,8 @@ default, so all are read to find the few that matter: size, depth, colours and a
 from typing import NamedTuple
 
 from upscale.errors import ArgumentError
-from upscale.pictures.jxl_bits import BitReader
-from upscale.pictures.jxl_icc import read_profile
+from upscale.pictures.jpeg_xl.jxl_bits import BitReader
+from upscale.pictures.jpeg_xl.jxl_icc import read_profile
 
 #: How a codestream begins.
 MAGIC = b"\xff\x0a"

@@ -1,0 +1,1 @@
+"""BMP, and the bit fields that it shares with other formats."""

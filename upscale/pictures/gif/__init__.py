@@ -1,0 +1,1 @@
+"""GIF: frames with the palettes and disposals that a file has."""

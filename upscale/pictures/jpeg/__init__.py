@@ -1,0 +1,1 @@
+"""JPEG: what Pillow does not read, and writing in bands."""

@@ -1,0 +1,1 @@
+"""JPEG XL: its headers, and reading and writing by imagecodecs."""

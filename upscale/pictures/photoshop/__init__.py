@@ -1,0 +1,1 @@
+"""Photoshop's documents, and the blocks that it leaves in other files."""

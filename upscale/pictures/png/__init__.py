@@ -1,0 +1,1 @@
+"""PNG, animated too: read, written and compressed."""

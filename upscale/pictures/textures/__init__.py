@@ -1,0 +1,1 @@
+"""Compressed textures of games: DDS and BLP."""

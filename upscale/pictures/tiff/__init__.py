@@ -1,0 +1,1 @@
+"""TIFF: read and written by tifffile, page by page."""
