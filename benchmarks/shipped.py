@@ -1,7 +1,7 @@
 """The kernels that come with the package: `python benchmarks/shipped.py TEST`, a folder of pictures.
 
-PSNR for copies that were downscaled by bicubic, and for such that then became JPEGs; seconds, the median of 5; and how fast the
-layers of the deep kernel are beside a product of two matrices of 2048 x 2048 32-bit floats.
+PSNR for copies that were downscaled by bicubic, and for such that then became JPEGs or noisy; seconds, the median of 5; and how
+fast the layers of the deep kernel are beside a product of two matrices of 2048 x 2048 32-bit floats.
 """
 
 import statistics
@@ -21,6 +21,9 @@ from upscale.loops import compiled
 from upscale.operators.layer_tables import layer_tables
 
 NAMES = ("bicubic", "lanczos3", *shipped.SHIPPED)
+#: How the copies were made, for each factor, and for factor 2 only.
+DOWNSCALING = ("bicubic", "bicubic+jpeg:75")
+FOR_2 = ("bicubic+jpeg:30", "bicubic+jpeg:50", "bicubic+jpeg:90", "bicubic+noise:5")
 CAT = Path(__file__).parents[1] / "sample_images" / "cat.png"
 
 
@@ -29,7 +32,7 @@ def main() -> None:
     pictures = [from_files.luma(f.path) for f in Search("", recursive=True).files(sys.argv[1], alone=True)]
     print("| factor | downscaled by | " + " | ".join(NAMES) + " |\n" + "|---" * (len(NAMES) + 2) + "|")
     for factor in shipped.SHIPPED["deep"].factors:
-        for downscale in shipped.DOWNSCALING.values():
+        for downscale in (*DOWNSCALING, *(FOR_2 if factor == 2 else ())):
             pairs = [make_pair(picture, factor, parse_downscale(downscale)) for picture in pictures]
             cells = []
             for name in NAMES:
@@ -60,7 +63,7 @@ def speeds() -> dict[str, float]:
     layers = upscale.Kernel.load("deep", 2).layers
     matrix = np.random.default_rng(0).random((2048, 2048), np.float32)
     luma = np.random.default_rng(0).random((1, 1080 + 2 * layers.reach, 1920 + 2 * layers.reach), np.float32)
-    out, tables = np.zeros((2160, 3840), np.float32), layer_tables(layers)
+    out, tables = np.zeros((2160, 3840), np.float32), layer_tables(layers, 255)
     jobs = {
         "layers": (lambda: compiled.add_layers(luma, tables, 0, 1, False, out), 2 * layers.multiplications * out.size),
         "matrix product": (lambda: matrix @ matrix, 2 * 2048**3),

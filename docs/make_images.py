@@ -92,7 +92,7 @@ def choices() -> dict[str, Image.Image]:
     pairs = {
         "sprites": (altar, ("bicubic", "nn"), (0, 0, 32, 32), 6),
         "downscaled": (quarter, ("bicubic", "deep"), (29, 17, 53, 41), 4),
-        "jpeg": (as_jpeg(cat(), 60), ("bicubic", "adaptive-jpeg"), (224, 196, 272, 244), 4),
+        "jpeg": (as_jpeg(cat(), 60), ("bicubic", "deep-jpeg"), (224, 196, 272, 244), 4),
         "photos": (cat(), ("nn", "bicubic"), (128, 80, 176, 128), 4),
         "masks": (mask, ("lanczos3", "bilinear"), (0, 0, 24, 24), 8),
     }
@@ -163,7 +163,7 @@ def learned() -> Image.Image:
         "soft and noisy, like a scan": (Image.fromarray(np.clip(soft, 0, 255).astype(np.uint8)), box),
         "pixel art": (Image.open(ROOT / "sample_images/potion.png").convert("RGBA"), (0, 0, 32, 32)),
     }
-    kernels = ("nn", "bicubic", "lanczos3", "adaptive", "deep", "adaptive-jpeg")
+    kernels = ("nn", "bicubic", "lanczos3", "adaptive", "deep", "deep-jpeg")
     rows = [[(k, upscale.enlarge(crop(p, k, 2, part), 2)) for k in kernels] for p, part in pictures.values()]
     return sheet(rows, [*pictures])
 

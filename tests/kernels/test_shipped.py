@@ -36,27 +36,40 @@ DEEP = shipped.SHIPPED["deep"].factors
 
 
 @pytest.mark.parametrize("factor", DEEP)
-def test_deep_ones_are_better_still(factor):
+@pytest.mark.parametrize(("name", "downscale"), [("deep", "bicubic"), ("deep-jpeg", "bicubic+jpeg:50")])
+def test_deep_ones_are_better_still(factor, name, downscale):
     scores = {}
-    for name in ("lanczos3", "deep"):
+    for kernel in ("lanczos3", name):
         rows = []
         for seed in range(3):
             high = scene(seed, (40 * factor, 48 * factor))
-            low = parse_downscale("bicubic")(high, factor)
-            rows.append(image_quality.psnr(upscale.enlarge(low, factor, "tconv", name), high, factor))
-        scores[name] = np.mean(rows)
-    assert scores["deep"] > scores["lanczos3"] + 0.3
+            low = parse_downscale(downscale)(high, factor)
+            rows.append(image_quality.psnr(upscale.enlarge(low, factor, "tconv", kernel), high, factor))
+        scores[kernel] = np.mean(rows)
+    assert scores[name] > scores["lanczos3"] + 0.3
 
 
 def test_deep_ones_are_small_and_share_their_features():
-    endings = [row.file_ending for row in shipped.SHIPPED.values() if row.file_ending in shipped.DEEP_DOWNSCALING]
-    assert endings and sum(os.path.getsize(shipped.path(factor, e)) for factor in DEEP for e in endings) < 400_000
-    kernels = [upscale.Kernel.load("deep", factor) for factor in DEEP]
-    for kernel, factor in zip(kernels, DEEP, strict=True):
-        assert kernel.layers.factor == factor
-        assert all(map(np.array_equal, kernel.layers.convolutions, kernels[0].layers.convolutions))
-    with pytest.raises(upscale.FileError, match="convolution_0"):  # by themselves, the other files are not kernels
-        read_kernel(shipped.path(3, "-deep"))
+    names = {name: row.file_ending for name, row in shipped.SHIPPED.items() if row.file_ending in shipped.DEEP_DOWNSCALING}
+    assert set(names) == {"deep", "deep-jpeg"}
+    assert sum(os.path.getsize(shipped.path(factor, ending)) for factor in DEEP for ending in names.values()) < 400_000
+    for name, ending in names.items():
+        kernels = [upscale.Kernel.load(name, factor) for factor in DEEP]
+        assert {kernel.layers.has_biases for kernel in kernels} == {name == "deep-jpeg"}
+        for kernel, factor in zip(kernels, DEEP, strict=True):
+            assert kernel.layers.factor == factor
+            assert all(map(np.array_equal, kernel.layers.convolutions, kernels[0].layers.convolutions))
+        with pytest.raises(upscale.FileError, match="convolution_0"):  # by themselves, the other files are not kernels
+            read_kernel(shipped.path(3, ending))
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+@pytest.mark.parametrize("name", ["deep", "deep-jpeg"])
+def test_deep_ones_leave_flat_areas_as_they_are(name, engine):
+    for value in (np.uint8(77), np.uint16(54321), np.float32(0.3)):
+        flat, kernel = np.full((20, 21), value), upscale.Kernel.load(name, 2)
+        single = upscale.enlarge(flat, 2, "tconv", kernel.replaced(layers=None), engine=engine)
+        np.testing.assert_array_equal(upscale.enlarge(flat, 2, "tconv", kernel, engine=engine), single)
 
 
 def test_the_command_takes_them(tmp_path):
@@ -102,8 +115,9 @@ def test_what_follows_the_features_is_solved_from_any_folder(tmp_path):
     done = subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"x{factor}-deep.npz" for factor in DEEP]
-    made, before = read_kernel(str(tmp_path / "out" / "x2-deep.npz")), upscale.Kernel.load("deep", 2)
-    assert all(map(np.array_equal, made.layers.convolutions, before.layers.convolutions)) and made != before
+    features, before = read_kernel(str(tmp_path / "out" / "x2-deep.npz")), upscale.Kernel.load("deep", 3)
+    made = read_kernel(str(tmp_path / "out" / "x3-deep.npz"), convolutions=features.layers)
+    assert features == upscale.Kernel.load("deep", 2) and made.factor == (3, 3) and made != before
 
 
 @pytest.mark.heavy

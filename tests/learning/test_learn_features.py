@@ -12,12 +12,14 @@ import pytest
 from helpers import blocked, command, larger, scene
 from PIL import Image
 
+import upscale
 from upscale.kernels.layers import Layers
 from upscale.kernels.read_files import read_kernel
 from upscale.learning import learn_features, train_features
 from upscale.learning.downscale import has_noise
 from upscale.learning.from_files import LearnRequest
 from upscale.learning.learn_features import TrainingRequest, train_on_files
+from upscale.learning.learn_layers import deep_kernel_of
 
 learn, learn_ok = command("upscale-learn")
 needs_torch = pytest.mark.peers
@@ -62,6 +64,8 @@ def test_training_can_be_repeated_and_learns(photos):
     assert found[0].psnr > found[3].psnr
     assert [step for step, _ in reports[:60]] == list(range(1, 61)) and reports[59][1] == found[0].psnr
     assert [a.shape for a in found[0].layers.convolutions] == [(16, 1, 5, 5), *[(16, 16, 3, 3)] * 5]
+    again = train_on_files(request(photos), TrainingRequest(60, 0, 0, again=20))
+    assert again.psnr > found[0].psnr - 0.5 and again.layers != found[0].layers
 
 
 @needs_torch
@@ -73,17 +77,23 @@ def test_the_network_is_what_the_kernel_computes(biases):
     with torch.no_grad():
         network.weights += 0.05 * torch.randn(network.weights.shape)
         parts = {name: part.detach() for name, part in network._parts().items()}
-    last = parts["last"].numpy().reshape(2, 2, 16, 3, 3).transpose(2, 3, 4, 0, 1)[:, ::-1, ::-1]
-    weights = last.transpose(0, 1, 3, 2, 4).reshape(16, 1, 6, 6)
-    convolutions, slopes, constants = network.features()
+    convolutions, slopes, constants, enlarging = network.found()
     assert len(constants) == (6 if biases else 0) and max(abs(a.sum()) for a in convolutions[0]) < 1e-5
     picture = np.random.default_rng(0).random((11, 9))
-    expected = naive.layers(picture, Layers(convolutions, slopes, weights, 2, constants))
+    made = deep_kernel_of(Layers(convolutions, slopes, np.zeros((16, 1, 2, 2)), 2, constants), enlarging, 2)
+    expected = naive.layers(picture, made.layers)
     padded = torch.from_numpy(np.pad(picture, train_features.REACH, mode="edge").astype(np.float32))[None, None]
     with torch.no_grad():
         base = torch.nn.functional.pixel_shuffle(torch.nn.functional.conv2d(padded[..., 4:-4, 4:-4], parts["single"]), 2)
         got = (network.enlarge(padded) - base)[0, 0].numpy()
-    np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(got, expected, atol=2e-3 * np.abs(expected).max())  # weights are rounded to 16 bits
+    whole = upscale.enlarge(picture.astype(np.float32), 2, "tconv", made, edge="replicate")
+    np.testing.assert_allclose(whole, (base + torch.from_numpy(got))[0, 0], atol=2e-3 * np.abs(whole).max())
+    found = train_features.Trained(convolutions, slopes, constants, enlarging, 0, 0.0)
+    again = train_features._Network(torch, torch.device("cpu"), biases, found)
+    for one, other in zip(network.found(), again.found(), strict=True):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 @needs_torch

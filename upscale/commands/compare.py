@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   upscale-compare sample_images/potion.png sheet.png --factor 8
-  upscale-compare photo.jpg sheet.html --kernels bicubic,lanczos3,adaptive-jpeg,mine.npz
+  upscale-compare photo.jpg sheet.html --kernels bicubic,lanczos3,deep-jpeg,mine.npz
   upscale-compare small.png sheet.png --html --truth large.png --crop 100,80,120,90
   upscale-compare small.png sheet.png --kernels bicubic,deep --with gimp.png=GIMP --with magick.png
 """

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import click
@@ -49,7 +50,8 @@ Examples:
 @click.option(
     "--deep",
     is_flag=True,
-    help="Learn the last layer of a short chain of convolutions, those of the shipped kernel deep: the best quality.",
+    help="Learn the last layer of a short chain of convolutions: the best quality. The convolutions are those of the shipped "
+    "kernel deep, or of deep-jpeg if --downscale adds noise or JPEG.",
 )
 @click.option("--features", is_flag=True, help="With --deep: train the convolutions, too, which takes long. Needs PyTorch.")
 @click.option("--minutes", type=WholeNumber(1), metavar="N", help="With --features: about how long to train.  [default: 60]")
@@ -221,6 +223,7 @@ def _trained(request: Any, values: dict[str, Any], quiet: bool) -> Any:
 
     def begin(steps: int) -> None:
         nonlocal bar
+        running.enter_context(signals.recorded(ending.append))  # before, there is nothing to keep
         if not quiet:
             console.note("upscale-learn", f"training features in {steps} steps; Ctrl-C ends it and keeps the best so far")
         if shown:
@@ -232,7 +235,7 @@ def _trained(request: Any, values: dict[str, Any], quiet: bool) -> Any:
         if bar is not None and (step % 10 == 0 or psnr is not None):
             bar.update(step - bar.pos, None if psnr is None else f"held out {psnr:.2f} dB")
 
-    with signals.recorded(ending.append):
+    with ExitStack() as running:
         found = train_on_files(request, training, begin=begin, report=report, stopped=lambda: bool(ending))
     if bar is not None:
         bar.render_finish()

@@ -31,6 +31,7 @@ class Shipped(NamedTuple):
     factors: tuple[int, ...] = (2, 3, 4)
 
 
+_DEEP_FACTORS = (2, 3, 4, 5, 6, 8)
 #: All shipped kernels by name.
 SHIPPED = {
     "learned": Shipped(
@@ -40,22 +41,28 @@ SHIPPED = {
         single=True,
     ),
     "adaptive": Shipped(
-        "pictures that were downscaled by software: the cleanest edges and the most detail",
+        "drawings and renderings that were downscaled by software: the cleanest straight edges",
         "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 4 and their products; 3 to 7 times as slow "
         "as learned",
         file_ending="",
     ),
     "adaptive-jpeg": Shipped(
-        "JPEGs, scans and photos straight from the camera: smooths blocks, ripples and noise, keeps edges",
+        "JPEGs of drawings: smooths blocks, ripples and noise, keeps straight edges",
         "softer than adaptive on clean downscaled pictures; only factors 2 to 4 and their products; as slow as adaptive",
         file_ending="-jpeg",
     ),
     "deep": Shipped(
-        "pictures that were downscaled by software: the most detail, and more factors than adaptive",
+        "photos that were downscaled by software: the most detail, and more factors than adaptive",
         "sharpens noise and JPEG blocks too; not for pixel art; only factors 2 to 6, 8 and their products; 8 to 15 times as "
         "slow as learned",
         file_ending="-deep",
-        factors=(2, 3, 4, 5, 6, 8),
+        factors=_DEEP_FACTORS,
+    ),
+    "deep-jpeg": Shipped(
+        "JPEGs, scans and photos straight from the camera: smooths blocks, ripples and noise, keeps the most detail",
+        "softer than deep on clean downscaled pictures; only factors 2 to 6, 8 and their products; as slow as deep",
+        file_ending="-deep-jpeg",
+        factors=_DEEP_FACTORS,
     ),
 }
 #: Factors of the adaptive kernels.
@@ -63,7 +70,7 @@ FACTORS = (2, 3, 4)
 #: Ending of a file's name to how the low-resolution copies were made that its kernel was learned from: of adaptive and of deep
 #: kernels.
 DOWNSCALING = {"": "bicubic", "-jpeg": "bicubic+jpeg:75"}
-DEEP_DOWNSCALING = {"-deep": "bicubic"}
+DEEP_DOWNSCALING = {"-deep": "bicubic", "-deep-jpeg": "bicubic+blur:0.4+noise:1+jpeg:30-95"}
 FOLDER = os.path.join(os.path.dirname(__file__), "data")
 
 

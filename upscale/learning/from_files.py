@@ -63,7 +63,7 @@ class LearnRequest(NamedTuple):
     adaptive : bool
         Learn corrections too.
     deep : bool
-        Learn what follows the features of the shipped deep kernel.
+        Learn what follows the features of a shipped deep kernel: of deep-jpeg if copies get noise, otherwise of deep.
     version : str
         Of this package, which the kernel's file records.
     """
@@ -151,7 +151,7 @@ def learn_from_files(request: LearnRequest, step: Callable[[], None] = lambda: N
     taps = taps_of(request.size, request.factor)
     source = _Source(request, parse_downscale(request.downscale))
     if request.deep:
-        features = features or shipped_features()
+        features = features or shipped_features(request.downscale)
     summed = _sum_up(source, taps, features, step)
     ridge, kernel, honest, details = _solve(request, summed, step)
     if request.validate:

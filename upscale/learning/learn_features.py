@@ -10,10 +10,11 @@ from PIL import Image
 
 from upscale import threads
 from upscale.errors import ArgumentError, FileError
+from upscale.kernels.kernel import Kernel
 from upscale.kernels.layers import Layers
 from upscale.learning.downscale import has_noise, make_pair, parse_downscale
 from upscale.learning.from_files import LearnRequest, luma
-from upscale.learning.learn_layers import rounded
+from upscale.learning.learn_layers import deep_kernel_of, rounded
 from upscale.learning.train_features import FACTOR, Pair, seconds_per_step, train_features
 
 Array = NDArray[Any]
@@ -33,11 +34,14 @@ class TrainingRequest(NamedTuple):
         0 chooses as many as fit in the minutes.
     minutes : float
     seed : int
+    again : int
+        Steps of a second training, which begins with the weights of the first, at half of the learning rate.
     """
 
     steps: int
     minutes: float
     seed: int
+    again: int = 0
 
 
 class TrainedLayers(NamedTuple):
@@ -45,17 +49,23 @@ class TrainedLayers(NamedTuple):
 
     Attributes
     ----------
-    layers : Layers
-        Of which only the convolutions matter.
+    kernel : Kernel
+        For factor 2, with the weights that were trained with them.
     steps : int
         After which they were the best.
     psnr : float
         In decibels, on the held-out tenth at factor 2, then.
     """
 
-    layers: Layers
+    kernel: Kernel
     steps: int
     psnr: float
+
+    @property
+    def layers(self) -> Layers:
+        """The layers, of which only the convolutions matter for other factors."""
+        assert self.kernel.layers is not None
+        return self.kernel.layers
 
 
 def train_on_files(
@@ -96,9 +106,13 @@ def train_on_files(
     # Only biases tell noise and the blocks of a JPEG from weak edges; without them, a picture may have any scale.
     noisy = has_noise(request.downscale)
     found = train_features(pairs, checked, steps, biases=noisy, seed=training.seed, report=report, stopped=stopped)
+    if training.again:
+        found = train_features(
+            pairs, checked, training.again, biases=noisy, start=found, seed=training.seed + 1, report=report, stopped=stopped
+        )
     convolutions, slopes, biases = ([rounded(a) for a in arrays] for arrays in (found.convolutions, found.slopes, found.biases))
     layers = Layers(convolutions, slopes, np.zeros((len(slopes[-1]), 1, FACTOR, FACTOR)), FACTOR, biases)
-    return TrainedLayers(layers, found.steps, found.psnr)
+    return TrainedLayers(deep_kernel_of(layers, found.enlarging, FACTOR), found.steps, found.psnr)
 
 
 def _pairs(request: LearnRequest, numbers: Sequence[int], scales: Sequence[float]) -> list[Pair]:

@@ -58,7 +58,8 @@ def learn_kernel(
     adaptive : bool
         Learn corrections too; the pictures must be in grey levels of 8 bits.
     deep : bool
-        Learn a deep kernel that has the features of the shipped one; not together with `adaptive` or `size`.
+        Learn a deep kernel that has the features of a shipped one; not together with `adaptive` or `size`. They are those of
+        deep, or of deep-jpeg where `downscale` adds noise or JPEG: the pictures must then be in grey levels of 8 bits.
     title : str
 
     Returns
@@ -91,7 +92,7 @@ def learn_kernel(
     if deep and (adaptive or size is not None):
         raise ArgumentError("a deep kernel is not adaptive, and has a size of its own")
     factor = factor_pair(factor)[0]
-    taps, layers = taps_of(size, factor), shipped_features() if deep else None
+    taps, layers = taps_of(size, factor), shipped_features(downscale) if deep else None
     none: Equations = NormalEquations.empty(factor, taps) if layers is None else LayerEquations.empty(layers, factor)
     train = held_out = none
     crops = Crops()

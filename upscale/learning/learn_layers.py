@@ -17,6 +17,7 @@ from upscale.errors import ArgumentError
 from upscale.kernels.kernel import Kernel
 from upscale.kernels.layers import Layers
 from upscale.kernels.load import load_kernel
+from upscale.learning.downscale import has_noise
 from upscale.learning.least_squares import TAPS, factor_between, kernel_of
 from upscale.learning.train_features import FACTOR
 from upscale.operators.layer_stage import features_of
@@ -103,13 +104,21 @@ class LayerEquations(NamedTuple):
 
     def kernel(self, ridge: float, title: str = "") -> Kernel:
         """Solve, and arrange the weights as a deep kernel; they are rounded to fewer bits, which make its file small."""
-        weights, f, n = self.solve(ridge), self.factor, feature_taps(self.factor)
-        count = len(self.layers.slopes[-1]) * n**2
-        blocks = weights[:count].reshape(-1, n, n, f, f)[:, ::-1, ::-1]
-        enlarging = blocks.transpose(0, 1, 3, 2, 4).reshape(-1, 1, n * f, n * f)
-        others = np.rint(weights[count:] / _UNIT) * _UNIT
-        single = kernel_of(np.insert(others, TAPS**2 // 2, 1 - others.sum(axis=0), axis=0), f, TAPS, title)
-        return single.replaced(layers=Layers(self.layers.convolutions, self.layers.slopes, rounded(enlarging), f))
+        return deep_kernel_of(self.layers, self.solve(ridge), self.factor, title)
+
+
+def deep_kernel_of(layers: Layers, weights: Array, factor: int, title: str = "") -> Kernel:
+    """Arrange the weights of all phases, (n, factor ** 2), as a deep kernel; they are rounded to fewer bits.
+
+    They are those of the features around a pixel, channel by channel, then those of the differences from it.
+    """
+    n, f = feature_taps(factor), factor
+    count = len(layers.slopes[-1]) * n**2
+    blocks = weights[:count].reshape(-1, n, n, f, f)[:, ::-1, ::-1]
+    enlarging = blocks.transpose(0, 1, 3, 2, 4).reshape(-1, 1, n * f, n * f)
+    others = np.rint(weights[count:] / _UNIT) * _UNIT
+    single = kernel_of(np.insert(others, TAPS**2 // 2, 1 - others.sum(axis=0), axis=0), f, TAPS, title)
+    return single.replaced(layers=layers.with_weights(rounded(enlarging), f))
 
 
 def feature_taps(factor: int) -> int:
@@ -126,9 +135,9 @@ def rounded(weights: Array) -> Array:
         return weights.astype(np.float16).astype(np.float32)
 
 
-def shipped_features() -> Layers:
-    """Return the layers of the shipped deep kernel, of which only the convolutions matter."""
-    layers = load_kernel("deep", DEFAULT_FACTOR).layers
+def shipped_features(downscale: str) -> Layers:
+    """Return the layers of the shipped deep kernel for such copies, of which only the convolutions matter."""
+    layers = load_kernel("deep-jpeg" if has_noise(downscale) else "deep", DEFAULT_FACTOR).layers
     assert layers is not None
     return layers
 
@@ -160,7 +169,7 @@ def layer_equations(low: AnyArray, high: AnyArray, layers: Layers, *, most: int 
     inside = slice(margin, -margin)
     taps = feature_taps(factor)
     reach = margin - taps // 2
-    features = features_of(layers, small)[:, reach : len(small) - reach, reach : small.shape[1] - reach]
+    features = features_of(layers, small, 255)[:, reach : len(small) - reach, reach : small.shape[1] - reach]
     around = sliding_window_view(features, (taps, taps), axis=(1, 2)).transpose(1, 2, 0, 3, 4)
     pixels, middle = sliding_window_view(small, (TAPS, TAPS)), small[inside, inside]
     outputs = large.reshape(len(small), factor, -1, factor).transpose(0, 2, 1, 3)[inside, inside]

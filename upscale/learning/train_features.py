@@ -33,7 +33,7 @@ REACH = 2 + LAYERS + 1
 _PATCH, _BATCH, _GPU_BATCH = 48, 8, 64
 #: The highest learning rates, of the square convolutions and of all other weights; how many steps it takes until they are
 #: reached; and the share of them that is left at the end.
-_SQUARE_RATE, _RATE, _WARM_UP, _LEAST = 0.01, 0.008, 500, 0.01
+_SQUARE_RATE, _RATE, _WARM_UP, _LEAST = 0.006, 0.005, 500, 0.01
 #: The share of the steps in which the absolute error is minimised; then it is the squared error.
 _ABSOLUTE = 0.9
 #: The weight of the past in the running mean of all weights.
@@ -54,6 +54,9 @@ class Trained(NamedTuple):
         Of the PReLU after each convolution.
     biases : list of ndarray of float32, shape (M,)
         Of each convolution, where white is 1; empty if it was trained without.
+    enlarging : ndarray of float32, shape (n, FACTOR ** 2)
+        The weights of all phases that were trained with them: of the 3 x 3 features around a pixel, channel by channel, then of
+        the differences of the 9 x 9 pixels around it, but for itself.
     steps : int
         After how many steps they were the best.
     psnr : float
@@ -63,6 +66,7 @@ class Trained(NamedTuple):
     convolutions: list[Array]
     slopes: list[Array]
     biases: list[Array]
+    enlarging: Array
     steps: int
     psnr: float
 
@@ -73,6 +77,7 @@ def train_features(
     steps: int,
     *,
     biases: bool = False,
+    start: Trained | None = None,
     seed: int = 0,
     report: Callable[[int, float | None], None] = lambda step, psnr: None,
     stopped: Callable[[], bool] = lambda: False,
@@ -89,6 +94,8 @@ def train_features(
         The learning rate falls until the last one.
     biases : bool
         Whether the convolutions have biases.
+    start : Trained, optional
+        Weights to begin with, at half of the learning rate, rather than with random ones.
     seed : int
     report : callable
         Called after each step, with its number and, at every 2000th and the last one, the PSNR on what is held out.
@@ -108,14 +115,15 @@ def train_features(
         raise ArgumentError(f"features are trained on pictures of at least {_PATCH * FACTOR}x{_PATCH * FACTOR} pixels")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(seed)
-    trainer = _Trainer(torch, _Patches(torch, usable, device), _Network(torch, device, biases), steps)
+    network = _Network(torch, device, biases, start)
+    trainer = _Trainer(torch, _Patches(torch, usable, device), network, steps, 0.5 if start else 1.0)
     best, found = None, (0, float("-inf"))
     for step in range(1, steps + 1):
         trainer.step(step)
         ends = step == steps or stopped()
         psnr = trainer.mean.quality(held_out) if step % _REPORTED == 0 or ends else None
         if psnr is not None and (best is None or not psnr <= found[1]):
-            best, found = trainer.mean.features(), (step, psnr)
+            best, found = trainer.mean.found(), (step, psnr)
         report(step, psnr)
         if ends:
             break
@@ -144,8 +152,8 @@ class _Trainer:
     weights are trained by Adam. After 3000 steps this was 0.07 dB better than Adam alone.
     """
 
-    def __init__(self, torch: Any, patches: "_Patches", network: "_Network", steps: int) -> None:
-        self._torch, self._patches, self._network, self._steps = torch, patches, network, steps
+    def __init__(self, torch: Any, patches: "_Patches", network: "_Network", steps: int, rate: float) -> None:
+        self._torch, self._patches, self._network, self._steps, self._rate = torch, patches, network, steps, rate
         self.mean = network.snapshot()
         self._batch = _BATCH if patches.device.type == "cpu" else _GPU_BATCH
         self._optimizer = torch.optim.Adam([network.weights])
@@ -159,7 +167,7 @@ class _Trainer:
         loss = error.abs().mean() if number < _ABSOLUTE * self._steps else (error * error).mean()
         (gradient,) = torch.autograd.grad(loss, network.weights)
         gradient *= (1 / gradient.norm()).clamp(max=1)
-        share = _share_of_rate(number, self._steps)
+        share = self._rate * _share_of_rate(number, self._steps)
         with torch.no_grad():
             self._momentum.lerp_(gradient, 1 - _MOMENTUM)
             wanted = gradient.lerp(self._momentum, _MOMENTUM)[network.square].view(LAYERS, CHANNELS, -1)
@@ -246,7 +254,7 @@ class _Network:
         Where the convolutions with as many channels in as out lie in it.
     """
 
-    def __init__(self, torch: Any, device: Any, biases: bool) -> None:
+    def __init__(self, torch: Any, device: Any, biases: bool, start: Trained | None = None) -> None:
         def random(*shape: int) -> Any:
             return (2 * torch.rand(shape) - 1) * float(np.prod(shape[1:])) ** -0.5
 
@@ -260,6 +268,13 @@ class _Network:
         given["last"] = torch.randn(FACTOR**2, CHANNELS, 3, 3) * 1e-3
         given["single"] = torch.zeros(FACTOR**2, 1, SINGLE_TAPS, SINGLE_TAPS)
         given["single"][:, 0, SINGLE_TAPS // 2, SINGLE_TAPS // 2] = 1
+        if start is not None:
+            for kind, arrays in (("layer", start.convolutions), ("slopes", start.slopes), ("biases", start.biases)):
+                given |= {f"{kind} {n}": torch.from_numpy(array) for n, array in enumerate(arrays)}
+            last, others = np.split(start.enlarging.T, [CHANNELS * 9], axis=1)
+            given["last"] = torch.from_numpy(last.reshape(given["last"].shape))
+            single = np.insert(others, SINGLE_TAPS**2 // 2, 1 - others.sum(axis=1), axis=1)
+            given["single"] = torch.from_numpy(single.reshape(given["single"].shape))
         self._torch, self._shapes = torch, {name: value.shape for name, value in given.items()}
         self.weights = torch.cat([value.ravel() for value in given.values()]).to(device).requires_grad_()
 
@@ -313,12 +328,15 @@ class _Network:
                 found.append(10 * math.log10(255**2 / max(float(mean), 1e-9)))
         return float(np.mean(found)) if found else float("nan")
 
-    def features(self) -> tuple[list[Array], list[Array], list[Array]]:
-        """Return the convolutions, the slopes and the biases."""
+    def found(self) -> tuple[list[Array], list[Array], list[Array], Array]:
+        """Return the convolutions, the slopes, the biases, and the weights of all phases, as `Trained` has them."""
         parts = self._parts()
 
         def named(kind: str) -> list[Array]:
             names = [f"{kind} {n}" for n in range(LAYERS + 1)]
             return [parts[name].detach().cpu().numpy() for name in names if name in parts]
 
-        return named("layer"), named("slopes"), named("biases")
+        last, single = (parts[name].detach().cpu().numpy() for name in ("last", "single"))
+        others = np.delete(single.reshape(FACTOR**2, -1), SINGLE_TAPS**2 // 2, axis=1)
+        enlarging = np.concatenate([last.reshape(FACTOR**2, -1), others], axis=1).T
+        return named("layer"), named("slopes"), named("biases"), enlarging
