@@ -122,7 +122,7 @@ def test_bad_npz(tmp_path):
     path = tmp_path / "k.npz"
     np.savez(path, weights=np.ones((2, 2)))
     refused(path, "written by upscale")
-    np.savez(path, format="upscale kernel", version=4, weights=np.ones((2, 2)))
+    np.savez(path, format="upscale kernel", version=5, weights=np.ones((2, 2)))
     refused(path, "install a newer upscale")
     np.savez(path, format="upscale kernel", version=1)
     refused(path, "must contain weights")
