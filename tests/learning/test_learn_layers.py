@@ -61,6 +61,14 @@ def test_the_kernel_does_what_was_solved(factor):
     np.testing.assert_array_equal(sums, np.ones((factor, factor)))  # exactly
 
 
+def test_copies_with_noise_get_the_features_of_the_kernel_for_them():
+    pictures = [scene(seed, (210, 180)) for seed in range(3)]
+    for downscale, name in (("bicubic", "deep"), ("bicubic+jpeg:75", "deep-jpeg"), ("box+noise:2", "deep-jpeg")):
+        learned = upscale.learn_kernel(pictures, 2, deep=True, downscale=downscale).layers
+        assert all(map(np.array_equal, learned.convolutions, upscale.Kernel.load(name, 2).layers.convolutions))
+        assert learned.has_biases == (name == "deep-jpeg")
+
+
 def test_the_command_keeps_the_shipped_features(tmp_path):
     (tmp_path / "photos").mkdir()
     for seed in range(3):

@@ -28,6 +28,8 @@ FACTOR = 2
 SINGLE_TAPS = 9
 #: How many pixels away an input pixel counts: 2 of the first convolution, and 1 of each other and of the transposed one.
 REACH = 2 + LAYERS + 1
+#: The outermost pixels that the single kernel does not see, since it reaches less far than the features.
+_UNSEEN = REACH - SINGLE_TAPS // 2
 #: Low-resolution pixels of a patch along each axis, the outer ones included that only the others see; and patches in a step,
 #: on a CPU, and on a GPU, which computes many in the time of a few.
 _PATCH, _BATCH, _GPU_BATCH = 48, 8, 64
@@ -295,7 +297,7 @@ class _Network:
 
     def enlarge(self, low: Any) -> Any:
         """Enlarge pictures (N, 1, H + 2 * REACH, W + 2 * REACH) to (N, 1, 2 * H, 2 * W)."""
-        torch, functional, parts, inside = self._torch, self._torch.nn.functional, self._parts(), slice(4, -4)
+        torch, functional, parts, inside = self._torch, self._torch.nn.functional, self._parts(), slice(_UNSEEN, -_UNSEEN)
         base = self._filtered(low[..., inside, inside], parts["single"])
         features, flat = self._filtered(low, parts["layer 0"]), torch.zeros(CHANNELS, device=low.device)
         for layer in range(LAYERS + 1):
@@ -310,7 +312,7 @@ class _Network:
         return functional.pixel_shuffle(base + functional.conv2d(features - flat.view(-1, 1, 1), parts["last"]), FACTOR)
 
     def _filtered(self, low: Any, filters: Any) -> Any:
-        """Convolve a single channel, which PyTorch does slowly: as a product of matrices, a step takes four fifths as long."""
+        """Convolve a single channel, as a product of matrices, since PyTorch is slow at that."""
         side, (image, _, down, right) = filters.shape[-1], low.stride()
         size = (len(low), low.shape[2] - side + 1, low.shape[3] - side + 1)
         taps = low.as_strided((*size, side, side), (image, down, right, down, right), low.storage_offset())
